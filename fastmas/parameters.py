@@ -1,0 +1,232 @@
+"""Parameters of a model: bounds, scale, and the search coordinates of the free ones.
+
+`theta` holds values in natural units, `z` the same in search coordinates: the identity, the
+logarithm or the logit within the bounds, one coordinate per free value.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fastmas.errors import ParameterError
+
+SCALES = ("linear", "log", "logit")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """One parameter of a model.
+
+    Parameters
+    ----------
+    name : str
+        As the source names it, in ASCII.
+    default, low, high : float
+        In `unit`; the search runs in [low, high].
+    unit : str
+        "" for a pure number.
+    scale : {"linear", "log", "logit"}
+        The search coordinate: theta, log(theta), or logit of the position between the bounds.
+    integer : bool
+        Whole numbers only, such as a window length. Integers are the same for all paths of a
+        block, so that a kernel may loop over them.
+    n_agents : int or None
+        None: one value shared by all agents of the type. Otherwise one value per agent, named
+        `name[0]`, `name[1]` and so on.
+    doc, source : str
+        One line each: what it is, where its default and bounds come from.
+
+    Raises
+    ------
+    ParameterError
+        If the bounds, the default or the scale contradict each other.
+    """
+
+    name: str
+    default: float | tuple[float, ...]
+    low: float
+    high: float
+    unit: str = ""
+    scale: str = "linear"
+    integer: bool = False
+    n_agents: int | None = None
+    doc: str = ""
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        if self.scale not in SCALES:
+            raise ParameterError(f"parameter {self.name!r}: scale {self.scale!r} is none of {SCALES}")
+        if not self.low < self.high:
+            raise ParameterError(
+                f"parameter {self.name!r}: low={self.low} must be below high={self.high}")
+        if self.scale == "log" and self.low <= 0:
+            raise ParameterError(f"parameter {self.name!r}: a log scale needs low > 0, got {self.low}")
+        for value in self.defaults:
+            self.check(value)
+
+    @property
+    def defaults(self) -> tuple[float, ...]:
+        """Default of each entry, length 1 or `n_agents`."""
+        n = 1 if self.n_agents is None else self.n_agents
+        if isinstance(self.default, tuple):
+            if len(self.default) != n:
+                raise ParameterError(
+                    f"parameter {self.name!r}: {len(self.default)} defaults for {n} agents")
+            return self.default
+        return (float(self.default),) * n
+
+    @property
+    def entries(self) -> tuple[str, ...]:
+        """Names of the values: `name`, or `name[i]` for each agent."""
+        if self.n_agents is None:
+            return (self.name,)
+        return tuple(f"{self.name}[{i}]" for i in range(self.n_agents))
+
+    def check(self, value: float, entry: str | None = None) -> None:
+        """Raise ParameterError unless `value` lies in the bounds and is whole where it must be."""
+        label = entry or self.name
+        if not math.isfinite(value) or not self.low <= value <= self.high:
+            unit = f" [{self.unit}]" if self.unit else ""
+            raise ParameterError(
+                f"parameter {label!r}: {value:g} is outside [{self.low:g}, {self.high:g}]{unit}")
+        if self.integer and value != round(value):
+            raise ParameterError(f"parameter {label!r}: {value:g} is not a whole number")
+
+    def to_z(self, theta: np.ndarray) -> np.ndarray:
+        """Map natural units to the search coordinate, elementwise."""
+        if self.scale == "log":
+            return np.log(theta)
+        if self.scale == "logit":
+            share = np.clip((theta - self.low) / (self.high - self.low), 1e-12, 1 - 1e-12)
+            return np.log(share) - np.log1p(-share)
+        return np.asarray(theta, dtype=np.float64)
+
+    def to_theta(self, z: np.ndarray) -> np.ndarray:
+        """Map the search coordinate to natural units, inside the bounds, elementwise."""
+        if self.scale == "log":
+            theta = np.exp(z)
+        elif self.scale == "logit":
+            theta = self.low + (self.high - self.low) / (1.0 + np.exp(-z))
+        else:
+            theta = np.asarray(z, dtype=np.float64)
+        theta = np.clip(theta, self.low, self.high)
+        return np.rint(theta) if self.integer else theta
+
+    @property
+    def z_bounds(self) -> tuple[float, float]:
+        """Bounds of the search coordinate; a logit is cut at +-6 (0.25% of the box at each end)."""
+        if self.scale == "logit":
+            return -6.0, 6.0
+        low, high = self.to_z(np.array([self.low, self.high]))
+        return float(low), float(high)
+
+
+class ParameterSpace:
+    """The values of a model's parameters and which of them are free.
+
+    Parameters
+    ----------
+    parameters : sequence of Parameter
+    free : iterable of str
+        Names of parameters (all their entries) or of single entries such as `"b[2]"`.
+    fixed : mapping of str to float
+        Values in place of the defaults; a parameter's name sets all its entries.
+
+    Raises
+    ------
+    ParameterError
+        Unknown or repeated names, or values outside the bounds.
+    """
+
+    def __init__(
+        self,
+        parameters: Sequence[Parameter],
+        free: Iterable[str] = (),
+        fixed: Mapping[str, float | Sequence[float]] | None = None,
+    ) -> None:
+        self.parameters = tuple(parameters)
+        self._owner = {e: p for p in self.parameters for e in p.entries}
+        self.entries = tuple(self._owner)
+        self.base = np.array([v for p in self.parameters for v in p.defaults], dtype=np.float64)
+        self._set(fixed or {})
+        names = [e for name in free for e in self._expand(name)]
+        if len(set(names)) != len(names):
+            twice = next(n for n in names if names.count(n) > 1)
+            raise ParameterError(f"parameter {twice!r} is named twice among the free ones")
+        self.free = tuple(names)
+        self._columns = np.array([self.entries.index(n) for n in names], dtype=np.intp)
+
+    @property
+    def d(self) -> int:
+        """Number of free values."""
+        return len(self.free)
+
+    @property
+    def free_parameters(self) -> tuple[Parameter, ...]:
+        """The parameter behind each free value, in the order of `free`."""
+        return tuple(self._owner[n] for n in self.free)
+
+    @property
+    def integer(self) -> np.ndarray:
+        """Which free values are whole numbers, shape (d,)."""
+        return np.array([p.integer for p in self.free_parameters], dtype=bool)
+
+    @property
+    def z_bounds(self) -> np.ndarray:
+        """Bounds in search coordinates, shape (d, 2)."""
+        return np.array([p.z_bounds for p in self.free_parameters], dtype=np.float64).reshape(self.d, 2)
+
+    @property
+    def start(self) -> np.ndarray:
+        """Fixed or default values of the free entries in natural units, shape (d,)."""
+        return self.base[self._columns]
+
+    def to_theta(self, z: np.ndarray) -> np.ndarray:
+        """Map z (..., d) to natural units (..., d)."""
+        z = np.asarray(z, dtype=np.float64)
+        columns = [p.to_theta(z[..., j]) for j, p in enumerate(self.free_parameters)]
+        return np.stack(columns, axis=-1)
+
+    def to_z(self, theta: np.ndarray) -> np.ndarray:
+        """Map natural units (..., d) to search coordinates (..., d)."""
+        theta = np.asarray(theta, dtype=np.float64)
+        columns = [p.to_z(theta[..., j]) for j, p in enumerate(self.free_parameters)]
+        return np.stack(columns, axis=-1)
+
+    def full(self, theta: np.ndarray) -> np.ndarray:
+        """All values of the model from the free ones, (n_theta, d) to (n_theta, n_entries)."""
+        theta = np.atleast_2d(np.asarray(theta, dtype=np.float64))
+        values = np.tile(self.base, (theta.shape[0], 1))
+        values[:, self._columns] = theta
+        return values
+
+    def check(self, theta: np.ndarray) -> None:
+        """Raise ParameterError for the first free value outside its bounds."""
+        for row in np.atleast_2d(theta):
+            for name, parameter, value in zip(self.free, self.free_parameters, row, strict=True):
+                parameter.check(float(value), name)
+
+    def _expand(self, name: str) -> tuple[str, ...]:
+        if name in self._owner:
+            return (name,)
+        for parameter in self.parameters:
+            if parameter.name == name:
+                return parameter.entries
+        known = ", ".join(p.name for p in self.parameters)
+        raise ParameterError(f"unknown parameter {name!r}; this model has: {known}")
+
+    def _set(self, values: Mapping[str, float | Sequence[float]]) -> None:
+        for name, value in values.items():
+            entries = self._expand(name)
+            given = np.broadcast_to(np.asarray(value, dtype=np.float64).ravel(), (len(entries),)) \
+                if np.size(value) in (1, len(entries)) else None
+            if given is None:
+                raise ParameterError(
+                    f"parameter {name!r}: {np.size(value)} values for {len(entries)} agents")
+            for entry, number in zip(entries, given, strict=True):
+                self._owner[entry].check(float(number), entry)
+                self.base[self.entries.index(entry)] = number

@@ -1,0 +1,121 @@
+"""Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3").
+
+Every random number has an address: key = (seed, run), counter = (path, t, slot, purpose). A word
+can be computed again anywhere, so results depend neither on threads nor on blocks nor on order.
+
+Inside a block of paths the first two rounds split into a part that depends on the path alone
+(`path_part`, once per block) and a part that depends on (t, slot) alone (a scalar), which leaves
+eight rounds per word. Words travel as uint64 whose upper half is ignored: LLVM then multiplies
+with one 32x32->64 instruction per lane.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy import uint32, uint64
+
+from fastmas.kernel import kernel
+
+MASK = uint64(0xFFFFFFFF)
+SHIFT = uint64(32)
+MUL_0 = uint64(0xD2511F53)
+MUL_1 = uint64(0xCD9E8D57)
+WEYL_0 = uint64(0x9E3779B9)
+WEYL_1 = uint64(0xBB67AE85)
+TWO = uint64(2)
+
+
+@kernel
+def philox_round(c0, c1, c2, c3, k0, k1):
+    """One round on uint64 carriers of 32-bit words; the upper halves are ignored and not cleared."""
+    p0 = uint64((c0 & MASK) * MUL_0)
+    p1 = uint64((c2 & MASK) * MUL_1)
+    return uint64((p1 >> SHIFT) ^ c1 ^ k0), p1, uint64((p0 >> SHIFT) ^ c3 ^ k1), p0
+
+
+@kernel
+def philox4x32(c0, c1, c2, c3, k0, k1):
+    """Return the four uint32 words of counter (c0, c1, c2, c3) under key (k0, k1)."""
+    x0, x1, x2, x3 = uint64(c0), uint64(c1), uint64(c2), uint64(c3)
+    key_0, key_1 = uint64(k0), uint64(k1)
+    for _ in range(10):
+        x0, x1, x2, x3 = philox_round(x0, x1, x2, x3, key_0, key_1)
+        key_0 = uint64(key_0 + WEYL_0) & MASK
+        key_1 = uint64(key_1 + WEYL_1) & MASK
+    return uint32(x0 & MASK), uint32(x1 & MASK), uint32(x2 & MASK), uint32(x3 & MASK)
+
+
+@kernel
+def path_part(path, purpose, run):
+    """What rounds one and two owe to the path: three uint64, to be kept for the whole block."""
+    key_1 = uint64(run)
+    product = uint64(uint64(path) * MUL_0)
+    a = uint64((product >> SHIFT) ^ uint64(purpose) ^ key_1)
+    b = uint64((a & MASK) * MUL_1)
+    return b >> SHIFT, b & MASK, (product & MASK) ^ (uint64(key_1 + WEYL_1) & MASK)
+
+
+@kernel
+def step_part(t, slot, seed):
+    """What rounds one and two owe to (t, slot): three uint64 scalars."""
+    key_0 = uint64(seed)
+    p1 = uint64((uint64(slot) & MASK) * MUL_1)
+    s0 = uint64((p1 >> SHIFT) ^ uint64(t) ^ key_0) & MASK
+    p0 = uint64(s0 * MUL_0)
+    return uint64(p1 & MASK) ^ (uint64(key_0 + WEYL_0) & MASK), p0 >> SHIFT, p0 & MASK
+
+
+@kernel
+def last_rounds(c0, c1, c2, c3, k0, k1):
+    """Rounds three to ten; k0 and k1 are the keys of round three."""
+    for _ in range(8):
+        p0 = uint64((c0 & MASK) * MUL_0)
+        p1 = uint64((c2 & MASK) * MUL_1)
+        c0 = uint64((p1 >> SHIFT) ^ c1 ^ k0)
+        c1 = p1
+        c2 = uint64((p0 >> SHIFT) ^ c3 ^ k1)
+        c3 = p0
+        k0 = uint64(k0 + WEYL_0) & MASK
+        k1 = uint64(k1 + WEYL_1) & MASK
+    return c0, c1, c2, c3
+
+
+@kernel
+def draw_words(lanes, address, t, slot, w0, w1, w2, w3):
+    """Fill four uint32 lane arrays with the words of (path, t, slot) for every lane.
+
+    `address` is what the engine hands to a model's step; it carries the paths, the seed and the run.
+    """
+    a, b, c, keys = address
+    e0, e1, e2 = step_part(t, slot, keys[0])
+    for w in range(lanes):
+        x0, x1, x2, x3 = last_rounds(a[w] ^ e0, b[w], c[w] ^ e1, e2, keys[1], keys[2])
+        w0[w] = uint32(x0)
+        w1[w] = uint32(x1)
+        w2[w] = uint32(x2)
+        w3[w] = uint32(x3)
+
+
+@kernel
+def count_below(lanes, address, t, slot, n, threshold, count):
+    """Add to count[w] how many of n words, from `slot` on, lie below threshold[w].
+
+    Word i of the n is word i % 4 of slot `slot + i // 4`: agent i of a type has an identity and a
+    word of its own. `count` is float32: exact up to 2**24 agents.
+    """
+    a, b, c, keys = address
+    for s in range((n + 3) // 4):
+        left = n - 4 * s
+        # A threshold of zero is never undercut: it masks the words beyond n in the last slot.
+        m1 = uint32(0xFFFFFFFF) if left > 1 else uint32(0)
+        m2 = uint32(0xFFFFFFFF) if left > 2 else uint32(0)
+        m3 = uint32(0xFFFFFFFF) if left > 3 else uint32(0)
+        e0, e1, e2 = step_part(t, slot + s, keys[0])
+        for w in range(lanes):
+            x0, x1, x2, x3 = last_rounds(a[w] ^ e0, b[w], c[w] ^ e1, e2, keys[1], keys[2])
+            limit = threshold[w]
+            hits = np.int32(1) if uint32(x0) < limit else np.int32(0)
+            hits = np.int32(hits + (np.int32(1) if uint32(x1) < (limit & m1) else np.int32(0)))
+            hits = np.int32(hits + (np.int32(1) if uint32(x2) < (limit & m2) else np.int32(0)))
+            hits = np.int32(hits + (np.int32(1) if uint32(x3) < (limit & m3) else np.int32(0)))
+            count[w] += np.float32(hits)
