@@ -1,0 +1,35 @@
+"""Calibrate agent-based simulators to data with an adversary and no gradients.
+
+Names are loaded when first used: importing fastmas compiles nothing and imports neither Numba nor
+torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Kernels": "fastmas.model",
+    "Model": "fastmas.model",
+    "Observable": "fastmas.model",
+    "Parameter": "fastmas.parameters",
+    "ParameterSpace": "fastmas.parameters",
+    "calibrate": "fastmas.calibrate",
+    "iterate_paths": "fastmas.simulate",
+    "kernel": "fastmas.kernel",
+    "observe": "fastmas.data",
+    "resume": "fastmas.calibrate",
+    "simulate": "fastmas.simulate",
+}
+__all__ = [*_HOMES, "models"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "models":
+        return importlib.import_module("fastmas.models")
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'fastmas' has no attribute {name!r}")

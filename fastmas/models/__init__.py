@@ -1,0 +1,82 @@
+"""The models: each file of this folder is one, found by its name; a user's own comes from a file.
+
+A model's file defines `MODEL`, a function or class that takes configuration keywords and returns
+a `fastmas.model.Model`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import pkgutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from fastmas.errors import ModelError
+from fastmas.model import Model
+
+
+def names() -> list[str]:
+    """The built-in models."""
+    return sorted(m.name.replace("_", "-") for m in pkgutil.iter_modules(__path__))
+
+
+def get(name: str, **config: Any) -> Model:
+    """The model of this name, or of `FILE.py:NAME`, with this configuration.
+
+    Raises
+    ------
+    ModelError
+        If there is no such model, file or name in it.
+    """
+    factory = _from_file(name) if ".py" in name else _built_in(name)
+    try:
+        model = factory(**config)
+    except TypeError as error:
+        raise ModelError(f"model {name!r} cannot be built with {config or 'no options'}: {error}") from error
+    if not isinstance(model, Model):
+        raise ModelError(f"{name!r} gives a {type(model).__name__}, not a fastmas Model")
+    return model
+
+
+def _built_in(name: str) -> Callable[..., Model]:
+    if name not in names():
+        raise ModelError(f"unknown model {name!r}; there are: {', '.join(names())}, or FILE.py:NAME")
+    return importlib.import_module(f"fastmas.models.{name.replace('-', '_')}").MODEL
+
+
+def _from_file(name: str) -> Callable[..., Model]:
+    file, _, attribute = name.rpartition(":") if ".py:" in name else (name, "", "MODEL")
+    path = Path(file).resolve()
+    if not path.is_file():
+        raise ModelError(f"model {name!r}: there is no file {file}")
+    module = _import_file(path)
+    if not hasattr(module, attribute):
+        raise ModelError(f"model {name!r}: {file} defines no {attribute!r}")
+    return getattr(module, attribute)
+
+
+def _import_file(path: Path) -> Any:
+    key = f"fastmas_user_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    if key in sys.modules:
+        return sys.modules[key]
+    spec = importlib.util.spec_from_file_location(key, path)
+    if spec is None or spec.loader is None:
+        raise ModelError(f"{path} cannot be read as a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[key] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[key]
+        raise ModelError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
+    return module
+
+
+
+# `fastmas.models.stock_market(...)` is the factory; its module stays importable by its full name.
+for _name in names():
+    globals()[_name.replace("-", "_")] = _built_in(_name)

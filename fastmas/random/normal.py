@@ -88,3 +88,10 @@ def draw_normals(lanes, words, normals):
     """Fill normals[w] from words[w]."""
     for w in range(lanes):
         normals[w] = normal(words[w])
+
+
+@kernel
+def cdf_thresholds(lanes, x, limits):
+    """Fill limits[w] with threshold(normal_cdf(x[w]))."""
+    for w in range(lanes):
+        limits[w] = threshold(normal_cdf(x[w]))

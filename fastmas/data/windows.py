@@ -1,0 +1,213 @@
+"""Observations: what a calibration trains on and what it holds out, from paths or from one series."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from fastmas.data.files import load
+from fastmas.data.tables import Prices, Table, as_table, price_fault, read_prices
+from fastmas.errors import DataError, ParameterError
+
+SERIES_HORIZON = 50  # steps; the paper's Delta
+
+
+@dataclass(frozen=True, eq=False)
+class Observations:
+    """Prices to train on and prices held out.
+
+    Parameters
+    ----------
+    x_obs : ndarray of float64, shape (n_paths, horizon + 1)
+        Training paths, or training windows of one series (these overlap).
+    x_heldout : ndarray of float64, shape (n_heldout, horizon + 1)
+        The last paths, or windows of the last part of the series; they share no price with `x_obs`.
+    regime : {"paths", "series"}
+        Many independent paths, or one long series cut into windows.
+    source : str
+        The file or name as the user gave it; "array", "Series" or "DataFrame" for objects.
+    column : str or None
+        Column of the prices.
+    series, series_train, series_heldout : ndarray of float64 or None
+        The whole series of shape (n_times,) and its two parts in order of time; None for paths.
+    dates : list of str or None
+        One per price of `series`, in ISO 8601, as the source writes them.
+    """
+
+    x_obs: np.ndarray
+    x_heldout: np.ndarray
+    regime: Literal["paths", "series"]
+    source: str
+    column: str | None = None
+    series: np.ndarray | None = None
+    series_train: np.ndarray | None = None
+    series_heldout: np.ndarray | None = None
+    dates: list[str] | None = None
+
+    @property
+    def horizon(self) -> int:
+        """Steps of a path or window: one less than its prices."""
+        return self.x_obs.shape[1] - 1
+
+    @property
+    def n_effective_windows(self) -> int:
+        """Independent pieces of the training data.
+
+        For paths their number; for a series the number of windows of `horizon` steps in
+        `series_train` that share no step (neighbours share the price at which they meet).
+        """
+        if self.series_train is None:
+            return len(self.x_obs)
+        return (len(self.series_train) - 1) // self.horizon
+
+
+def observe(
+    data: str | Path | np.ndarray | pd.Series | pd.DataFrame,
+    *,
+    column: str | None = None,
+    horizon: int | None = None,
+    stride: int | None = None,
+    heldout_share: float = 0.2,
+) -> Observations:
+    """Read prices, check every one, and set a part aside for testing the fit.
+
+    Parameters
+    ----------
+    data : str, Path, ndarray, Series or DataFrame
+        A built-in name ("sp500"); a .csv, .csv.gz, .parquet, .npz or .npy file; an array of one
+        series, shape (n_times,), or of many paths, shape (n_paths, n_times); a pandas object.
+        A table with the columns `path` and `t` holds many paths. A single path is one series.
+    column : str, optional
+        Column of the prices, or array of a .npz file. Otherwise the first of "adj close",
+        "adj_close", "close", "price" and "value" in any case, or the only column of numbers.
+    horizon : int, optional
+        Steps of a window, which has `horizon + 1` prices. By default 50 for a series and the
+        length of the paths for paths, which are never cut.
+    stride : int, optional
+        Steps from one window of a series to the next; by default half the horizon, so that
+        each price stands in two windows.
+    heldout_share : float
+        Share of the paths, or of the series' prices at its end, held out: at least one path or
+        one window. No window straddles the boundary.
+
+    Raises
+    ------
+    DataError
+        If the data cannot be used; names the file, row, column, value and remedy.
+    ParameterError
+        If an option has a value outside its bounds or does not fit the data.
+    """
+    _check_options(horizon, stride, heldout_share)
+    prices = _read(data, None if column is None else str(column))
+    if prices.values.ndim == 2 and len(prices.values) > 1:
+        return _from_paths(prices, horizon, stride, heldout_share)
+    return _from_series(prices, horizon, stride, heldout_share)
+
+
+def _check_options(horizon: int | None, stride: int | None, heldout_share: float) -> None:
+    for name, value in (("horizon", horizon), ("stride", stride)):
+        if value is not None and (not isinstance(value, Integral) or isinstance(value, bool) or value < 1):
+            raise ParameterError(f"{name}={value!r} is not a whole number of steps; give 1 or more")
+    if not isinstance(heldout_share, Real) or not 0 < heldout_share < 1:
+        raise ParameterError(
+            f"heldout_share={heldout_share!r} is not a share between 0 and 1; give one such as 0.2"
+        )
+
+
+def _read(data: object, column: str | None) -> Prices:
+    if isinstance(data, str | Path):
+        loaded = load(data, column)
+        if isinstance(loaded, Table):
+            return read_prices(loaded, column)
+        return Prices(_array_prices(loaded, str(data)), str(data), column)
+    if isinstance(data, pd.DataFrame):
+        return read_prices(as_table("DataFrame", data), column)
+    if isinstance(data, pd.Series):
+        name = "price" if data.name is None else str(data.name)
+        return read_prices(as_table("Series", data.to_frame(name)), column or name)
+    if not isinstance(data, np.ndarray):
+        kind = type(data).__name__
+        raise DataError(f"{kind} is no kind of data; give a file, a name, an array or a pandas object")
+    if column is not None:
+        raise ParameterError(f"column={column!r}: an array has no columns; leave it out")
+    return Prices(_array_prices(data, "array"), "array")
+
+
+def _array_prices(values: np.ndarray, source: str) -> np.ndarray:
+    if values.dtype.kind not in "iuf":
+        raise DataError(f"{source}: elements of type {values.dtype} are no prices; give real numbers")
+    if values.ndim not in (1, 2):
+        raise DataError(
+            f"{source}: shape {values.shape} is neither (n_times,) nor (n_paths, n_times); "
+            "give one series or the paths of one theta"
+        )
+    if not values.size:
+        raise DataError(f"{source}: no prices, shape {values.shape}; give one series or many paths")
+    prices = np.ma.filled(values.astype(np.float64), np.nan)
+    wrong = np.argwhere(~(np.isfinite(prices) & (prices > 0)))
+    if len(wrong):
+        place = zip(("path", "time")[-prices.ndim :], wrong[0], strict=True)
+        where = ", ".join(f"{axis} {i}" for axis, i in place)
+        raise DataError(f"{source}, {where} (from 0): {price_fault(prices[tuple(wrong[0])])}")
+    return prices
+
+
+def _from_paths(prices: Prices, horizon: int | None, stride: int | None, share: float) -> Observations:
+    n_paths, n_times = prices.values.shape
+    if n_times < 2:
+        raise DataError(
+            f"{prices.place}: {n_paths} paths of 1 price each; give paths of 2 or more, "
+            "or one series as (n_times,)"
+        )
+    if horizon not in (None, n_times - 1):
+        raise ParameterError(
+            f"horizon={horizon} differs from the {n_times - 1} steps of the paths in {prices.source}; "
+            "leave it out or give paths of that length"
+        )
+    if stride is not None:
+        raise ParameterError(
+            f"stride={stride} is for one series, not the paths in {prices.source}; leave it out"
+        )
+    n_train = n_paths - max(1, int(share * n_paths))
+    x_obs, x_heldout = prices.values[:n_train].copy(), prices.values[n_train:].copy()
+    _check_moves(x_obs, prices.place)
+    return Observations(x_obs, x_heldout, "paths", prices.source, prices.column)
+
+
+def _from_series(prices: Prices, horizon: int | None, stride: int | None, share: float) -> Observations:
+    series, horizon = prices.values.ravel(), int(horizon or SERIES_HORIZON)
+    n_train = len(series) - max(horizon + 1, int(share * len(series)))
+    if n_train < horizon + 1:
+        raise DataError(_too_short(len(series), horizon, share, prices.place))
+    train, heldout = series[:n_train].copy(), series[n_train:].copy()
+    stride = int(stride or max(1, horizon // 2))
+    x_obs, x_heldout = _windows(train, horizon, stride), _windows(heldout, horizon, stride)
+    _check_moves(x_obs, prices.place)
+    return Observations(
+        x_obs, x_heldout, "series", prices.source, prices.column, series, train, heldout, prices.dates
+    )
+
+
+def _windows(series: np.ndarray, horizon: int, stride: int) -> np.ndarray:
+    return np.array(np.lib.stride_tricks.sliding_window_view(series, horizon + 1)[::stride])
+
+
+def _too_short(n: int, horizon: int, share: float, place: str) -> str:
+    needed = max(2 * (horizon + 1), int(horizon / (1 - share)) + 1)
+    return (
+        f"{place}: {n} prices, and horizon={horizon} with heldout_share={share} needs {needed}, for one "
+        f"window of {horizon + 1} to train on and one held out; give more prices or a smaller horizon"
+    )
+
+
+def _check_moves(x_obs: np.ndarray, place: str) -> None:
+    if (x_obs == x_obs[:, :1]).all():
+        raise DataError(
+            f"{place}: constant prices, no training window moves (the first stays at {x_obs[0, 0]}); "
+            "check the column or give prices that move"
+        )

@@ -1,0 +1,318 @@
+"""Figures of a calibration; every function returns a matplotlib Figure and touches no global state.
+
+Observed is dark grey and simulated blue throughout; estimates are vermilion (the colour-blind-safe palette of
+Okabe and Ito). Figures are 6.4 inches wide with panels one above the other, to be read on a phone too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from fastmas.statistics.stylised_facts import autocorrelation, mean_range, series_range
+
+OBSERVED, SIMULATED, ESTIMATE, MUTED = "#333333", "#0072B2", "#D55E00", "#8C8C8C"
+WIDTH = 6.4  # inches
+COIN = {"saturating": 2 * np.log(2), "non-saturating": 2 * np.log(2)}  # discriminator loss at logit 0
+MAX_LATTICE = 200  # distinct returns, up to which they are drawn one by one
+
+History = Mapping[str, np.ndarray]
+
+
+def learning_curves(
+    history: History,
+    ranges: Mapping[str, Mapping[str, Any]],
+    *,
+    start: Mapping[str, float] | None = None,
+    estimate: Mapping[str, float] | None = None,
+    interval: Mapping[str, Sequence[float]] | None = None,
+) -> Figure:
+    """Draw each free parameter against the generation, one panel each.
+
+    Parameters
+    ----------
+    history : mapping of column to (n_generations,)
+        "generation" and a column for each key of `ranges`, in natural units; a DataFrame will do.
+    ranges : mapping of parameter to its low, high, unit and scale
+    start, estimate : mapping of parameter to value, optional
+    interval : mapping of parameter to (low, high), optional
+    """
+    n_columns = 1 if len(ranges) <= 4 else 2
+    n_rows = -(-len(ranges) // n_columns)
+    fig, axes = _panels(n_rows, n_columns, height=0.5 + 1.7 * n_rows, sharex=True)
+    for ax, (name, spec) in zip(axes, ranges.items(), strict=False):
+        _line(ax, history, name, color=SIMULATED, label="value")
+        drawn = _marks(ax, *((values or {}).get(name) for values in (start, estimate, interval)))
+        _scale(ax, spec, np.concatenate([np.asarray(history[name], dtype=np.float64), drawn]))
+        ax.set_ylabel(_with_unit(name, spec.get("unit")), fontsize=9)
+    _drop_empty(axes[len(ranges):])
+    for ax in axes[max(0, len(ranges) - n_columns):len(ranges)]:
+        ax.set_xlabel("generation")
+        ax.tick_params(labelbottom=True)
+    _shared_legend(fig, axes)
+    return fig
+
+
+def training_curves(history: History, objective: str = "") -> Figure:
+    """Draw the losses of both players and the mean logits of the discriminator.
+
+    Parameters
+    ----------
+    history : mapping of column to (n_generations,)
+        "generation" and any of loss, discriminator_loss, logit_real, logit_heldout, logit_fake.
+    objective : str
+        Where the loss of a discriminator that knows nothing is known, it is drawn.
+    """
+    draw = {"loss": _simulator_loss, "discriminator_loss": _discriminator_loss, "logit_real": _logits}
+    shown = [function for column, function in draw.items() if has_values(history, column)]
+    fig, axes = _panels(max(1, len(shown)), 1, height=0.5 + 1.7 * len(shown), sharex=True)
+    for ax, function in zip(axes, shown, strict=False):
+        function(ax, history, objective)
+    axes[-1].set_xlabel("generation")
+    return fig
+
+
+def price_paths(x_obs: np.ndarray, x_sim: np.ndarray, *, first_step: int = 0, n_shown: int = 5) -> Figure:
+    """Draw the first few paths of each side on one axis, with the 5% and 95% quantiles over all.
+
+    Parameters
+    ----------
+    x_obs, x_sim : (n, T) and (m, T) prices
+    first_step : int
+        Step of the first column.
+    """
+    fig, (ax,) = _panels(1, 1, height=3.6)
+    steps = first_step + np.arange(x_obs.shape[1])
+    for x, colour, label in ((x_obs, OBSERVED, "observed"), (x_sim, SIMULATED, "simulated")):
+        ax.plot(steps, x[:n_shown].T, color=colour, lw=0.7, alpha=0.75, label=_first(label, x[:n_shown]))
+        if len(x) >= 20:  # fewer have no 5% quantile
+            ax.plot(steps, np.quantile(x, [0.05, 0.95], axis=0).T, color=colour, lw=1.8, ls=(0, (4, 2)),
+                    label=_first(f"5% and 95% of all {label}", [0, 1]))
+    ax.set(xlabel="step", ylabel="price", xlim=(steps[0], steps[-1]))
+    _shared_legend(fig, [ax])
+    return fig
+
+
+def price_series(series_obs: np.ndarray, series_sim: np.ndarray, *, n_shown: int = 4) -> Figure:
+    """Draw one observed series and the first few simulated ones, each relative to its first price.
+
+    Parameters
+    ----------
+    series_obs, series_sim : (n,) and (k, n) prices above 0
+    """
+    fig, (ax,) = _panels(1, 1, height=3.6)
+    shown = series_sim[:n_shown]
+    ax.plot((shown / shown[:, :1]).T, color=SIMULATED, lw=0.7, alpha=0.75, label=_first("simulated", shown))
+    ax.plot(series_obs / series_obs[0], color=OBSERVED, lw=1.2, label="observed")
+    drawn = np.concatenate([(shown / shown[:, :1]).ravel(), series_obs / series_obs[0]])
+    if drawn.max() > 5 * drawn.min():
+        ax.set_yscale("log")
+    ax.set(xlabel="step", ylabel="price / first price", xlim=(0, len(series_obs) - 1))
+    _shared_legend(fig, [ax])
+    return fig
+
+
+def return_distribution(r_obs: np.ndarray, r_sim: np.ndarray) -> Figure:
+    """Draw the distribution of log returns on a log scale, and their quantiles against each other.
+
+    Parameters
+    ----------
+    r_obs, r_sim : (n, T) and (m, T) log returns, not all equal
+    """
+    observed, simulated = np.ravel(r_obs), np.ravel(r_sim)
+    fig, (top, bottom) = _panels(2, 1, height=6.2)
+    if _is_lattice(observed, simulated):
+        _masses(top, observed, simulated)
+    else:
+        _densities(top, observed, simulated)
+    top.set(xlabel="log return per step", yscale="log")
+    top.legend(frameon=False, fontsize=9)
+    _quantiles(bottom, observed, simulated)
+    return fig
+
+
+def autocorrelations(r_obs: np.ndarray, r_sim: np.ndarray) -> Figure:
+    """Draw the autocorrelation of returns and of their sizes, with the range expected of the data.
+
+    One observed series is compared with the 90% range of single simulated series, many paths with the 90%
+    range of their mean.
+
+    Parameters
+    ----------
+    r_obs, r_sim : (n, T) and (m, T) log returns, m at least 2, T at least 8
+    """
+    lags = np.arange(1, min(100, r_obs.shape[1] // 4) + 1)
+    fig, axes = _panels(2, 1, height=5.2, sharex=True)
+    for ax, sizes, label in zip(axes, (False, True), ("returns", "|returns|"), strict=True):
+        transform = np.abs if sizes else np.asarray
+        _autocorrelation(ax, lags, transform(r_obs), transform(r_sim))
+        ax.set_ylabel(f"autocorrelation of {label}")
+    axes[-1].set_xlabel("lag [steps]")
+    _shared_legend(fig, axes)
+    return fig
+
+
+def has_values(history: History, column: str) -> bool:
+    """Return whether `column` is in the history with at least one finite value."""
+    return column in history and bool(np.isfinite(np.asarray(history[column])).any())
+
+
+def _panels(n_rows: int, n_columns: int, *, height: float, sharex: bool = False) -> tuple[Figure, list[Axes]]:
+    fig = Figure(figsize=(WIDTH, height), layout="constrained", facecolor="white")
+    axes = list(fig.subplots(n_rows, n_columns, sharex=sharex, squeeze=False).ravel())
+    for ax in axes:
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.grid(visible=True, color="#E6E6E6", lw=0.6)
+        ax.set_axisbelow(True)
+        ax.tick_params(labelsize=9)
+    return fig, axes
+
+
+def _drop_empty(axes: Sequence[Axes]) -> None:
+    for ax in axes:
+        ax.remove()
+
+
+def _first(label: str, lines: Sequence[Any] | np.ndarray) -> list[str]:
+    """Return labels of which only the first shows in a legend."""
+    return [label] + ["_"] * (len(lines) - 1)
+
+
+def _shared_legend(fig: Figure, axes: Sequence[Axes]) -> None:
+    entries: dict[str, Any] = {}
+    for ax in axes:
+        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
+            entries.setdefault(label, handle)
+    fig.legend(list(entries.values()), list(entries), loc="outside upper center", ncols=min(4, len(entries)),
+               frameon=False, fontsize=9)
+
+
+def _line(ax: Axes, history: History, column: str, **style: Any) -> None:
+    values = np.asarray(history[column], dtype=np.float64)
+    marker = "o" if len(values) <= 20 else ""  # a line needs two points to be seen
+    ax.plot(history["generation"], values, marker=marker, ms=3, **({"lw": 1.2} | style))
+
+
+def _marks(ax: Axes, start: float | None, estimate: float | None, ends: Sequence[float] | None) -> list[float]:
+    """Draw what is given across the panel, and return the values drawn."""
+    if start is not None:
+        ax.axhline(start, color=MUTED, lw=1.4, ls=":", label="moment fit")
+    if ends is not None:
+        ax.axhspan(ends[0], ends[1], color=ESTIMATE, alpha=0.15, lw=0, label="interval")
+    if estimate is not None:
+        ax.axhline(estimate, color=ESTIMATE, lw=1.4, label="estimate")
+    return [value for value in (start, estimate, *(ends or ())) if value is not None]
+
+
+def _with_unit(name: str, unit: str | None) -> str:
+    return f"{name} [{unit}]" if unit else name
+
+
+def _scale(ax: Axes, spec: Mapping[str, Any], drawn: np.ndarray) -> None:
+    """Draw the bounds that are near what is drawn; logarithmic where it spans a factor of 5."""
+    drawn = drawn[np.isfinite(drawn)]
+    low, high = (drawn.min(), drawn.max()) if drawn.size else (spec["low"], spec["high"])
+    if spec.get("scale") == "log" and low > 0 and high > 5 * low:
+        ax.set_yscale("log")
+    for bound in (spec["low"], spec["high"]):
+        if low - 0.25 * (high - low) <= bound <= high + 0.25 * (high - low):
+            ax.axhline(bound, color=OBSERVED, lw=0.9, ls=(0, (1, 1)), label="bound")
+
+
+def _simulator_loss(ax: Axes, history: History, objective: str) -> None:
+    _line(ax, history, "loss", color=SIMULATED)
+    ax.set_ylabel("simulator's loss", fontsize=9)
+
+
+def _discriminator_loss(ax: Axes, history: History, objective: str) -> None:
+    _line(ax, history, "discriminator_loss", color=SIMULATED)
+    ax.set_ylabel("discriminator's loss", fontsize=9)
+    if objective in COIN:
+        ax.axhline(COIN[objective], color=MUTED, ls=":", lw=1.4, label="coin toss (2 ln 2)")
+        ax.legend(frameon=False, fontsize=9)
+
+
+def _logits(ax: Axes, history: History, objective: str) -> None:
+    columns = {"logit_real": ("real, trained on", OBSERVED, "-"),
+               "logit_heldout": ("real, held out", ESTIMATE, "-"),
+               "logit_fake": ("simulated", SIMULATED, "-")}
+    for column, (label, colour, dashes) in columns.items():
+        if has_values(history, column):
+            _line(ax, history, column, color=colour, ls=dashes, label=label)
+    ax.axhline(0.0, color=MUTED, ls=":", lw=1.0)
+    ax.set_ylabel("mean logit", fontsize=9)
+    ax.legend(frameon=False, fontsize=9, ncols=3)
+
+
+def _is_lattice(observed: np.ndarray, simulated: np.ndarray) -> bool:
+    pooled = _on_grid(np.concatenate([observed, simulated]), observed.std())
+    return len(np.unique(pooled)) <= MAX_LATTICE
+
+
+def _on_grid(values: np.ndarray, sd: float) -> np.ndarray:
+    """Round to 1e-4 sd, which keeps continuous values apart and undoes rounding errors of prices."""
+    return np.rint(values / (1e-4 * (sd or 1.0)))
+
+
+def _masses(ax: Axes, observed: np.ndarray, simulated: np.ndarray) -> None:
+    sd = observed.std()
+    for values, style in ((simulated, _SIMULATED_DOTS), (observed, _OBSERVED_DOTS)):
+        _, first, counts = np.unique(_on_grid(values, sd), return_index=True, return_counts=True)
+        ax.plot(values[first], counts / counts.sum(), **style)
+    ax.set_ylabel("share of steps")
+
+
+_OBSERVED_DOTS: dict[str, Any] = {"color": OBSERVED, "ls": "", "marker": "o", "ms": 4, "mfc": "white",
+                                  "label": "observed"}
+_SIMULATED_DOTS: dict[str, Any] = {"color": SIMULATED, "lw": 1.4, "label": "simulated"}
+
+
+def _densities(ax: Axes, observed: np.ndarray, simulated: np.ndarray) -> None:
+    inner = np.quantile(simulated, [0.0005, 0.9995])  # one wild simulated step must not set the axis
+    edges = np.linspace(min(observed.min(), inner[0]), max(observed.max(), inner[1]), 82)
+    centres = (edges[:-1] + edges[1:]) / 2
+    lowest = np.inf
+    for values, style in ((simulated, _SIMULATED_DOTS), (observed, _OBSERVED_DOTS)):
+        counts, _ = np.histogram(values, edges)
+        density = counts / (len(values) * np.diff(edges))
+        lowest = min(lowest, density[counts > 0].min())
+        ax.plot(centres, np.where(counts > 0, density, np.nan), **style)
+    z = (centres - observed.mean()) / observed.std()
+    ax.plot(centres, np.exp(-z * z / 2) / (observed.std() * np.sqrt(2 * np.pi)), color=MUTED, ls=":",
+            lw=1.4, label="normal law of the observed sd")
+    ax.set_ylim(bottom=lowest / 2)
+    ax.set_ylabel("density")
+
+
+def _quantiles(ax: Axes, observed: np.ndarray, simulated: np.ndarray) -> None:
+    tail = np.geomspace(1 / len(observed), 0.05, 25)
+    levels = np.unique(np.concatenate([tail, np.linspace(0.05, 0.95, 37), 1 - tail]))
+    of_observed, of_simulated = np.quantile(observed, levels), np.quantile(simulated, levels)
+    ends = [min(of_observed[0], of_simulated[0]), max(of_observed[-1], of_simulated[-1])]
+    ax.plot(ends, ends, color=MUTED, ls=":", lw=1.4, label="equal")
+    ax.plot(of_observed, of_simulated, ls="", marker="o", ms=3.5, color=SIMULATED, label="quantiles")
+    ax.set(xlabel="quantile of observed log returns", ylabel="quantile of simulated")
+    ax.legend(frameon=False, fontsize=9)
+
+
+def _autocorrelation(ax: Axes, lags: np.ndarray, series_obs: np.ndarray, series_sim: np.ndarray) -> None:
+    observed, simulated = _defined(series_obs, lags), _defined(series_sim, lags)
+    range_of = series_range if len(observed) == 1 else mean_range
+    ax.axhline(0.0, color=MUTED, lw=0.8)
+    if len(simulated) >= 2:
+        middle, low, high = range_of(observed, simulated)
+        ax.fill_between(lags, low, high, color=SIMULATED, alpha=0.2, lw=0, label="90% range")
+        ax.plot(lags, middle, color=SIMULATED, lw=1.4, label="simulated")
+    if len(observed):
+        marker = "o" if len(lags) <= 30 else ""
+        ax.plot(lags, observed.mean(axis=0), color=OBSERVED, lw=1.1, marker=marker, ms=3.5, label="observed")
+
+
+def _defined(series: np.ndarray, lags: np.ndarray) -> np.ndarray:
+    """Autocorrelations (n_paths, n_lags) of the paths that are not constant."""
+    values = autocorrelation(series, lags.tolist())
+    return values[np.isfinite(values).all(axis=1)]
