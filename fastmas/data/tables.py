@@ -85,7 +85,7 @@ def as_table(source: str, frame: pd.DataFrame, first_row: int = 0) -> Table:
 def is_number(cell: Any) -> bool:
     try:
         float(cell)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return False
     return True
 
@@ -153,8 +153,8 @@ def _numbers(table: Table, column: str) -> np.ndarray:
         return cells.to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
     values = [np.nan if cell is None or cell is pd.NA else cell for cell in cells]
     try:
-        return np.array(values, dtype=np.float64)
-    except (TypeError, ValueError):
+        return np.fromiter(map(float, values), np.float64, len(values))
+    except (TypeError, ValueError, OverflowError):
         i = next(i for i, cell in enumerate(values) if not is_number(cell))
     if not str(values[i]).strip():
         raise DataError(f"{table.at(i, column)}: the cell is empty; fill it or drop the row")
@@ -192,7 +192,7 @@ def _date_cells(table: Table, column: str | None) -> pd.Series | None:
 
 
 def _iso(when: pd.Series) -> pd.Series:
-    if (when.dropna() == when.dropna().dt.normalize()).all() and when.dt.tz is None:
+    if (when.dropna() == when.dropna().dt.normalize()).all():
         return when.dt.strftime("%Y-%m-%d")
     return when.map(lambda stamp: stamp.isoformat(), na_action="ignore")
 

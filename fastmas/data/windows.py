@@ -34,7 +34,7 @@ class Observations:
     column : str or None
         Column of the prices.
     series, series_train, series_heldout : ndarray of float64 or None
-        The whole series of shape (n_times,) and its two parts in order of time; None for paths.
+        The whole series of shape (n_times,) and views of its two parts in order of time; None for paths.
     dates : list of str or None
         One per price of `series`, in ISO 8601, as the source writes them.
     """
@@ -174,7 +174,7 @@ def _from_paths(prices: Prices, horizon: int | None, stride: int | None, share: 
             f"stride={stride} is for one series, not the paths in {prices.source}; leave it out"
         )
     n_train = n_paths - max(1, int(share * n_paths))
-    x_obs, x_heldout = prices.values[:n_train].copy(), prices.values[n_train:].copy()
+    x_obs, x_heldout = prices.values[:n_train], prices.values[n_train:]
     _check_moves(x_obs, prices.place)
     return Observations(x_obs, x_heldout, "paths", prices.source, prices.column)
 
@@ -184,7 +184,7 @@ def _from_series(prices: Prices, horizon: int | None, stride: int | None, share:
     n_train = len(series) - max(horizon + 1, int(share * len(series)))
     if n_train < horizon + 1:
         raise DataError(_too_short(len(series), horizon, share, prices.place))
-    train, heldout = series[:n_train].copy(), series[n_train:].copy()
+    train, heldout = series[:n_train], series[n_train:]
     stride = int(stride or max(1, horizon // 2))
     x_obs, x_heldout = _windows(train, horizon, stride), _windows(heldout, horizon, stride)
     _check_moves(x_obs, prices.place)

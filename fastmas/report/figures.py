@@ -1,7 +1,8 @@
 """Figures of a calibration; every function returns a matplotlib Figure and touches no global state.
 
-Observed is dark grey and simulated blue throughout; estimates are vermilion (the colour-blind-safe palette of
-Okabe and Ito). Figures are 6.4 inches wide with panels one above the other, to be read on a phone too.
+Observed is dark grey and simulated blue throughout; estimates are vermilion and held-out data green (the
+colour-blind-safe palette of Okabe and Ito). Figures are 6.4 inches wide with panels one above the other, to
+be read on a phone too.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from matplotlib.figure import Figure
 
 from fastmas.statistics.stylised_facts import autocorrelation, mean_range, series_range
 
-OBSERVED, SIMULATED, ESTIMATE, MUTED = "#333333", "#0072B2", "#D55E00", "#8C8C8C"
+OBSERVED, SIMULATED, ESTIMATE, HELD_OUT, MUTED = "#333333", "#0072B2", "#D55E00", "#009E73", "#8C8C8C"
 WIDTH = 6.4  # inches
 COIN = {"saturating": 2 * np.log(2), "non-saturating": 2 * np.log(2)}  # discriminator loss at logit 0
 MAX_LATTICE = 200  # distinct returns, up to which they are drawn one by one
@@ -46,13 +47,13 @@ def learning_curves(
     fig, axes = _panels(n_rows, n_columns, height=0.5 + 1.7 * n_rows, sharex=True)
     for ax, (name, spec) in zip(axes, ranges.items(), strict=False):
         _line(ax, history, name, color=SIMULATED, label="value")
-        drawn = _marks(ax, *((values or {}).get(name) for values in (start, estimate, interval)))
+        drawn = _marks(ax, (start or {}).get(name), (estimate or {}).get(name), (interval or {}).get(name))
         _scale(ax, spec, np.concatenate([np.asarray(history[name], dtype=np.float64), drawn]))
         ax.set_ylabel(_with_unit(name, spec.get("unit")), fontsize=9)
-    _drop_empty(axes[len(ranges):])
-    for ax in axes[max(0, len(ranges) - n_columns):len(ranges)]:
-        ax.set_xlabel("generation")
-        ax.tick_params(labelbottom=True)
+    for ax in axes[len(ranges):]:  # an odd number of parameters leaves a cell
+        ax.remove()
+        axes[len(ranges) - n_columns].tick_params(labelbottom=True)
+    fig.supxlabel("generation", fontsize=10)
     _shared_legend(fig, axes)
     return fig
 
@@ -91,7 +92,7 @@ def price_paths(x_obs: np.ndarray, x_sim: np.ndarray, *, first_step: int = 0, n_
         ax.plot(steps, x[:n_shown].T, color=colour, lw=0.7, alpha=0.75, label=_first(label, x[:n_shown]))
         if len(x) >= 20:  # fewer have no 5% quantile
             ax.plot(steps, np.quantile(x, [0.05, 0.95], axis=0).T, color=colour, lw=1.8, ls=(0, (4, 2)),
-                    label=_first(f"5% and 95% of all {label}", [0, 1]))
+                    label=_first(f"{label}, 5% and 95% of all", [0, 1]))
     ax.set(xlabel="step", ylabel="price", xlim=(steps[0], steps[-1]))
     _shared_legend(fig, [ax])
     return fig
@@ -125,11 +126,12 @@ def return_distribution(r_obs: np.ndarray, r_sim: np.ndarray) -> Figure:
     """
     observed, simulated = np.ravel(r_obs), np.ravel(r_sim)
     fig, (top, bottom) = _panels(2, 1, height=6.2)
+    top.set_yscale("log")  # first, so that the limits are found on this scale
     if _is_lattice(observed, simulated):
         _masses(top, observed, simulated)
     else:
         _densities(top, observed, simulated)
-    top.set(xlabel="log return per step", yscale="log")
+    top.set_xlabel("log return per step")
     top.legend(frameon=False, fontsize=9)
     _quantiles(bottom, observed, simulated)
     return fig
@@ -172,11 +174,6 @@ def _panels(n_rows: int, n_columns: int, *, height: float, sharex: bool = False)
     return fig, axes
 
 
-def _drop_empty(axes: Sequence[Axes]) -> None:
-    for ax in axes:
-        ax.remove()
-
-
 def _first(label: str, lines: Sequence[Any] | np.ndarray) -> list[str]:
     """Return labels of which only the first shows in a legend."""
     return [label] + ["_"] * (len(lines) - 1)
@@ -187,7 +184,8 @@ def _shared_legend(fig: Figure, axes: Sequence[Axes]) -> None:
     for ax in axes:
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
             entries.setdefault(label, handle)
-    fig.legend(list(entries.values()), list(entries), loc="outside upper center", ncols=min(4, len(entries)),
+    n_columns = 2 if sum(map(len, entries)) > 50 else max(1, len(entries))  # 50 letters fill the width
+    fig.legend(list(entries.values()), list(entries), loc="outside upper center", ncols=n_columns,
                frameon=False, fontsize=9)
 
 
@@ -197,14 +195,16 @@ def _line(ax: Axes, history: History, column: str, **style: Any) -> None:
     ax.plot(history["generation"], values, marker=marker, ms=3, **({"lw": 1.2} | style))
 
 
-def _marks(ax: Axes, start: float | None, estimate: float | None, ends: Sequence[float] | None) -> list[float]:
+def _marks(
+    ax: Axes, start: float | None, estimate: float | None, ends: Sequence[float] | None,
+) -> list[float]:
     """Draw what is given across the panel, and return the values drawn."""
     if start is not None:
-        ax.axhline(start, color=MUTED, lw=1.4, ls=":", label="moment fit")
+        ax.axhline(start, color=MUTED, lw=1.4, ls=":", zorder=1.5, label="moment fit")
     if ends is not None:
-        ax.axhspan(ends[0], ends[1], color=ESTIMATE, alpha=0.15, lw=0, label="interval")
+        ax.axhspan(ends[0], ends[1], color=ESTIMATE, alpha=0.25, lw=0, label="interval")
     if estimate is not None:
-        ax.axhline(estimate, color=ESTIMATE, lw=1.4, label="estimate")
+        ax.axhline(estimate, color=ESTIMATE, lw=1.1, zorder=1.5, label="estimate")
     return [value for value in (start, estimate, *(ends or ())) if value is not None]
 
 
@@ -216,10 +216,13 @@ def _scale(ax: Axes, spec: Mapping[str, Any], drawn: np.ndarray) -> None:
     """Draw the bounds that are near what is drawn; logarithmic where it spans a factor of 5."""
     drawn = drawn[np.isfinite(drawn)]
     low, high = (drawn.min(), drawn.max()) if drawn.size else (spec["low"], spec["high"])
-    if spec.get("scale") == "log" and low > 0 and high > 5 * low:
+    logarithmic = spec.get("scale") == "log" and low > 0 and high > 5 * low
+    if logarithmic:
         ax.set_yscale("log")
+    at = np.log if logarithmic else np.asarray
+    margin = 0.25 * (at(high) - at(low))
     for bound in (spec["low"], spec["high"]):
-        if low - 0.25 * (high - low) <= bound <= high + 0.25 * (high - low):
+        if at(low) - margin <= at(bound) <= at(high) + margin:
             ax.axhline(bound, color=OBSERVED, lw=0.9, ls=(0, (1, 1)), label="bound")
 
 
@@ -237,12 +240,11 @@ def _discriminator_loss(ax: Axes, history: History, objective: str) -> None:
 
 
 def _logits(ax: Axes, history: History, objective: str) -> None:
-    columns = {"logit_real": ("real, trained on", OBSERVED, "-"),
-               "logit_heldout": ("real, held out", ESTIMATE, "-"),
-               "logit_fake": ("simulated", SIMULATED, "-")}
-    for column, (label, colour, dashes) in columns.items():
+    columns = {"logit_real": ("real, trained on", OBSERVED), "logit_heldout": ("real, held out", HELD_OUT),
+               "logit_fake": ("simulated", SIMULATED)}
+    for column, (label, colour) in columns.items():
         if has_values(history, column):
-            _line(ax, history, column, color=colour, ls=dashes, label=label)
+            _line(ax, history, column, color=colour, label=label)
     ax.axhline(0.0, color=MUTED, ls=":", lw=1.0)
     ax.set_ylabel("mean logit", fontsize=9)
     ax.legend(frameon=False, fontsize=9, ncols=3)
@@ -272,31 +274,51 @@ _SIMULATED_DOTS: dict[str, Any] = {"color": SIMULATED, "lw": 1.4, "label": "simu
 
 
 def _densities(ax: Axes, observed: np.ndarray, simulated: np.ndarray) -> None:
-    inner = np.quantile(simulated, [0.0005, 0.9995])  # one wild simulated step must not set the axis
-    edges = np.linspace(min(observed.min(), inner[0]), max(observed.max(), inner[1]), 82)
+    edges = _bins(observed, simulated)
     centres = (edges[:-1] + edges[1:]) / 2
-    lowest = np.inf
+    lowest, highest = np.inf, 0.0
     for values, style in ((simulated, _SIMULATED_DOTS), (observed, _OBSERVED_DOTS)):
         counts, _ = np.histogram(values, edges)
         density = counts / (len(values) * np.diff(edges))
-        lowest = min(lowest, density[counts > 0].min())
+        lowest, highest = min(lowest, density[counts > 0].min()), max(highest, density.max())
         ax.plot(centres, np.where(counts > 0, density, np.nan), **style)
     z = (centres - observed.mean()) / observed.std()
     ax.plot(centres, np.exp(-z * z / 2) / (observed.std() * np.sqrt(2 * np.pi)), color=MUTED, ls=":",
             lw=1.4, label="normal law of the observed sd")
-    ax.set_ylim(bottom=lowest / 2)
+    ax.set_ylim(lowest / 2, 2 * highest)
     ax.set_ylabel("density")
+
+
+def _bins(observed: np.ndarray, simulated: np.ndarray) -> np.ndarray:
+    """Return edges, sinh of an even grid [sd]: wide in the tails, where one step would look like many."""
+    inner = np.quantile(simulated, [0.0005, 0.9995])  # one wild simulated step must not set the axis
+    ends = np.array([min(observed.min(), inner[0]), max(observed.max(), inner[1])])
+    middle, sd = observed.mean(), observed.std()
+    low, high = np.arcsinh((ends - middle) / sd)
+    edges = middle + sd * np.sinh(np.linspace(low, high, 42))
+    edges[[0, -1]] = ends  # rounding must not lose the extremes
+    return edges
 
 
 def _quantiles(ax: Axes, observed: np.ndarray, simulated: np.ndarray) -> None:
     tail = np.geomspace(1 / len(observed), 0.05, 25)
     levels = np.unique(np.concatenate([tail, np.linspace(0.05, 0.95, 37), 1 - tail]))
-    of_observed, of_simulated = np.quantile(observed, levels), np.quantile(simulated, levels)
+    sd = observed.std()
+    of_observed, of_simulated = _mid_quantiles(observed, levels, sd), _mid_quantiles(simulated, levels, sd)
     ends = [min(of_observed[0], of_simulated[0]), max(of_observed[-1], of_simulated[-1])]
     ax.plot(ends, ends, color=MUTED, ls=":", lw=1.4, label="equal")
     ax.plot(of_observed, of_simulated, ls="", marker="o", ms=3.5, color=SIMULATED, label="quantiles")
     ax.set(xlabel="quantile of observed log returns", ylabel="quantile of simulated")
     ax.legend(frameon=False, fontsize=9)
+
+
+def _mid_quantiles(values: np.ndarray, levels: np.ndarray, sd: float) -> np.ndarray:
+    """Return quantiles of the mid-distribution F(x) - p(x)/2, which do not jump on a lattice.
+
+    Ma, Genton and Parzen, Annals of the Institute of Statistical Mathematics 63 (2011) 227-243.
+    """
+    _, first, counts = np.unique(_on_grid(values, sd), return_index=True, return_counts=True)
+    return np.interp(levels, (np.cumsum(counts) - counts / 2) / len(values), values[first])
 
 
 def _autocorrelation(ax: Axes, lags: np.ndarray, series_obs: np.ndarray, series_sim: np.ndarray) -> None:

@@ -50,13 +50,13 @@ def page(run: Run, drawn: Sequence[tuple[Picture, bytes]]) -> str:
 _FIT = {"paths", "returns", "autocorrelations"}  # figures that stand before the stylised facts
 
 
-def number(value: Any) -> str:
-    """Return a number in 4 significant digits, or a dash for none."""
+def number(value: Any, digits: int = 4) -> str:
+    """Return a number in so many significant digits, or a dash for none."""
     if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value):
         return "–"
     if isinstance(value, int) or (value == int(value) and abs(value) < 1e15):
         return f"{int(value):,}".replace("-", "−")
-    return f"{value:,.0f}" if 1e4 <= value < 1e15 else f"{value:.4g}".replace("-", "−")
+    return f"{value:,.0f}" if 1e4 <= value < 1e15 else f"{value:.{digits}g}".replace("-", "−")
 
 
 def _source(run: Run) -> str:
@@ -89,7 +89,8 @@ def _unfinished(run: Run) -> str:
         return ""
     return (f'<p class="warn"><strong>This run is not finished:</strong> {run.n_generations} of '
             f"{number(run.config.get('generations'))} generations are on record. What follows is the state "
-            f"so far, not a result. <code>fastmas resume {escape(run.directory.name)}</code> continues it.</p>")
+            "so far, not a result. "
+            f"<code>fastmas resume {escape(run.directory.name)}</code> continues it.</p>")
 
 
 def _verdict(run: Run) -> str:
@@ -105,10 +106,11 @@ def auc_sentences(result: Mapping[str, Any]) -> str:
     auc, ends = result.get("auc_heldout"), result.get("auc_interval")
     if number(auc) == "–":
         return ""
-    within = f" (90% interval {number(ends[0])} to {number(ends[1])})" if ends else ""
-    odds = (f"AUC on held-out data: {number(auc)}{within}. Shown one real and one simulated piece of data, a "
-            f"discriminator trained from scratch names the real one {100 * float(auc or 0):.0f} times in 100; "
-            "50 in 100, an AUC of 0.5, means that the two cannot be told apart.")
+    within = f" ({_level(result)} interval {_span(ends)})" if ends else ""
+    odds = (f"AUC on held-out data: {number(auc)}{within}. Shown one real and one simulated piece of data, "
+            "a discriminator trained from scratch names the real one "
+            f"{100 * float(auc or 0):.0f} times in 100; 50 in 100, an AUC of 0.5, means that the two cannot "
+            "be told apart.")
     if not ends:
         return odds
     if ends[0] <= 0.5:
@@ -143,8 +145,7 @@ def _estimates(run: Run) -> str:
     result = run.result
     if not result and not run.history:
         return ""
-    level = number(100 * float(result.get("interval_level") or 0.9))
-    names = ["Parameter", "Estimate", f"{level}% interval", "Moment fit", "Bounds", "Unit"]
+    names = ["Parameter", "Estimate", f"{_level(result)} interval", "Moment fit", "Bounds", "Unit"]
     if not result:
         names[1] = "Value so far"
     rows = [_estimate_row(run, name, spec) for name, spec in run.ranges.items()]
@@ -164,8 +165,12 @@ def _estimate_row(run: Run, name: str, spec: Mapping[str, Any]) -> list[str]:
             escape(str(spec.get("unit") or "–"))]
 
 
-def _span(ends: Sequence[float] | None) -> str:
-    return f"{number(ends[0])} to {number(ends[1])}" if ends else "–"
+def _level(result: Mapping[str, Any]) -> str:
+    return f"{100 * float(result.get('interval_level') or 0.9):.3g}%"
+
+
+def _span(ends: Sequence[Any] | None, digits: int = 4) -> str:
+    return f"{number(ends[0], digits)} to {number(ends[1], digits)}" if ends else "–"
 
 
 def _facts(run: Run) -> str:
@@ -174,8 +179,9 @@ def _facts(run: Run) -> str:
         return ""
     n_met = sum(bool(row.get("reproduced")) for row in rows)
     centre = "median of simulated series" if run.one_series else "mean over simulated paths"
-    note = (f"{n_met} of {len(rows)} are reproduced. Simulated: {centre}; range: where the observed value lies "
-            "nine times in ten if the model is right, so that even a perfect model misses about one in ten.")
+    note = (f"{n_met} of {len(rows)} are reproduced. Simulated: {centre}; range: where the observed value "
+            "lies nine times in ten if the model is right, so that even a perfect model misses about one in "
+            "ten.")
     table = _table(["Stylised fact", "Observed", "Simulated", "90% range", "Verdict"], map(_fact_row, rows))
     return f"<h2>Stylised facts</h2><p>{note}</p>{table}"
 
@@ -186,8 +192,8 @@ def _fact_row(row: Mapping[str, Any]) -> list[str]:
     if not row.get("reproduced"):
         above = number(high) != "–" and number(observed) != "–" and float(observed or 0) > float(high or 0)
         verdict = f"<strong>not reproduced</strong>: the data lie {'above' if above else 'below'}"
-    return [escape(str(row.get("title") or row.get("name"))), number(observed), number(row.get("simulated")),
-            f"{number(low)} to {number(high)}", verdict]
+    return [escape(str(row.get("title") or row.get("name"))), number(observed, 3),
+            number(row.get("simulated"), 3), _span([low, high], 3), verdict]
 
 
 def _figure(picture: Picture, image: bytes) -> str:

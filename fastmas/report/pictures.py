@@ -25,10 +25,15 @@ class Picture:
 
 
 def pictures(run: Run) -> Iterator[Picture]:
-    """Draw the figures for which the run has data, in the order of the report."""
+    """Draw the figures for which the run has data, in the order of the report.
+
+    Prices that are not all above 0 have no log returns, and then no figure of them.
+    """
     if run.sample:
-        yield _paths(run)
-        yield from _of_returns(run)
+        both = returns(run)
+        yield _paths(run) if both is None or not run.one_series else _series(run)
+        if both is not None:
+            yield from _of_returns(*both)
     if run.n_generations:
         yield _learning(run)
         yield from _training(run)
@@ -38,46 +43,46 @@ def returns(run: Run) -> tuple[np.ndarray, np.ndarray] | None:
     """Return observed and simulated log returns, (n, T) and (m, T), or None if prices are not all above 0."""
     sample = run.sample
     try:
-        if "series_obs" in sample and "series_sim" in sample:
+        if run.one_series:
             return log_returns(sample["series_obs"])[None], log_returns(sample["series_sim"])
         return log_returns(sample["x_obs"]), log_returns(sample["x_sim"])
     except DataError:
         return None
 
 
+def _series(run: Run) -> Picture:
+    return Picture(
+        "paths", "Real and simulated prices",
+        "The observed series and the first simulated ones of the same length, each relative to its first "
+        "price; single series need not lie on each other, only look alike.",
+        figures.price_series(run.sample["series_obs"], run.sample["series_sim"]))
+
+
 def _paths(run: Run) -> Picture:
-    sample = run.sample
-    if "series_obs" in sample and "series_sim" in sample and (sample["series_sim"][:, 0] > 0).all():
-        return Picture(
-            "paths", "Real and simulated prices",
-            "The observed series and the first simulated ones of the same length, each relative to its first "
-            "price; single series need not lie on each other, only look alike.",
-            figures.price_series(sample["series_obs"], sample["series_sim"]))
     warmup = run.config.get("warmup")
+    first_step = warmup if isinstance(warmup, int) and not run.one_series else 0
     return Picture(
         "paths", "Real and simulated paths",
         "The first observed and simulated paths (not picked), and the band that holds 90% of all paths of "
         "either kind at each step.",
-        figures.price_paths(sample["x_obs"], sample["x_sim"],
-                            first_step=warmup if isinstance(warmup, int) else 0))
+        figures.price_paths(run.sample["x_obs"], run.sample["x_sim"], first_step=first_step))
 
 
-def _of_returns(run: Run) -> Iterator[Picture]:
-    both = returns(run)
-    if both is None or np.ptp(both[0]) == 0 or np.ptp(both[1]) == 0:
+def _of_returns(observed: np.ndarray, simulated: np.ndarray) -> Iterator[Picture]:
+    if np.ptp(observed) == 0 or np.ptp(simulated) == 0:
         return
     yield Picture(
         "returns", "Distribution of returns",
         "How often each size of return occurs, on a log scale so that the tails show, and below it the "
         "quantiles against each other, which lie on the dotted line where the two laws agree.",
-        figures.return_distribution(*both))
-    if both[0].shape[1] >= 8 and len(both[1]) >= 2:
-        observed = "curve" if len(both[0]) == 1 else "mean over paths"
+        figures.return_distribution(observed, simulated))
+    if observed.shape[1] >= 8 and len(simulated) >= 2:
+        shown = "curve" if len(observed) == 1 else "mean over paths"
         yield Picture(
             "autocorrelations", "Memory of returns and of their sizes",
             "Autocorrelation of returns (direction) and of their absolute values (volatility clusters); if "
-            f"the model is right, the observed {observed} lies in the shaded range at nine lags in ten.",
-            figures.autocorrelations(*both))
+            f"the model is right, the observed {shown} lies in the shaded range at nine lags in ten.",
+            figures.autocorrelations(observed, simulated))
 
 
 def _learning(run: Run) -> Picture:

@@ -90,7 +90,11 @@ def read(directory: str | Path) -> Run:
     finished = (directory / "result.json").exists()
     result = _result(directory / "result.json", config["free"]) if finished else {}
     history = _history(directory / "history.csv", config["free"], finished=finished)
-    return Run(directory, config, result, history, _sample(directory / "sample.npz", finished=finished))
+    sample = _sample(directory / "sample.npz", finished=finished)
+    run = Run(directory, config, result, history, sample)
+    if sample and run.one_series and not {"series_obs", "series_sim"} <= set(sample):
+        raise RunDirectoryError(f"{directory / 'sample.npz'} is damaged: no series_obs and series_sim")
+    return run
 
 
 def _config(path: Path) -> dict[str, Any]:
@@ -186,6 +190,8 @@ def _sample(path: Path, *, finished: bool) -> dict[str, np.ndarray]:
     for name, array in sample.items():
         if array.ndim != _SAMPLE_DIMENSIONS[name] or array.size == 0:
             raise RunDirectoryError(f"{path} is damaged: {name!r} has shape {array.shape}")
+        if not np.isfinite(array).all():
+            raise RunDirectoryError(f"{path} is damaged: {name!r} holds numbers that are not finite")
     return sample
 
 

@@ -1,0 +1,143 @@
+"""The stock market once more, slow and obvious: one path at a time, float64, prices in a list.
+
+It reads the same random words as the kernels (counter (path, t, slot, purpose), key (seed, run))
+and shares nothing else with them: normals are `ndtri` of the word's uniform, probabilities are
+`ndtr`, averages are sums over the list of prices. Every decision is a method of its own, so that a
+test can plant a fault by overriding one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+
+from fastmas.models.stock_market import PUBLIC_SLOT, StockMarket
+from fastmas.random.philox import philox4x32
+from fastmas.rules import fundamental, noise
+
+SEEN = ("price", "demand_noise", "demand_technical", "demand_fundamental", "fundamental_value")
+
+
+def normal(word: int) -> float:
+    """Normal of a word: the lower half of the words are the negative numbers, symmetric, no zero."""
+    if word < 2**31:
+        return float(ndtri((word | 1) * 2.0**-32))
+    return -float(ndtri(((2**32 - 1 - word) | 1) * 2.0**-32))
+
+
+def sigmoid(x: float) -> float:
+    return 0.5 + 0.5 * float(np.tanh(0.5 * x))
+
+
+class Oracle:
+    """One market with these parameter values, rounded to float32 as the engine rounds them."""
+
+    def __init__(self, model: StockMarket, theta: Mapping[str, Any] | None = None, seed: int = 0) -> None:
+        space = model.space(fixed=theta)
+        self.model, self.seed = model, seed
+        self.values = {e: float(np.float32(v)) for e, v in zip(space.entries, space.base, strict=True)}
+
+    def paths(self, n_paths: int, n_steps: int) -> dict[str, np.ndarray]:
+        """Observables of paths 0 to n_paths - 1, each (n_paths, n_steps + 1)."""
+        runs = [self.path(p, n_steps) for p in range(n_paths)]
+        return {name: np.array([run[name] for run in runs]) for name in SEEN}
+
+    def path(self, path: int, n_steps: int) -> dict[str, list[float]]:
+        self.prices, self.values_seen = [self.v("price_0")], [self.v("value_0")]
+        self.x = [self.v("variance_0")]
+        demands = [(0.0, 0.0, 0.0)]
+        for t in range(1, n_steps + 1):
+            demands.append(self.step(path, t))
+        d1, d2, d3 = zip(*demands, strict=True)
+        columns = (self.prices, d1, d2, d3, self.values_seen)
+        return {name: list(column) for name, column in zip(SEEN, columns, strict=True)}
+
+    def step(self, path: int, t: int) -> tuple[float, float, float]:
+        word = self.words(path, t, PUBLIC_SLOT, 3)
+        signal = self.v("sigma_public") * normal(word[0])
+        self.x.append(self.next_variance(normal(word[1])))
+        self.values_seen.append(self.next_value(normal(word[2])))
+        n1, n2, n3 = self.model.n_noise, self.model.n_technical, self.model.n_fundamental
+        private, views = self.words(path, t, noise.SLOT, n1), self.words(path, t, fundamental.SLOT, n3)
+        d1 = sum(self.noise(i, signal, private[i]) for i in range(n1))
+        d2 = sum(self.technical(i, t) for i in range(n2))
+        d3 = sum(self.fundamental(views[i]) for i in range(n3))
+        self.prices.append(self.next_price(d1 + d2 + d3, n1 + n2 + n3))
+        return d1, d2, d3
+
+    # -- random words and parameters ------------------------------------------------------------
+
+    def words(self, path: int, t: int, slot: int, n: int) -> list[int]:
+        """Word i is word i % 4 of slot `slot + i // 4`."""
+        counters = range(slot, slot + (n + 3) // 4)
+        return [int(w) for s in counters for w in philox4x32(path, t, s, 0, self.seed, 0)][:n]
+
+    def v(self, name: str, i: int = 0) -> float:
+        """A parameter's value, agent i's own where agents own it."""
+        return self.values[name] if name in self.values else self.values[f"{name}[{i}]"]
+
+    def weights(self, i: int) -> tuple[float, float]:
+        """b and c of noise trader i; with a ratio alone, c = 1."""
+        if self.model.signal_weights == "ratio":
+            return self.v("kappa", i), 1.0
+        return self.v("b", i), self.v("c", i)
+
+    def width(self) -> float:
+        return self.v("temperature") if self.model.rule == "relaxed" else 1.0
+
+    # -- the fundamental value, eqs. (7) and (8) ------------------------------------------------
+
+    def sigma(self, x: float) -> float:
+        """f3 of Lord, Koekkoek and van Dijk (2010)."""
+        return abs(x) if self.model.negative_variance == "reflection" else max(x, 0.0)
+
+    def next_variance(self, shock: float) -> float:
+        x = self.x[-1]
+        f = {"full-truncation": (x, max(x, 0.0)), "reflection": (abs(x), abs(x)),
+             "absorption": (max(x, 0.0), max(x, 0.0))}[self.model.negative_variance]
+        return f[0] + self.v("v2") * (self.v("mu2") - f[1]) + self.sigma(x) ** 0.5 * shock
+
+    def next_value(self, shock: float) -> float:
+        value = self.values_seen[-1]
+        return value + self.v("v1") * (self.v("mu1") - value) + self.sigma(self.x[-1]) ** 0.5 * shock
+
+    # -- the traders, eqs. (3) to (6) and (9), smoothed in section 4 -------------------------------
+
+    def noise(self, i: int, signal: float, word: int) -> float:
+        b, c = self.weights(i)
+        if self.model.rule == "exact":
+            return 1 if word < 2.0**32 * ndtr(b / abs(c) * signal / self.v("sigma_individual")) else -1
+        eta = b * signal + c * self.v("sigma_individual") * normal(word)
+        return float(np.tanh(eta / (2 * self.width())))
+
+    def technical(self, i: int, t: int) -> float:
+        l1, l2 = int(self.v("window_short", i)), int(self.v("window_long", i))
+        if t < self.first_step(l2):
+            return 0
+        m = self.mean(l1) - self.mean(l2)
+        if self.model.rule == "smoothed":
+            return float(np.tanh(self.v("d", i) * m / 2))
+        gamma = self.v("gamma", i)
+        if self.model.rule == "exact":
+            return int(m >= gamma) - int(m <= -gamma)
+        return sigmoid((m - gamma) / self.width()) - sigmoid((-m - gamma) / self.width())
+
+    def first_step(self, l2: int) -> int:
+        return l2 + 1 if self.model.moving_average == "literal" else l2
+
+    def mean(self, length: int) -> float:
+        """Mean of the last prices; the paper's literal sum has one term more than it divides by."""
+        terms = length + 1 if self.model.moving_average == "literal" else length
+        return sum(self.prices[-terms:]) / length
+
+    def fundamental(self, word: int) -> float:
+        gap, spread = self.values_seen[-1] - self.prices[-1], self.v("sigma_fundamental")
+        if self.model.rule == "exact":
+            return 1 if word < 2.0**32 * ndtr(gap / spread) else -1
+        return float(np.tanh((gap + spread * normal(word)) / (2 * self.width())))
+
+    def next_price(self, excess: float, n: int) -> float:
+        return self.prices[-1] * (1 + self.v("rho") * excess / n)  # eq. (2)
