@@ -1,8 +1,12 @@
-"""Files that are whole or not there: written beside their place, then moved onto it."""
+"""Files that are whole or not there: written beside their place, then moved onto it.
+
+Also what goes into them: strict JSON, and arrays with a state and a checksum.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import math
 import os
@@ -12,10 +16,14 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+import safetensors
+import safetensors.numpy
 
 from fastmas.errors import OutputError
 
 TEMPORARY = ".*.tmp"  # what a process that was killed may leave behind, as a glob
+_NOT_FINITE = "$float"
+_HEADER_BYTES = 8
 
 
 def write_atomically(path: str | Path, content: bytes | str) -> None:
@@ -100,3 +108,66 @@ def plain(content: Any, not_finite: Callable[[float], Any] = lambda number: None
     if content is None or isinstance(content, (str, int, float)):
         return content
     raise TypeError(f"{type(content).__name__} {content!r} has no place in JSON")
+
+
+def pack_tensors(arrays: Mapping[str, np.ndarray], state: Mapping[str, Any]) -> bytes:
+    """A safetensors file of these arrays, with the state as JSON and a SHA-256 of both in its header.
+
+    Arrays come back bit for bit; NaN and infinities of the state come back too, its tuples as lists.
+
+    Raises
+    ------
+    ValueError
+        If an array holds neither numbers nor bools.
+    TypeError
+        If something in the state has no place in JSON.
+    """
+    tensors = {name: _native(name, array) for name, array in arrays.items()}
+    text = json.dumps(plain(dict(state), lambda number: {_NOT_FINITE: str(number)}), allow_nan=False)
+    return safetensors.numpy.save(tensors, metadata={"state": text, "sha256": _digest(tensors, text)})
+
+
+def unpack_tensors(content: bytes) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """The arrays and the state of `pack_tensors`.
+
+    Raises
+    ------
+    ValueError
+        If a single bit is not as it was written.
+    """
+    try:
+        metadata = _metadata(content)
+        tensors = safetensors.numpy.load(content)
+        text = metadata["state"]
+        expected = metadata["sha256"]
+    except (ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
+        raise ValueError(f"not a whole safetensors file: {error}") from error
+    if expected != _digest(tensors, text):
+        raise ValueError("its checksum does not match")
+    return tensors, json.loads(text, object_hook=_finite_or_not)
+
+
+def _native(name: str, array: np.ndarray) -> np.ndarray:
+    array = np.asarray(array)
+    if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
+        raise ValueError(f"array {name!r} is of {array.dtype}, which is neither numbers nor bools")
+    return np.asarray(array, dtype=array.dtype.newbyteorder("="), order="C")
+
+
+def _digest(tensors: Mapping[str, np.ndarray], text: str) -> str:
+    """SHA-256 of everything that comes back: names, types, shapes, bytes and the state."""
+    digest = hashlib.sha256(text.encode("utf-8"))
+    for name in sorted(tensors):
+        digest.update(f"\0{name}\0{tensors[name].dtype}\0{tensors[name].shape}\0".encode())
+        digest.update(tensors[name].tobytes())
+    return digest.hexdigest()
+
+
+def _metadata(content: bytes) -> dict[str, str]:
+    """The strings in the header of a safetensors file, which its NumPy reader leaves out."""
+    size = int.from_bytes(content[:_HEADER_BYTES], "little")
+    return json.loads(content[_HEADER_BYTES:_HEADER_BYTES + size])["__metadata__"]
+
+
+def _finite_or_not(content: dict[str, Any]) -> Any:
+    return float(content[_NOT_FINITE]) if list(content) == [_NOT_FINITE] else content

@@ -332,7 +332,8 @@ def stock_market(*, windows: Sequence[Sequence[int]] | None = None, windows_seed
     if unknown:
         raise ModelError(f"stock-market has no option {sorted(unknown)[0]!r}; it has: "
                          + ", ".join(f.name for f in fields(StockMarket)) + ", windows_seed")
-    return StockMarket(windows=frozen, n_technical=n_technical, **config)
+    owned = tuple(config.pop("per_agent", ()))  # a list, when it comes from a file
+    return StockMarket(windows=frozen, n_technical=n_technical, per_agent=owned, **config)
 
 
 MODEL = stock_market

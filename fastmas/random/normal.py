@@ -1,4 +1,10 @@
-"""Uniforms, normals and Bernoulli thresholds from 32-bit words, in float32 and without libm."""
+"""Uniforms, normals and Bernoulli thresholds from 32-bit words, in float32 and without libm.
+
+One word makes one value, and no branch depends on it, so that loops over lanes vectorise. The
+polynomials are our own weighted minimax fits (benchmarks/fit_polynomials.py). The normal follows
+the form of Giles 2010, "Approximating the erfinv function": the quantile over 1 - 2u is smooth in
+-log(4u(1 - u)).
+"""
 
 from __future__ import annotations
 
@@ -7,79 +13,90 @@ from numpy import float32, int32, uint32
 from fastmas.kernel import kernel
 
 ONE = float32(1.0)
+TWO = float32(2.0)
 HALF = float32(0.5)
+ZERO = float32(0.0)
 TWO_32 = float32(4294967296.0)
 LAST_THRESHOLD = float32(4294967040.0)
-TINY_STEP = float32(2.0**-32)
+SIGN_BIT = int32(-(2**31))
+EXPONENT_BITS = int32(-(2**23))
+ROOT_HALF_BITS = int32(0x3F3504F3)
+LOG_2_PER_EXPONENT = float32(0.6931471805599453 * 2.0**-23)
+CDF_END = float32(5.6312)
 
 
 @kernel
 def uniform(word):
-    """Uniform on (0, 1) from one word, symmetric about 1/2."""
-    return float32(word >> uint32(8)) * float32(2.0**-24) + float32(2.0**-25)
+    """Uniform on (0, 1): the midpoint of one of 2**23 cells, symmetric about 1/2, exact in float32."""
+    return float32(int32(word >> uint32(9))) * float32(2.0**-23) + float32(2.0**-24)
 
 
 @kernel
 def minus_log(x):
-    """-log(x) for x in (0, 1]."""
-    bits = int32(float32(x).view(int32) - int32(0x3F400000))
-    exponent = float32(int32(bits >> int32(23)))
-    f = int32(int32(bits & int32(0x7FFFFF)) + int32(0x3F400000)).view(float32) - ONE
-    p = float32(0.0793797586)
-    p = p * f + float32(-0.166840123)
-    p = p * f + float32(0.207780685)
-    p = p * f + float32(-0.250926005)
-    p = p * f + float32(0.33307197)
-    p = p * f + float32(-0.49997357)
-    p = p * f + float32(1.00000235)
-    return exponent * float32(-0.69314718) - p * f
+    """-log(x) for x in (0, 1], as exact as `normal` needs it and no more."""
+    bits = float32(x).view(int32)
+    exponent = int32(int32(bits - ROOT_HALF_BITS) & EXPONENT_BITS)
+    f = int32(bits - exponent).view(float32) - ONE
+    p = float32(0.118296102)
+    p = p * f + float32(-0.189011097)
+    p = p * f + float32(0.206036672)
+    p = p * f + float32(-0.248814583)
+    p = p * f + float32(0.333034039)
+    p = p * f + float32(-0.50001961)
+    p = p * f + float32(1.00000322)
+    return float32(exponent) * -LOG_2_PER_EXPONENT - p * f
 
 
 @kernel
 def normal(word):
-    """Standard normal from one word by the inverse distribution function."""
+    """Standard normal from one word by the inverse distribution function.
+
+    The value is the quantile at u = (2 * (word // 2) + 1) / 2**32: odd about the middle word, never
+    infinite, |z| < 6.231. Absolute error at most 1.2e-6 for |z| < 4 and 1.3e-6 over all words.
+    """
     signed = uint32(word).view(int32)
     folded = int32(int32(signed ^ int32(signed >> int32(31))) | int32(1))
-    u = float32(folded) * TINY_STEP
-    a = minus_log(float32(4.0) * u - float32(4.0) * u * u)
-    p = float32(2.98222434e-05)
-    p = p * a + float32(0.00108795386)
-    p = p * a + float32(0.0124375214)
-    p = p * a + float32(0.0927705748)
-    p = p * a + float32(0.461010498)
-    p = p * a + float32(1.2533162)
-    q = float32(1.00784504e-06)
-    q = q * a + float32(0.000177635098)
-    q = q * a + float32(0.00252469549)
-    q = q * a + float32(0.0331900504)
-    q = q * a + float32(0.106048033)
-    q = q * a + ONE
-    z = p / q * (ONE - float32(2.0) * u)
-    return z if signed < int32(0) else -z
+    v = float32(folded) * float32(2.0**-31)
+    a = minus_log(v * (TWO - v))
+    b = a * a
+    p = float32(3.03317211e-05) * a + float32(0.00118594558)
+    p = p * b + (float32(0.0130347842) * a + float32(0.095960103))
+    p = p * b + (float32(0.470487684) * a + float32(1.25332034))
+    q = float32(1.00211423e-06) * a + float32(0.000186149206)
+    q = q * b + (float32(0.00279377424) * a + float32(0.0337149948))
+    q = q * b + (float32(0.113629252) * a + ONE)
+    lower = p / q * (v - ONE)
+    return int32(float32(lower).view(int32) ^ int32(signed & SIGN_BIT)).view(float32)
 
 
 @kernel
 def normal_cdf(x):
-    """Standard normal distribution function."""
-    a = abs(x) * float32(0.70710678)
-    t = float32(0.0000430638)
-    t = t * a + float32(0.0002765672)
-    t = t * a + float32(0.0001520143)
-    t = t * a + float32(0.0092705272)
-    t = t * a + float32(0.0422820123)
-    t = t * a + float32(0.0705230784)
-    t = t * a + ONE
-    t = t * t
-    t = t * t
-    t = t * t
-    t = t * t
-    h = HALF / t
-    return ONE - h if x >= float32(0.0) else h
+    """Standard normal distribution function of a float32.
+
+    Half the fourth power of a polynomial in |x|. Absolute error at most 1.8e-7; exactly 1/2 at 0,
+    0 below -5.632 and 1 above 5.632; it never falls by more than 1.2e-7 as x grows.
+    """
+    a = min(abs(x), CDF_END)
+    p = float32(-4.06937033e-06)
+    p = p * a + float32(6.98331351e-05)
+    p = p * a + float32(-0.000367616216)
+    p = p * a + float32(-3.62272003e-05)
+    p = p * a + float32(0.00450531952)
+    p = p * a + float32(0.00553628337)
+    p = p * a + float32(-0.0596982539)
+    p = p * a + float32(-0.199470043)
+    p = p * a + ONE
+    p = p * p
+    h = HALF * (p * p)
+    return ONE - h if x >= ZERO else h
 
 
 @kernel
 def threshold(probability):
-    """The uint32 below which a word falls with this probability, to 2**-32."""
+    """The uint32 below which a word falls with this float32 probability in [0, 1].
+
+    Exact to 2**-32, but at most 1 - 2**-24: certainty is not a threshold.
+    """
     return uint32(min(probability * TWO_32, LAST_THRESHOLD))
 
 
@@ -92,6 +109,6 @@ def draw_normals(lanes, words, normals):
 
 @kernel
 def cdf_thresholds(lanes, x, limits):
-    """Fill limits[w] with threshold(normal_cdf(x[w]))."""
+    """Fill limits[w], uint32, with the threshold of the probability normal_cdf(x[w])."""
     for w in range(lanes):
         limits[w] = threshold(normal_cdf(x[w]))

@@ -1,0 +1,54 @@
+"""The paper's H: what a discriminator sees of a path. One statistic per file, or a user's function.
+
+A statistic is a function that looks at the training data once and returns a `Statistic`: paths
+(n_paths, n_times) to samples (n_paths, n_samples, k) in float32, standardised by the data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from fastmas.errors import ParameterError
+from fastmas.registry import find
+
+Statistic = Callable[[np.ndarray], np.ndarray]
+CLIP = 8.0  # standard deviations: a runaway path must not blow the discriminator up
+
+
+def fit(chosen: str | Callable[[Any], Any], x_obs: np.ndarray) -> Statistic:
+    """The statistic of this name, or a user's function, standardised by `x_obs` (n_paths, n_times).
+
+    A user's function takes paths (n_paths, n_times) as a NumPy array and returns a NumPy array or a
+    torch tensor (n_paths, k) or (n_paths, n_samples, k).
+
+    Raises
+    ------
+    ParameterError
+        Unknown name, or a function whose result has another shape.
+    """
+    if callable(chosen):
+        return _standardised(chosen, x_obs)
+    return find("fastmas.statistics", "STATISTIC", chosen, "statistic")(x_obs)
+
+
+def _standardised(function: Callable[[Any], Any], x_obs: np.ndarray) -> Statistic:
+    def samples(paths: np.ndarray) -> np.ndarray:
+        values = np.asarray(function(np.asarray(paths)), dtype=np.float64)
+        if values.ndim not in (2, 3) or len(values) != len(paths):
+            raise ParameterError(
+                f"statistic {getattr(function, '__name__', function)!r} returned shape {values.shape} for "
+                f"{len(paths)} paths: return (n_paths, k) or (n_paths, n_samples, k)")
+        return values if values.ndim == 3 else values[:, None, :]
+
+    seen = samples(x_obs)
+    mean, sd = seen.mean(axis=(0, 1)), seen.std(axis=(0, 1))
+    scale = np.where(sd > 0, sd, 1.0)
+    return lambda paths: clipped((samples(paths) - mean) / scale)
+
+
+def clipped(samples: np.ndarray) -> np.ndarray:
+    """Samples within +-CLIP in float32; NaN stays NaN."""
+    return np.clip(samples, -CLIP, CLIP).astype(np.float32, copy=False)

@@ -1,0 +1,86 @@
+"""What moves theta: ask for candidates, tell their losses. One updater per file.
+
+An updater is a module-level object with `start(search) -> state`, `ask(state) -> z (n_pop, d)`,
+`tell(state, loss) -> state` and `centre(state) -> z (d,)`. A state is a frozen dataclass of arrays and
+holds all that is needed to go on bit for bit; `ask` is pure: the same state gives the same answer.
+Losses are minimised; NaN has no rank and counts as the worst.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+
+from fastmas.errors import ParameterError
+from fastmas.registry import find, parts
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """Where an updater begins and may go, in search coordinates.
+
+    `spread` (d,) is the statistical error expected of each coordinate at the start: step sizes
+    are multiples of it. `low` and `high` (d,) are never left. `integer` (d,) marks whole numbers.
+    """
+
+    start: np.ndarray
+    spread: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    integer: np.ndarray
+    n_generations: int
+    seed: int
+
+
+class Updater(Protocol):
+    """See the module's docstring; `games` are the discriminators it can play, the default first."""
+
+    discriminators: dict[str, str]
+    n_generations: int
+
+    def start(self, search: Search) -> Any:
+        """The state before the first generation."""
+
+    def ask(self, state: Any) -> np.ndarray:
+        """Candidates (n_pop, d)."""
+
+    def tell(self, state: Any, loss: np.ndarray) -> Any:
+        """The state after these losses (n_pop,)."""
+
+    def centre(self, state: Any) -> np.ndarray:
+        """Where the search stands, (d,)."""
+
+
+S = TypeVar("S")
+
+
+def get(name: str) -> Updater:
+    """The updater of this name; ParameterError if there is none."""
+    if name not in names():
+        raise ParameterError(f"unknown updater {name!r}; there are: {', '.join(names())}")
+    return find("fastmas.updaters", "UPDATER", name, "updater")
+
+
+def names() -> list[str]:
+    """All updaters, and `moments`, which is the start of the others alone."""
+    return sorted(parts("fastmas.updaters", "UPDATER"))
+
+
+def to_arrays(state: Any) -> dict[str, np.ndarray]:
+    """A state as named arrays, for a checkpoint."""
+    return {f.name: np.asarray(getattr(state, f.name)) for f in fields(state) if f.name != "search"}
+
+
+def from_arrays(kind: type[S], search: Search, arrays: dict[str, np.ndarray]) -> S:
+    """The state that `to_arrays` wrote."""
+    return kind(search=search, **{f.name: arrays[f.name] for f in fields(kind) if f.name != "search"})  # type: ignore[arg-type, call-arg]
+
+
+def ranked(loss: np.ndarray) -> np.ndarray:
+    """Losses with NaN and infinity replaced by something worse than all others."""
+    loss = np.asarray(loss, dtype=np.float64)
+    finite = loss[np.isfinite(loss)]
+    worst = finite.max() + abs(finite.max()) + 1.0 if finite.size else 1.0
+    return np.where(np.isfinite(loss), loss, worst)

@@ -1,0 +1,82 @@
+"""`fastmas calibrate`: the parameters that make simulated paths look like the data."""
+
+# ruff: noqa: PLC0415  -- calibrating brings torch, which help must not wait for
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from fastmas.cli import output
+from fastmas.cli.options import GAME, PLACE, SIZES, ModelName, Overwrite, Seed, Settings, Threads
+from fastmas.cli.progress import reporter
+from fastmas.cli.result import print_fit, print_report
+from fastmas.cli.settings import build
+
+
+def calibrate(
+    model: ModelName,
+    *,
+    data: Annotated[str, typer.Option(
+        metavar="FILE", help="Prices to calibrate to: a .csv, .parquet, .npz or .npy file, or the name of "
+                             "built-in data such as sp500.")],
+    column: Annotated[str | None, typer.Option(
+        metavar="NAME",
+        help="Column of the prices, or array of a .npz file. By default it is recognised.")] = None,
+    free: Annotated[str | None, typer.Option(
+        metavar="NAMES", help="Parameters to calibrate, separated by commas: kappa,gamma.")] = None,
+    settings: Settings = None,
+    rule: Annotated[str | None, typer.Option(
+        metavar="RULE", help="Decisions of the agents: exact, smoothed (the paper's) or relaxed. "
+                             "Short for --set rule=RULE.")] = None,
+    updater: Annotated[str | None, typer.Option(
+        metavar="NAME", rich_help_panel=GAME,
+        help="What moves the parameters: cma-es, parameter-score or moments.")] = None,
+    discriminator: Annotated[str | None, typer.Option(
+        metavar="NAME", rich_help_panel=GAME, help="What tells real paths from simulated ones.")] = None,
+    objective: Annotated[str | None, typer.Option(
+        metavar="NAME", rich_help_panel=GAME, help="The divergence that is played for.")] = None,
+    statistic: Annotated[str | None, typer.Option(
+        metavar="NAME", rich_help_panel=GAME, help="What the discriminator sees of a path.")] = None,
+    no_interval: Annotated[bool, typer.Option(
+        "--no-interval", rich_help_panel=GAME,
+        help="Leave out the intervals of the estimates, which take more simulations.")] = False,
+    generations: Annotated[int | None, typer.Option(
+        metavar="N", rich_help_panel=SIZES, help="Rounds of the game.")] = None,
+    paths: Annotated[int | None, typer.Option(
+        metavar="N", rich_help_panel=SIZES,
+        help="Simulated paths of each candidate in a generation.")] = None,
+    horizon: Annotated[int | None, typer.Option(
+        metavar="N", rich_help_panel=SIZES,
+        help="Steps that the discriminator sees of a path or window.")] = None,
+    warmup: Annotated[int | None, typer.Option(
+        metavar="N", rich_help_panel=SIZES, help="Steps simulated before the window begins.")] = None,
+    seed: Seed = None,
+    threads: Threads = None,
+    out: Annotated[Path | None, typer.Option(
+        metavar="RUN", rich_help_panel=PLACE,
+        help="Folder for checkpoints, result and report. Without it the run cannot be resumed.")] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Find the parameters of a model that make its paths indistinguishable from the data."""
+    built, fixed = build(model, settings or [], rule)  # its faults need not wait for torch
+    from fastmas.calibrate import calibrate as play
+
+    chosen: dict[str, Any] = {
+        "column": column, "free": _names(free), "updater": updater, "discriminator": discriminator,
+        "objective": objective, "statistic": statistic, "generations": generations, "paths": paths,
+        "horizon": horizon, "warmup": warmup, "seed": seed, "n_threads": threads}
+    given = {name: value for name, value in chosen.items() if value is not None}
+    with output.stoppable(out), reporter() as progress:
+        fit = play(
+            built, data, fixed=fixed, interval=not no_interval, out=out, overwrite=overwrite,
+            progress=progress, **given)
+    print_fit(fit, {e: p.unit for p in built.parameters for e in p.entries})
+    if out is not None:
+        print_report(out)
+
+
+def _names(text: str | None) -> list[str] | None:
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]

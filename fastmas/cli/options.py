@@ -1,0 +1,24 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+GAME, SIZES, PLACE = "The game", "Sizes and seed", "Where results go"
+
+ModelName = Annotated[str, typer.Argument(
+    metavar="MODEL", help="A model of `fastmas models`, or FILE.py:NAME for one of yours.")]
+Settings = Annotated[list[str] | None, typer.Option(
+    "--set", metavar="NAME=VALUE",
+    help="Give a parameter a value in its own unit, or an option of the model: kappa=1.5, rule=smoothed, "
+         "windows=2:5,3:8. May be given many times.")]
+Seed = Annotated[int | None, typer.Option(
+    metavar="N", rich_help_panel=SIZES, help="Whole number below 2**32. The same seed gives the same bits.",
+    show_default=False)]
+Threads = Annotated[int | None, typer.Option(
+    metavar="N", rich_help_panel=SIZES,
+    help="Number of threads. By default every CPU; results do not depend on it.")]
+Overwrite = Annotated[bool, typer.Option(
+    "--overwrite", rich_help_panel=PLACE, help="Replace what is there.")]

@@ -1,0 +1,17 @@
+"""The whole path of log returns, in units of their sd."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fastmas.statistics import Statistic, clipped
+from fastmas.statistics.scaling import Scaling
+
+
+def log_returns(x_obs: np.ndarray) -> Statistic:
+    """One sample per path, k = n_times - 1."""
+    scaling = Scaling.of(x_obs)
+    return lambda paths: clipped(scaling.increments(paths))[:, None, :]
+
+
+STATISTIC = log_returns

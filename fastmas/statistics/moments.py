@@ -1,0 +1,51 @@
+"""Pooled moments of a path: what the moment fit matches, and the start of every game.
+
+Each moment is a mean over the times of one path. They see the distribution of returns, their serial
+dependence and that of their size, the pull of moving averages, and (for paths) of the level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from fastmas.statistics import CLIP
+from fastmas.statistics.scaling import Scaling
+
+QUANTILES = (0.5, 1.0, 1.5, 2.0)  # sds at which the distribution function of |r| is read
+LAGS = (1, 2, 3, 4, 5, 6, 8, 10)
+SIZE_LAGS = (1, 2, 4, 10, 20, 40)
+SPANS = (2, 4, 7, 10)
+
+
+def path_moments(scaling: Scaling, paths: np.ndarray, *, level: bool) -> np.ndarray:
+    """Moments of each path, (..., n_times) to (..., n_moments) in float64."""
+    returns = np.clip(scaling.increments(paths), -CLIP, CLIP).astype(np.float32)
+    columns = list(_returns(returns))
+    if level:
+        columns += _level(returns, np.clip(scaling.level(paths), -CLIP, CLIP).astype(np.float32))
+    return np.stack([c.mean(axis=-1, dtype=np.float64) for c in columns], axis=-1)
+
+
+def _returns(r: np.ndarray) -> Iterator[np.ndarray]:
+    size, n = np.abs(r), r.shape[-1]
+    square = r * r
+    yield from (r, square, size, square * r, square * square)
+    for q in QUANTILES:
+        yield np.tanh(np.float32(4.0) * (size - np.float32(q)))
+    for k in (k for k in LAGS if k < n // 2):
+        yield r[..., k:] * r[..., :-k]
+    for k in (k for k in SIZE_LAGS if k < n // 2):
+        yield size[..., k:] * size[..., :-k]
+    total = np.cumsum(r, axis=-1)
+    for k in (k for k in SPANS if k + 2 < n):
+        pull = (total[..., k:-1] - total[..., :-k - 1]) / np.float32(np.sqrt(k))
+        latest = r[..., k + 1:]
+        yield from (latest * np.tanh(pull), latest * pull * pull * pull, latest * latest * pull * pull)
+
+
+def _level(r: np.ndarray, level: np.ndarray) -> Iterator[np.ndarray]:
+    before = level[..., :-1]
+    square = before * before
+    yield from (before, square, before * r, square * r * r, square * before * r)

@@ -1,0 +1,106 @@
+"""CMA-ES (Hansen and Ostermeier 2001) by the `cma` package, against a discriminator that knows theta.
+
+Under a discriminator that does not know theta CMA-ES diverges: ranks do not shrink as the
+discriminator goes flat, and samples go where it was never trained. The state keeps the losses
+told so far and the optimiser is replayed from them, so that nothing of it is ever serialised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import cma
+import numpy as np
+
+from fastmas.updaters import Search, ranked
+
+N_POP = 8
+SIGMA_START = 3.0  # spreads: wide enough to see beyond the start's error
+SIGMA_LEAST = 0.7  # spreads: a floor, since the discriminator goes on moving
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """`losses` (generations, n_pop) told so far."""
+
+    search: Search
+    losses: np.ndarray
+
+
+class CMAES:
+    """ask/tell around `cma.CMAEvolutionStrategy`; the object is a cache, the state is the truth."""
+
+    discriminators = {"paths": "amortised", "series": "amortised"}
+    n_generations = 60
+
+    def __init__(self) -> None:
+        self._search: Search | None = None
+        self._told = -1
+        self._strategy: Any = None
+        self._asked: tuple[int, np.ndarray] | None = None
+
+    def start(self, search: Search) -> State:
+        return State(search, np.empty((0, N_POP)))
+
+    def ask(self, state: State) -> np.ndarray:
+        strategy, generation = self._at(state), len(state.losses)
+        if self._asked is None or self._asked[0] != generation:
+            self._asked = generation, _ask(strategy, state.search, generation)
+        return self._asked[1].copy()
+
+    def tell(self, state: State, loss: np.ndarray) -> State:
+        z = self.ask(state)
+        _tell(self._strategy, state.search, len(state.losses), z, loss)
+        after = replace(state, losses=np.vstack([state.losses, np.asarray(loss, dtype=np.float64)[None, :]]))
+        self._told, self._asked = len(after.losses), None
+        return after
+
+    def centre(self, state: State) -> np.ndarray:
+        return np.asarray(self._at(state).result.xfavorite, dtype=np.float64)  # the mean, inside the bounds
+
+    def _at(self, state: State) -> Any:
+        """The strategy as it was after the state's losses."""
+        if self._search is not state.search or self._told != len(state.losses):
+            self._strategy, self._asked = _new(state.search), None
+            for generation, loss in enumerate(state.losses):
+                _tell(self._strategy, state.search, generation, _ask(self._strategy, state.search, generation), loss)
+            self._search, self._told = state.search, len(state.losses)
+        return self._strategy
+
+
+def _new(search: Search) -> Any:
+    options = {
+        "popsize": N_POP, "verbose": -9, "seed": np.nan, "CMA_stds": list(SIGMA_START * search.spread),
+        "minstd": list(SIGMA_LEAST * search.spread), "bounds": [list(search.low), list(search.high)],
+    }
+    if search.integer.any():
+        options["integer_variables"] = list(np.flatnonzero(search.integer))
+    with _numpy_random(search.seed, 0):
+        return cma.CMAEvolutionStrategy(search.start, 1.0, options)
+
+
+def _ask(strategy: Any, search: Search, generation: int) -> np.ndarray:
+    with _numpy_random(search.seed, 2 * generation + 1):
+        return np.asarray(strategy.ask(), dtype=np.float64)
+
+
+def _tell(strategy: Any, search: Search, generation: int, z: np.ndarray, loss: np.ndarray) -> None:
+    with _numpy_random(search.seed, 2 * generation + 2):
+        strategy.tell(list(z), list(ranked(loss)))
+
+
+@contextmanager
+def _numpy_random(seed: int, use: int) -> Iterator[None]:
+    """Give cma, which draws from NumPy's global state, a state of its own and leave no trace."""
+    before = np.random.get_state()  # noqa: NPY002
+    np.random.seed([seed & 0xFFFFFFFF, use])  # noqa: NPY002
+    try:
+        yield
+    finally:
+        np.random.set_state(before)  # noqa: NPY002
+
+
+UPDATER = CMAES()

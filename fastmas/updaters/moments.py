@@ -1,0 +1,154 @@
+"""Simulated moments with common random numbers: the start of every game and the baseline beside it.
+
+McFadden (1989), Duffie and Singleton (1993). The distance between the data's pooled moments and the
+simulated ones is weighed by the covariance that the model itself gives them at the present fit: a
+covariance taken from the data is correlated with the moments and biases the fit. Derivatives are
+central differences under common random numbers, wide enough to see over the jumps of exact rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.optimize import least_squares
+from scipy.stats import qmc
+
+from fastmas.updaters import Search
+
+N_SCAN = 512  # thetas of the first look over the box
+N_STARTS = 3
+WORST = 1e3  # residual, in sds, of a path that ran away
+LEAST_EIGENVALUE = 1e-5  # of the correlation of moments: below it a combination is left out
+
+Moments = Callable[[np.ndarray, int, int, bool], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Simulated paths per theta in units of `Problem.n_sim`, difference step in boxes, most iterations."""
+
+    effort: int
+    step: float
+    iterations: int
+
+
+STAGES = (Stage(1, 0.03, 6), Stage(2, 0.015, 4), Stage(4, 0.01, 4))
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What to fit.
+
+    `simulated(z (n, d), n_paths, run, common)` gives the moments of each path (n, n_paths, k);
+    `observed` (k,) are the data's means over `n_observed` paths; `n_sim` paths are simulated for
+    each theta at the least effort.
+    """
+
+    simulated: Moments
+    observed: np.ndarray
+    n_observed: int
+    n_sim: int
+    low: np.ndarray
+    high: np.ndarray
+    seed: int
+
+
+@dataclass(frozen=True)
+class MomentFit:
+    """Fitted z (d,), its covariance (d, d), the weighted distance and what chi-square degrees it has."""
+
+    z: np.ndarray
+    covariance: np.ndarray
+    distance: float
+    degrees: int
+
+    @property
+    def spread(self) -> np.ndarray:
+        """Standard errors in search coordinates, (d,)."""
+        return np.sqrt(np.diag(self.covariance))
+
+
+def fit_moments(problem: Problem) -> MomentFit:
+    """Scan the box, refine from the best few points, then from the best one with ever more paths."""
+    starts = _scan(problem)
+    first = [_refine(problem, z, STAGES[0], 1) for z in starts]
+    z, _, _ = min(first, key=lambda fit: fit[1])
+    for number, stage in enumerate(STAGES[1:], start=2):
+        z, distance, jacobian = _refine(problem, z, stage, number)
+    precision = jacobian.T @ jacobian
+    width = problem.high - problem.low
+    # A direction the moments do not see is as uncertain as the box is wide.
+    covariance = np.linalg.inv(precision + np.diag(1.0 / (width / np.sqrt(12.0)) ** 2))
+    return MomentFit(z, covariance, float(distance), len(jacobian) - len(z))
+
+
+def _scan(problem: Problem) -> np.ndarray:
+    """The best points of a Sobol design over the box, (N_STARTS, d), weighing moments one by one."""
+    unit = qmc.Sobol(len(problem.low), seed=problem.seed).random(N_SCAN)
+    z = problem.low + (problem.high - problem.low) * unit
+    moments = problem.simulated(z, max(4, problem.n_sim // 16), 0, True)
+    with np.errstate(invalid="ignore"):
+        variance = np.nanmedian(moments.var(axis=1), axis=0)
+        gap = (moments.mean(axis=1) - problem.observed) / np.sqrt(np.maximum(variance, 1e-12))
+    distance = np.where(np.isfinite(gap).all(axis=1), np.minimum(np.abs(gap), WORST), WORST).sum(axis=1)
+    return z[np.argsort(distance, kind="stable")[:N_STARTS]]
+
+
+def _refine(problem: Problem, z: np.ndarray, stage: Stage, number: int) -> tuple[np.ndarray, float, np.ndarray]:
+    """Gauss-Newton from z: the fit, its distance and the whitened Jacobian (k, d)."""
+    n_paths = problem.n_sim * stage.effort
+    whitener = _whitener(problem, z, n_paths, 2 * number)
+    step = stage.step * (problem.high - problem.low)
+
+    def residuals(points: np.ndarray) -> np.ndarray:
+        means = problem.simulated(points, n_paths, 2 * number + 1, True).mean(axis=1)
+        gap = (means - problem.observed) @ whitener.T
+        return np.where(np.isfinite(gap), np.clip(gap, -WORST, WORST), WORST)
+
+    def jacobian(point: np.ndarray) -> np.ndarray:
+        above = np.minimum(point + np.diag(step), problem.high)
+        below = np.maximum(point - np.diag(step), problem.low)
+        values = residuals(np.vstack([above, below]))
+        d = len(point)
+        return ((values[:d] - values[d:]) / np.diag(above - below)[:, None]).T
+
+    inside = np.clip(z, problem.low + 1e-6 * step, problem.high - 1e-6 * step)
+    fit = least_squares(lambda p: residuals(p[None, :])[0], inside, jac=jacobian, x_scale=step,
+                        bounds=(problem.low, problem.high), max_nfev=stage.iterations)
+    return fit.x, 2.0 * fit.cost, jacobian(fit.x)
+
+
+def _whitener(problem: Problem, z: np.ndarray, n_paths: int, run: int) -> np.ndarray:
+    """Rows that turn the gap of mean moments into independent units of one standard error."""
+    moments = problem.simulated(z[None, :], n_paths, run, True)[0]
+    moments = moments[np.isfinite(moments).all(axis=1)]
+    covariance = np.cov(moments.T) * (1.0 / problem.n_observed + 1.0 / n_paths)
+    sd = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
+    eigenvalues, vectors = np.linalg.eigh(covariance / np.outer(sd, sd))
+    kept = eigenvalues > LEAST_EIGENVALUE
+    return (vectors[:, kept] / np.sqrt(eigenvalues[kept])).T / sd
+
+
+class Stay:
+    """No game: the moment fit is the estimate."""
+
+    discriminators = {"paths": "amortised", "series": "amortised"}
+    n_generations = 0
+
+    def start(self, search: Search) -> Search:
+        return search
+
+    def ask(self, state: Search) -> np.ndarray:
+        return state.start[None, :]
+
+    def tell(self, state: Search, loss: np.ndarray) -> Search:
+        return state
+
+    def centre(self, state: Any) -> np.ndarray:
+        return state.start
+
+
+UPDATER = Stay()

@@ -1,0 +1,122 @@
+"""Philox words: the published vectors, the split rounds against the plain ones, plain Python."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fastmas.random import count_below, draw_words, philox4x32
+from fastmas.random.philox import MASK, TWO, WEYL_0, WEYL_1, path_part
+
+LAST = 2**32 - 1
+
+
+def address_of(paths, seed=0, run=0, purpose=0):
+    """What the engine hands to a step, for these paths."""
+    parts = [path_part(int(path), purpose, run) for path in paths]
+    a, b, c = (np.array(column, dtype=np.uint64) for column in zip(*parts, strict=True))
+    key_0 = (np.uint64(seed) + TWO * WEYL_0) & MASK
+    key_1 = (np.uint64(run) + TWO * WEYL_1) & MASK
+    return a, b, c, (np.uint64(seed), key_0, key_1)
+
+
+def plain(file):
+    """What sample() of a test file returns where kernels are plain Python and warnings are errors."""
+    file = Path(file)
+    code = f"import json, {file.stem} as tests; print(json.dumps(tests.sample()))"
+    done = subprocess.run(
+        [sys.executable, "-W", "error::RuntimeWarning", "-c", code],
+        cwd=file.parent, env=os.environ | {"NUMBA_DISABLE_JIT": "1"}, capture_output=True, text=True,
+        check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def words_of(address, t, slot):
+    words = [np.zeros(len(address[0]), dtype=np.uint32) for _ in range(4)]
+    draw_words(len(address[0]), address, t, slot, *words)
+    return np.stack(words, axis=1)
+
+
+def addresses(n):
+    """Random addresses, then the smallest and the largest: (paths, t, slot, purpose, seed, run)."""
+    rng = np.random.default_rng(2011)
+    yield from ((rng.integers(0, 2**32, 64), *(int(v) for v in rng.integers(0, 2**32, 5)))
+                for _ in range(n))
+    yield np.array([0, LAST]), 0, 0, 0, 0, 0
+    yield np.array([0, LAST]), LAST, LAST, LAST, LAST, LAST
+
+
+# Random123 (Salmon et al. 2011), tests/kat_vectors, philox4x32 with 10 rounds: counter, key, words.
+KNOWN_ANSWERS = [
+    ((0,) * 4, (0,) * 2, (0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8)),
+    ((LAST,) * 4, (LAST,) * 2, (0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD)),
+    ((0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344), (0xA4093822, 0x299F31D0),
+     (0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1)),
+]
+
+
+@pytest.mark.parametrize(("counter", "key", "words"), KNOWN_ANSWERS)
+def test_philox_gives_the_published_words(counter, key, words):
+    assert philox4x32(*counter, *key) == words
+
+
+@pytest.mark.parametrize("address", list(addresses(12)))
+def test_split_rounds_equal_plain_rounds(address):
+    paths, t, slot, purpose, seed, run = address
+    found = words_of(address_of(paths, seed, run, purpose), t, slot)
+    expected = [philox4x32(int(path), t, slot, purpose, seed, run) for path in paths]
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_only_the_lanes_asked_for_are_written():
+    words = [np.full(8, 7, dtype=np.uint32) for _ in range(4)]
+    draw_words(5, address_of(range(8)), 1, 2, *words)
+    assert (np.stack(words)[:, 5:] == 7).all()
+    np.testing.assert_array_equal(np.stack(words, axis=1)[:5], words_of(address_of(range(5)), 1, 2))
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 4, 5, 7, 64])
+def test_count_below_counts_its_words_one_by_one(n):
+    rng = np.random.default_rng(n)
+    paths, t, slot, seed, run = rng.integers(0, 2**32, 64), 3, 17, 2**32 - 5, 9
+    address = address_of(paths, seed, run, purpose=2)
+    words = np.concatenate([words_of(address, t, slot + s) for s in range(17)], axis=1)[:, :n]
+    limits = rng.integers(0, 2**32, 64).astype(np.uint32)
+    limits[:2] = 0, LAST
+    # A word equal to the threshold is not below it.
+    if n:
+        limits[2] = words[2, n - 1]
+    count = np.full(64, 5.0, dtype=np.float32)
+    count_below(64, address, t, slot, n, limits, count)
+    np.testing.assert_array_equal(count, 5 + (words < limits[:, None]).sum(axis=1))
+    assert count[0] == 5
+
+
+def sample():
+    """Words and counts of a few addresses, as lists."""
+    rows = []
+    for paths, t, slot, purpose, seed, run in addresses(3):
+        address = address_of(paths[:2], seed, run, purpose)
+        count = np.zeros(2, dtype=np.float32)
+        limits = np.array([2**31, LAST], dtype=np.uint32)
+        count_below(2, address, t, min(slot, 2**31), 7, limits, count)
+        direct = philox4x32(int(paths[0]), t, slot, purpose, seed, run)
+        rows += [words_of(address, t, slot).tolist(), count.tolist(), [int(word) for word in direct]]
+    return rows
+
+
+def test_plain_python_gives_the_same_words():
+    assert plain(__file__) == sample()
+
+
+@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled")
+def test_words_are_made_several_lanes_at_a_time():
+    words_of(address_of(range(64)), 0, 0)
+    code = "".join(draw_words.inspect_llvm().values())
+    assert " x i64>" in code
+    assert "double" not in code

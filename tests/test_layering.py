@@ -1,0 +1,183 @@
+"""The house stands: imports point down, heavy libraries stay in their rooms, files stay short."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import fastmas
+
+PACKAGE = Path(fastmas.__file__).parent
+TOP = "__init__"
+# A file or folder of the package may import those of a lower floor and itself: never up, never sideways.
+FLOOR = {
+    "errors": 0,
+    "kernel": 1, "parameters": 1, "files": 1, "registry": 1, "datasets": 1,
+    "random": 2, "model": 2,
+    "rules": 3,
+    "models": 4, "engine": 4,
+    "simulate": 5, "statistics": 5, "data": 5, "discriminators": 5, "updaters": 5, "export": 5,
+    "run_directory": 6,
+    "report": 7,
+    "calibrate": 8,
+    "cli": 9,
+    "__main__": 10,
+    TOP: 11,
+}
+# Where a library may be imported at all; a deeper path gives one file of a folder.
+ROOMS = {
+    "numba": ("kernel", "random", "rules", "models", "engine"),
+    "numba.cuda": ("engine/cuda",),
+    "torch": ("discriminators", "calibrate", "updaters/pathwise"),
+    "typer": ("cli",),
+    "rich": ("cli",),
+}
+LONGEST_FILE = 400
+
+
+def imports(source: str, place: str) -> Iterator[tuple[int, str]]:
+    """Line and absolute name of every import in a file of the package, inside functions too.
+
+    A plain `import fastmas` counts as the names that are then taken from it.
+    """
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names if (alias.name, alias.asname) != ("fastmas", None)]
+            yield from ((node.lineno, name) for name in names)
+        elif isinstance(node, ast.Attribute) and ast.unparse(node.value) == "fastmas":
+            yield node.lineno, f"fastmas.{node.attr}"
+        elif isinstance(node, ast.ImportFrom):
+            parents = ["fastmas", *place.split("/")[:-1]]
+            above = parents[:len(parents) - node.level + 1] if node.level else []
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            yield from ((node.lineno, f"{base}.{alias.name}") for alias in node.names)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+            yield from ((node.lineno, a.value) for a in node.args if isinstance(a, ast.Constant))
+
+
+def unit(name: str) -> str:
+    """The file or folder of the package behind an import; the package itself is the top."""
+    parts = name.split(".")
+    return parts[1] if len(parts) > 1 and parts[1] in FLOOR else TOP
+
+
+def faults(source: str, place: str) -> list[str]:
+    """What a file at `place`, such as "rules/noise", imports and must not."""
+    own = place.partition("/")[0]
+    found = []
+    for line, name in imports(source, place):
+        if name.partition(".")[0] == "fastmas" and name != "fastmas.__version__":
+            below = unit(name)
+            if below != own and FLOOR[below] >= FLOOR.get(own, FLOOR[TOP]):
+                found.append(f"{place}:{line} imports {name}, which is not below it")
+        for library, rooms in ROOMS.items():
+            inside = any(place == room or place.startswith(room + "/") for room in rooms)
+            if (name + ".").startswith(library + ".") and not inside:
+                found.append(f"{place}:{line} imports {name}, which lives in {', '.join(rooms)}")
+    return found
+
+
+def files() -> dict[str, Path]:
+    return {str(f.relative_to(PACKAGE).with_suffix("")): f for f in sorted(PACKAGE.rglob("*.py"))}
+
+
+def test_every_file_has_a_floor():
+    units = {place.partition("/")[0] for place in files()}
+    assert units <= set(FLOOR), f"give {units - set(FLOOR)} a floor in FLOOR"
+    assert "simulate" in units
+
+
+def test_imports_point_down_and_libraries_stay_in_their_rooms():
+    assert [fault for place, file in files().items() for fault in faults(file.read_text(), place)] == []
+
+
+@pytest.mark.parametrize(("place", "source"), [
+    ("rules/noise", "from fastmas.simulate import simulate"),
+    ("rules/noise", "def f():\n    import fastmas.engine.cpu"),
+    ("rules/noise", "from fastmas import models"),
+    ("rules/noise", "from .. import engine"),
+    ("rules/noise", "from ..engine.cpu import Address"),
+    ("rules/noise", "import importlib\nm = importlib.import_module('fastmas.cli')"),
+    ("models/stock_market", "from fastmas.engine import cpu"),
+    ("engine/cpu", "from fastmas.models import stock_market"),
+    ("data/files", "if TYPE_CHECKING:\n    from fastmas.calibrate import Fit"),
+    ("simulate", "import fastmas\nfastmas.kernel.kernel, fastmas.data"),
+    ("simulate", "import fastmas as fm"),
+    ("simulate", "from fastmas import Model"),
+    ("errors", "from fastmas import kernel"),
+    ("simulate", "import numba"),
+    ("engine/cpu", "from numba import cuda"),
+    ("engine/cpu", "import numba.cuda.random"),
+    ("data/tables", "def f():\n    from torch import nn"),
+    ("updaters/cma_es", "import torch"),
+    ("calibrate", "from rich.console import Console"),
+])
+def test_a_planted_import_is_found(place, source):
+    assert len(faults(source, place)) == 1
+
+
+@pytest.mark.parametrize(("place", "source"), [
+    ("rules/noise", "from fastmas.random.philox import draw_words\nfrom fastmas.kernel import kernel"),
+    ("models/stock_market", "import numba\nfrom . import other\nfrom fastmas.rules import noise"),
+    ("engine/cuda", "from numba import cuda"),
+    ("updaters/pathwise", "import torch.nn.functional as F"),
+    ("cli/app", "from fastmas import __version__\nimport typer"),
+    ("errors", "import fastmas\nversion = fastmas.__version__"),
+    (TOP, "import importlib\nimportlib.import_module('fastmas.models')"),
+    ("simulate", "import torchlike, richer, numbas"),
+])
+def test_what_is_allowed_is_not_found(place, source):
+    assert faults(source, place) == []
+
+
+def test_no_file_is_long():
+    lengths = {place: len(file.read_text().splitlines()) for place, file in files().items()}
+    assert {place: n for place, n in lengths.items() if n > LONGEST_FILE} == {}
+
+
+# -- what an import loads -----------------------------------------------------------------------------
+
+HEAVY = ("numba", "torch", "pandas", "scipy", "matplotlib", "pyarrow")
+
+
+def loaded(statement: str) -> set[str]:
+    """Heavy libraries that a fresh process has loaded after this statement."""
+    report = f"{statement}\nimport sys\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", report], check=True, capture_output=True, text=True)
+    return set(done.stdout.split()) & set(HEAVY)
+
+
+@pytest.mark.parametrize("module", ["fastmas", "fastmas.model", "fastmas.cli"])
+def test_importing_loads_nothing_heavy(module):
+    assert loaded(f"import {module}") == set()
+
+
+def test_simulating_needs_no_torch_and_no_tables():
+    done = loaded("import fastmas; fastmas.simulate, fastmas.models")
+    assert done & {"torch", "pandas", "pyarrow"} == set()
+
+
+def test_the_check_of_what_is_loaded_sees_numba():
+    assert "numba" in loaded("import fastmas.kernel")
+
+
+PUBLIC = """
+import types
+import fastmas as fm
+import fastmas.data
+names = [n for n in fm.__all__ if n not in ("calibrate", "resume", "models")]
+for name in names + names:
+    assert not isinstance(getattr(fm, name), types.ModuleType), name
+"""
+
+
+@pytest.mark.xfail(reason="fastmas.simulate is the module at the second look", strict=True)
+def test_public_names_stay_what_they_are():
+    """The import system binds a submodule to its name in the package, over any function of that name."""
+    done = subprocess.run([sys.executable, "-c", PUBLIC], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,129 @@
+"""Run directories and processes: killed at any moment, and two in one run."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import numpy as np
+import pytest
+
+from fastmas.errors import RunDirectoryError
+from fastmas.run_directory import RunDirectory
+
+CONFIG = {"model": "stock-market"}
+
+
+@pytest.fixture
+def run(tmp_path):
+    return RunDirectory.create(tmp_path / "run", CONFIG)
+
+
+def start(code, *arguments):
+    """A child process that runs this code; it says "ready" when it has begun."""
+    child = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)],
+                             stdout=subprocess.PIPE, text=True)
+    assert child.stdout.readline() == "ready\n"
+    return child
+
+
+def end(child):
+    child.kill()
+    child.wait()
+    child.stdout.close()
+
+
+KILLED = """
+    import sys
+    import numpy as np
+    from fastmas.run_directory import RunDirectory
+    run = RunDirectory.open(sys.argv[1])
+    with run.lock():
+        for i in range(int(sys.argv[2]), 10**9):
+            run.save_checkpoint({"x": np.full(200_000, float(i))}, {"generation": i})
+            run.save_history([{"generation": j} for j in range(i % 50)])
+            run.save_json("baseline.json", {"generation": i, "long": list(range(1000))})
+            if i == int(sys.argv[2]):
+                print("ready", flush=True)
+"""
+
+
+def test_killed_at_any_moment_the_run_is_readable(run):
+    rng, last = random.Random(2), 0
+    for _ in range(6):
+        child = start(KILLED, run.path, last)
+        time.sleep(rng.uniform(0.0, 0.15))
+        end(child)
+        arrays, state = RunDirectory.open(run.path).load_checkpoint()
+        assert state["generation"] >= last
+        last = state["generation"]
+        assert np.array_equal(arrays["x"], np.full(200_000, float(last)))
+        assert run.load_json("baseline.json")["long"][-1] == 999
+        run.load_history()
+    with run.lock():  # freed by the kill, and whoever takes it tidies up
+        assert list(run.path.glob(".*.tmp")) == []
+
+
+OVERWRITTEN = """
+    import sys
+    from fastmas.run_directory import RunDirectory
+    print("ready", flush=True)
+    i = 0
+    while True:
+        run = RunDirectory.create(sys.argv[1], {"attempt": i}, overwrite=True)
+        run.save_checkpoint({}, {"attempt": i})
+        i += 1
+"""
+
+
+def test_killed_while_overwriting_no_checkpoint_outlives_its_configuration(run):
+    rng = random.Random(3)
+    for _ in range(4):
+        child = start(OVERWRITTEN, run.path)
+        time.sleep(rng.uniform(0.0, 0.1))
+        end(child)
+        again = RunDirectory.open(run.path)
+        loaded = again.load_checkpoint()
+        assert loaded is None or loaded[1]["attempt"] == again.config["attempt"]
+
+
+# ---------------------------------------------------------------------- lock
+
+
+HOLDER = """
+    import sys, time
+    from fastmas.run_directory import RunDirectory
+    with RunDirectory.open(sys.argv[1]).lock():
+        print("ready", flush=True)
+        time.sleep(60)
+"""
+
+
+def test_lock_names_the_process_that_holds_it_and_dies_with_it(run):
+    child = start(HOLDER, run.path)
+    try:
+        with pytest.raises(RunDirectoryError, match=f"in use by process {child.pid}"), run.lock():
+            pass
+        with pytest.raises(RunDirectoryError, match=f"in use by process {child.pid}"):
+            RunDirectory.create(run.path, CONFIG, overwrite=True)
+    finally:
+        os.kill(child.pid, signal.SIGKILL)
+        end(child)
+    with run.lock():
+        assert (run.path / "lock").read_text() == f"{os.getpid()}\n"
+
+
+def test_lock_is_freed_when_the_block_fails(run):
+    with pytest.raises(KeyError), run.lock():
+        raise KeyError
+    with run.lock(), pytest.raises(RunDirectoryError, match=str(os.getpid())), run.lock():
+        pass
+
+
+def test_the_holder_may_read_and_others_may_too(run):
+    with run.lock():
+        run.save_history([{"generation": 1}])
+        assert RunDirectory.open(run.path).load_history() == [{"generation": 1}]
