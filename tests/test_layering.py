@@ -18,22 +18,23 @@ TOP = "__init__"
 FLOOR = {
     "errors": 0,
     "kernel": 1, "parameters": 1, "files": 1, "registry": 1, "datasets": 1,
-    "random": 2, "model": 2,
+    "random": 2, "model": 2, "objectives": 2,
     "rules": 3,
     "models": 4, "engine": 4,
     "simulate": 5, "statistics": 5, "data": 5, "discriminators": 5, "updaters": 5, "export": 5,
     "run_directory": 6,
     "report": 7,
-    "calibrate": 8,
-    "cli": 9,
-    "__main__": 10,
-    TOP: 11,
+    "calibration": 8,
+    "calibrate": 9,
+    "cli": 10,
+    "__main__": 11,
+    TOP: 12,
 }
 # Where a library may be imported at all; a deeper path gives one file of a folder.
 ROOMS = {
     "numba": ("kernel", "random", "rules", "models", "engine"),
     "numba.cuda": ("engine/cuda",),
-    "torch": ("discriminators", "calibrate", "updaters/pathwise"),
+    "torch": ("objectives", "discriminators", "calibration", "calibrate", "updaters/pathwise"),
     "typer": ("cli",),
     "rich": ("cli",),
 }

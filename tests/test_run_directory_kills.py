@@ -67,6 +67,33 @@ def test_killed_at_any_moment_the_run_is_readable(run):
         assert list(run.path.glob(".*.tmp")) == []
 
 
+DYING = """
+    import os, signal, sys
+    from fastmas.run_directory import RunDirectory
+    moment, call = sys.argv[2], getattr(os, sys.argv[3])
+    def die(*arguments):
+        if moment == "after":
+            call(*arguments)
+        os.kill(os.getpid(), signal.SIGKILL)
+    run = RunDirectory.open(sys.argv[1])
+    setattr(os, sys.argv[3], die)
+    print("ready", flush=True)
+    run.save_checkpoint({}, {"generation": 2})
+"""
+
+
+@pytest.mark.parametrize(("moment", "call", "generation"), [
+    ("before", "fsync", 1), ("after", "fsync", 1), ("before", "replace", 1), ("after", "replace", 2)])
+def test_killed_at_every_step_of_a_write_the_checkpoint_is_old_or_new(run, moment, call, generation):
+    run.save_checkpoint({}, {"generation": 1})
+    child = start(DYING, run.path, moment, call)
+    assert child.wait(timeout=60) == -signal.SIGKILL
+    child.stdout.close()
+    assert run.load_checkpoint() == ({}, {"generation": generation})
+    with run.lock():
+        assert sorted(p.name for p in run.path.iterdir()) == ["checkpoint.safetensors", "config.json", "lock"]
+
+
 OVERWRITTEN = """
     import sys
     from fastmas.run_directory import RunDirectory

@@ -1,0 +1,68 @@
+"""Who tells real from simulated. One discriminator per file; networks and their training beside them.
+
+A discriminator is built as `DISCRIMINATOR(table, objective)` and has
+
+- `begin()`: train until the game can start;
+- `play(generation, centre)`: train for this generation, the search standing at `centre` (d,);
+- `loss(generation, z, centre) -> (n,)`: the losses of candidates z (n, d);
+- `report() -> dict`: numbers for the history;
+- `arrays()` and `restore(arrays, generation)`: its state for a checkpoint, bit for bit.
+
+All simulation inside a game has an address made of the generation and a purpose, and torch runs on
+one thread per task, so that the number of threads changes no bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from fastmas.registry import find
+
+
+class Purpose:
+    """Random numbers of a calibration, apart from those of `simulate`, whose purpose is 0."""
+
+    MOMENTS, WARMUP, TRAINING, CANDIDATES, POOL, VERDICT, INTERVAL, SAMPLE = range(1, 9)
+
+
+class Sampler(Protocol):
+    """Simulate thetas and take the statistic."""
+
+    def __call__(self, z: np.ndarray, n_paths: int, run: int, purpose: int, *, common: bool = True,
+                 n_times: int | None = None) -> np.ndarray:
+        """Samples (n_theta, n_paths, n_samples, k) in float32 for z (n_theta, d)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """What a game is played on.
+
+    `real` (n_paths, n_samples, k) and `heldout` are the data's samples; `n_paths` paths are
+    simulated for each candidate; `start`, `spread`, `low`, `high` (d,) bound the search;
+    `first_run` numbers the simulations of this game; `pool_paths` and `pool_times` size one theta of
+    a replay; `map` applies a function to items on the threads there are, in order.
+    """
+
+    sample: Sampler
+    real: np.ndarray
+    heldout: np.ndarray
+    n_paths: int
+    start: np.ndarray
+    spread: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    seed: int
+    first_run: int
+    n_generations: int
+    pool_paths: int
+    pool_times: int | None
+    map: Callable[..., Any]
+
+
+def get(name: str) -> Any:
+    """The discriminator of this name; ParameterError if there is none."""
+    return find("fastmas.discriminators", "DISCRIMINATOR", name, "discriminator")

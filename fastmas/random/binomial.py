@@ -93,15 +93,18 @@ def reject(w, address, t, slot, n, p, sign):
     a = -0.0873 + 0.0248 * b + 0.01 * p
     alpha = (2.83 + 5.1 / b) * spread
     v_squeeze = 0.92 - 4.2 / b
-    mode = np.floor((n + 1.0) * p)
+    mode = float64(int64((n + 1.0) * p))
     for i in range(TRIES):
         u, v = two_units(w, address, t, slot + i * SLOTS)
         u = sign * (u - 0.5)
         edge = 0.5 - abs(u)
-        k = np.floor((2.0 * a / edge + b) * u + n * p + 0.5)
+        place = (2.0 * a / edge + b) * u + n * p + 0.5
+        if not 0.0 <= place < n + 1.0:
+            continue
+        k = float64(int64(place))
         if edge >= 0.07 and v <= v_squeeze:
             return k
-        if 0.0 <= k <= n and math.log(v * alpha / (a / (edge * edge) + b)) <= log_ratio(n, p, mode, k):
+        if math.log(v * alpha / (a / (edge * edge) + b)) <= log_ratio(n, p, mode, k):
             return k
     return mode
 

@@ -7,11 +7,12 @@ the argument as in Cephes (Moshier 1992).
 
 from __future__ import annotations
 
+import math
+
 from numpy import float32, int32
 
 from fastmas.kernel import kernel
 
-ZERO = float32(0.0)
 ONE = float32(1.0)
 TWO = float32(2.0)
 ONE_BITS = int32(0x3F800000)
@@ -84,7 +85,7 @@ def tanh(x):
     power, p = exp_parts(min(TWO * abs(x), TANH_END))
     e = power * p + (power - ONE)
     t = e / (e + TWO)
-    return t if x >= ZERO else -t
+    return float32(math.copysign(t, x))
 
 
 @kernel

@@ -38,6 +38,7 @@ class Updater(Protocol):
     """See the module's docstring; `games` are the discriminators it can play, the default first."""
 
     discriminators: dict[str, str]
+    averaged: float
     n_generations: int
 
     def start(self, search: Search) -> Any:

@@ -35,6 +35,7 @@ class CMAES:
 
     discriminators = {"paths": "amortised", "series": "amortised"}
     n_generations = 60
+    averaged = 2 / 3
 
     def __init__(self) -> None:
         self._search: Search | None = None

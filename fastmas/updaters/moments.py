@@ -137,6 +137,7 @@ class Stay:
 
     discriminators = {"paths": "amortised", "series": "amortised"}
     n_generations = 0
+    averaged = 1.0
 
     def start(self, search: Search) -> Search:
         return search

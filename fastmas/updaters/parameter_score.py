@@ -36,6 +36,7 @@ class ParameterScore:
 
     discriminators = {"paths": "windowed", "series": "amortised"}
     n_generations = 150
+    averaged = 1 / 2
 
     def start(self, search: Search) -> State:
         zero = np.zeros_like(search.start)

@@ -1,0 +1,1 @@
+"""The parts of a calibration that `fastmas.calibrate` puts together."""

@@ -1,0 +1,226 @@
+"""Calibrate a model to data: moments, the game, the verdict and the intervals, resumable throughout."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import fastmas
+from fastmas import models
+from fastmas.calibration.fit import Fit, write_result
+from fastmas.calibration.game import average, find_start, play
+from fastmas.calibration.interval import LEVEL, METHOD, Uncertainty, score_uncertainty, warnings
+from fastmas.calibration.record import Record
+from fastmas.calibration.setup import Settings, Setup, decide
+from fastmas.calibration.verdict import Verdict, judge
+from fastmas.data import Observations, observe
+from fastmas.errors import Interrupted, ParameterError, RunDirectoryError
+from fastmas.model import Model
+from fastmas.run_directory import RunDirectory
+
+HELDOUT = {"paths": 0.1, "series": 0.2}
+SAVE_EVERY = 1.0  # seconds between checkpoints
+DATA_FILE = "data.npz"
+
+
+def calibrate(
+    model: Model, data: Any, *, free: Iterable[str] | None = None, fixed: Mapping[str, Any] | None = None,
+    updater: str = "cma-es", discriminator: str | None = None, objective: str | None = None, statistic: Any = None,
+    generations: int | None = None, paths: int | None = None, horizon: int | None = None,
+    warmup: int | None = None, column: str | None = None, heldout_share: float | None = None, seed: int = 1,
+    n_threads: int | None = None, interval: bool = True, out: str | Path | None = None, overwrite: bool = False,
+    progress: Callable[[Mapping[str, Any]], None] | None = None,
+) -> Fit:
+    """Find the parameters that make a model's paths look like the data.
+
+    Parameters
+    ----------
+    data
+        What `fastmas.observe` takes: a file, "sp500", an array of one series or of many paths, a
+        pandas object; or its result.
+    free : iterable of str, optional
+        Parameters to calibrate; the model's own choice for this regime if not given.
+    fixed : mapping, optional
+        Values of others in place of their defaults.
+    updater : {"cma-es", "parameter-score", "moments"}
+    discriminator : {"amortised", "windowed", "path", "conditional"}, optional
+        By default "amortised" for cma-es and for a single series, "windowed" for parameter-score.
+    objective : {"non-saturating", "saturating"}, optional
+        Of the discriminators that are trained on the data.
+    statistic : str or callable, optional
+        What the discriminator sees of a path; a function of paths (n_paths, n_times) is one, too.
+    generations : int, optional
+        Of a round; a game within a region plays another round while it leaves the region.
+    paths : int, optional
+        Simulated for each candidate: as many as observed, or 32 series.
+    horizon, column, heldout_share
+        As in `observe`; a tenth of many paths is held out, and the last fifth of a series.
+    warmup : int, optional
+        Steps simulated before the window: 50, or 200 for a series.
+    interval : bool
+        Compute 90% intervals.
+    out : path, optional
+        Run directory to write, from which `resume` can go on.
+    progress : callable, optional
+        Told a mapping with phase, done, total, loss, estimate.
+
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    DataError, ParameterError, ModelError
+        Data, names or values that cannot be used.
+    RunDirectoryError, OutputError
+        `out` exists already, or cannot be written.
+    Interrupted
+        Ctrl-C; with `out` the state is saved.
+    """
+    observations = data if isinstance(data, Observations) else _observe(data, column, horizon, heldout_share)
+    settings = decide(
+        observations, updater=updater, discriminator=discriminator, objective=objective, statistic=statistic,
+        generations=generations, paths=paths, warmup=warmup, seed=seed, interval=interval)
+    names = list(free) if free is not None else list(model.default_free(observations.regime))
+    if not names:
+        raise ParameterError(f"nothing to calibrate: name free parameters of {model.name!r}")
+    space = model.space(names, fixed)
+    setup = Setup(model, space, observations, settings, statistic, n_threads)
+    run = None
+    if out is not None:
+        if callable(statistic):
+            raise ParameterError("a run directory cannot keep a statistic that is a function: leave `out` away")
+        run = RunDirectory.create(out, setup.describe(), overwrite=overwrite)
+        run.save_arrays(DATA_FILE, _data_arrays(observations))
+    return _run(setup, Record(), run, progress)
+
+
+def resume(path: str | Path, *, n_threads: int | None = None,
+           progress: Callable[[Mapping[str, Any]], None] | None = None) -> Fit:
+    """Go on with a run where its last checkpoint left it; the result is bit for bit the uninterrupted one.
+
+    Raises
+    ------
+    RunDirectoryError
+        If the folder is no run, is damaged, of another version, or finished already.
+    """
+    run = RunDirectory.open(path)
+    if run.has_result:
+        raise RunDirectoryError(f"{path} is finished: see `fastmas report {path}`")
+    checkpoint = run.load_checkpoint()
+    config = run.config
+    try:
+        model = models.get(config["model_factory"], **_plain_config(config["model_config"]))
+        settings = Settings(**{k: config[k] for k in Settings.__dataclass_fields__})
+        space = model.space(config["free"], config["values"])
+    except KeyError as error:
+        raise RunDirectoryError(f"{path}/config.json has no {error.args[0]!r}: it is damaged; start anew") from error
+    setup = Setup(model, space, _observations(run), settings, None, n_threads)
+    return _run(setup, Record() if checkpoint is None else Record.unpack(*checkpoint), run, progress)
+
+
+def _run(setup: Setup, record: Record, run: RunDirectory | None,
+         progress: Callable[[Mapping[str, Any]], None] | None) -> Fit:
+    tell = progress or (lambda event: None)
+    last_saved = time.monotonic()
+
+    def save(record: Record, at_once: bool) -> None:
+        nonlocal last_saved
+        if run is not None and (at_once or time.monotonic() - last_saved > SAVE_EVERY):
+            run.save_checkpoint(*record.pack())
+            run.save_history(record.rows)
+            last_saved = time.monotonic()
+
+    with setup.threads(), run.lock() if run is not None else nullcontext():
+        try:
+            find_start(setup, record, save, tell)
+            play(setup, record, save, tell)
+            fit = _conclude(setup, record, tell)
+        except KeyboardInterrupt as stop:
+            if run is None:
+                raise
+            raise Interrupted(f"stopped; the state is saved: go on with `fastmas resume {run.path}`") from stop
+        if run is not None:
+            write_result(run, fit)
+    return fit
+
+
+def _conclude(setup: Setup, record: Record, tell: Callable[[Mapping[str, Any]], None]) -> Fit:
+    assert record.start is not None
+    z = average(setup, record)
+    if setup.space.integer.any():
+        z = setup.space.to_z(setup.space.to_theta(z))
+    began = time.perf_counter()
+    tell({"phase": "verdict", "text": "training a discriminator from scratch"})
+    verdict = judge(setup, z)
+    record.seconds["verdict"] = time.perf_counter() - began
+    uncertainty = None
+    if setup.settings.interval:
+        began = time.perf_counter()
+        tell({"phase": "interval", "text": "simulating data sets at the estimate"})
+        uncertainty = score_uncertainty(setup, record, z)
+        record.seconds["interval"] = time.perf_counter() - began
+    return _fit(setup, record, z, verdict, uncertainty)
+
+
+def _fit(setup: Setup, record: Record, z: np.ndarray, verdict: Verdict, uncertainty: Uncertainty | None) -> Fit:
+    assert record.start is not None
+    named = dict(zip(setup.space.free, setup.space.to_theta(z).tolist(), strict=True))
+    start = dict(zip(setup.space.free, setup.space.to_theta(record.start.z).tolist(), strict=True))
+    covariance = record.start.covariance if uncertainty is None else uncertainty.covariance
+    said = warnings(setup, z, covariance)
+    interval = None if uncertainty is None else uncertainty.interval(setup, z)
+    seconds = sum(record.seconds.values())
+    config = setup.describe()
+    result = {
+        **{k: config[k] for k in ("model", "rule", "updater", "discriminator", "objective", "statistic", "seed")},
+        "estimate": named, "interval": interval, "interval_level": LEVEL,
+        "interval_method": None if interval is None else METHOD, "auc_heldout": verdict.auc,
+        "auc_interval": list(verdict.auc_interval), "value": verdict.value, "start": start,
+        "moment_distance": record.start.distance, "moment_degrees": record.start.degrees,
+        "paths_simulated": setup.paths_simulated, "seconds": seconds, "seconds_by_phase": record.seconds,
+        "version": fastmas.__version__, "warnings": said, "verdict": verdict.sentence,
+        "stylised_facts": verdict.facts, "regime": setup.observations.regime,
+        "effective_windows": setup.observations.n_effective_windows, "rounds": record.round + 1,
+    }
+    return Fit(estimate=named, interval=interval, auc_heldout=verdict.auc, verdict=verdict.sentence, warnings=said,
+               seconds=seconds, paths_simulated=setup.paths_simulated, start=start, history=record.rows,
+               result=result, config=config, sample=verdict.sample)
+
+
+def _observe(data: Any, column: str | None, horizon: int | None, share: float | None) -> Observations:
+    if share is not None:
+        return observe(data, column=column, horizon=horizon, heldout_share=share)
+    seen = observe(data, column=column, horizon=horizon, heldout_share=HELDOUT["series"])
+    if seen.regime == "series":
+        return seen
+    return observe(data, column=column, horizon=horizon, heldout_share=HELDOUT["paths"])
+
+
+def _data_arrays(observations: Observations) -> dict[str, np.ndarray]:
+    arrays = {"x_obs": observations.x_obs, "x_heldout": observations.x_heldout}
+    if observations.series is not None and observations.series_train is not None:
+        arrays |= {"series": observations.series, "n_train": np.array(len(observations.series_train))}
+    return arrays
+
+
+def _observations(run: RunDirectory) -> Observations:
+    arrays, data = run.load_arrays(DATA_FILE), run.config["data"]
+    series = arrays.get("series")
+    parts: dict[str, Any] = {}
+    if series is not None:
+        n = int(arrays["n_train"])
+        parts = {"series": series, "series_train": series[:n], "series_heldout": series[n:]}
+    return Observations(x_obs=arrays["x_obs"], x_heldout=arrays["x_heldout"], regime=data["regime"],
+                        source=data["source"], column=data["column"], **parts)
+
+
+def _plain_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON has no tuples; models take them."""
+    return {k: tuple(tuple(x) if isinstance(x, list) else x for x in v) if isinstance(v, list) else v
+            for k, v in config.items()}

@@ -1,0 +1,69 @@
+"""The result of a calibration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What `calibrate` found; values are in natural units.
+
+    `estimate` and `start` (the moment fit) map names to values, `interval` names to their two ends, or
+    is None. `auc_heldout` is that of a discriminator trained from scratch, on data held out (0.5: it
+    cannot tell). `history` has one row per generation. `result` is what `result.json` holds.
+    """
+
+    estimate: dict[str, float]
+    interval: dict[str, list[float]] | None
+    auc_heldout: float
+    verdict: str
+    warnings: list[str]
+    seconds: float
+    paths_simulated: int
+    start: dict[str, float]
+    history: list[dict[str, Any]]
+    result: dict[str, Any]
+    config: dict[str, Any]
+    sample: dict[str, np.ndarray] = field(repr=False)
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Write a run directory with result, history and report; return the report's path.
+
+        Raises
+        ------
+        RunDirectoryError, OutputError
+            If the folder exists already or cannot be written.
+        """
+        from fastmas import report
+        from fastmas.run_directory import RunDirectory
+
+        run = RunDirectory.create(path, self.config, overwrite=overwrite)
+        write_result(run, self)
+        return report.build(run.path)
+
+    def plot(self) -> list[Any]:
+        """The report's pictures as matplotlib figures: learning curves, paths, distribution, correlations."""
+        from fastmas.report import figures
+        from fastmas.statistics.stylised_facts import log_returns
+
+        x_obs, x_sim = self.sample["x_obs"], self.sample["x_sim"]
+        r_obs, r_sim = log_returns(x_obs), log_returns(x_sim)
+        drawn = [figures.price_paths(x_obs, x_sim), figures.return_distribution(r_obs, r_sim),
+                 figures.autocorrelations(r_obs, r_sim)]
+        if self.history:
+            drawn.insert(0, figures.learning_curves(
+                self.history, self.config["parameters"], start=self.start, estimate=self.estimate,
+                interval=self.interval))
+        return drawn
+
+
+def write_result(run: Any, fit: Fit) -> None:
+    """Write a finished run's files, the result last: a run that has one is complete."""
+    run.save_history(fit.history)
+    run.save_arrays("sample.npz", fit.sample)
+    run.save_json("result.json", fit.result)

@@ -1,0 +1,132 @@
+"""The minimax game of eq. (1), readable top to bottom."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from fastmas import discriminators, objectives, updaters
+from fastmas.calibration.record import DISCRIMINATOR, UPDATER, Record
+from fastmas.calibration.setup import Setup
+from fastmas.discriminators import Table
+from fastmas.updaters import Search
+from fastmas.updaters.moments import fit_moments
+
+REGION = 20.0  # spreads: half the width of a local game's region
+LEAST_REGION, MOST_REGION = 0.02, 0.5  # of the box
+LEAST_SPREAD, MOST_SPREAD = 1e-3, 0.02  # of the box
+MOST_ROUNDS = 4
+SETTLED = 0.5  # a round is the last one if the search ended within this share of its region
+RUNS_PER_ROUND = 1 << 16
+
+Save = Callable[[Record, bool], None]
+Tell = Callable[[Mapping[str, Any]], None]
+
+
+def find_start(setup: Setup, record: Record, save: Save, tell: Tell) -> None:
+    """Fit moments: the start of every game, and the baseline beside it."""
+    if record.start is not None:
+        return
+    began = time.perf_counter()
+    tell({"phase": "start", "text": "fitting moments"})
+    record.start = fit_moments(setup.moment_problem())
+    record.region = record.start.z
+    record.seconds["start"] = time.perf_counter() - began
+    record.paths_simulated = setup.paths_simulated
+    save(record, True)
+
+
+def play(setup: Setup, record: Record, save: Save, tell: Tell) -> None:
+    """Play rounds until the search settles inside its region."""
+    updater = updaters.get(setup.settings.updater)
+    began, before = time.perf_counter(), record.seconds.get("game", 0.0)
+    while not record.is_played:
+        search, table = arrange(setup, record)
+        discriminator = discriminators.get(setup.settings.discriminator)(
+            table, objectives.get(setup.settings.objective)) if search.n_generations else None
+        state = updater.start(search)
+        if record.generation > 0:
+            state = updaters.from_arrays(type(state), search, record.part(UPDATER))
+            discriminator.restore(record.part(DISCRIMINATOR), record.generation)
+            setup.paths_simulated = record.paths_simulated
+        elif discriminator is not None:
+            tell({"phase": "game", "done": 0, "total": search.n_generations, "text": "training the discriminator"})
+            discriminator.begin()
+
+        for generation in range(record.generation, search.n_generations):
+            centre = updater.centre(state)
+            discriminator.play(generation, centre)
+            z = updater.ask(state)
+            loss = discriminator.loss(generation, z, centre)
+            state = updater.tell(state, loss)
+
+            record.centres.append(updater.centre(state))
+            record.generation = generation + 1
+            record.keep(updaters.to_arrays(state), discriminator.arrays())
+            record.paths_simulated = setup.paths_simulated
+            record.seconds["game"] = before + time.perf_counter() - began
+            record.rows.append(_row(setup, record, loss, discriminator.report()))
+            tell({"phase": "game", "done": generation + 1, "total": search.n_generations,
+                  "loss": float(np.mean(loss)), "estimate": _named(setup, record.centres[-1])})
+            save(record, False)
+        _finish_round(setup, record, search, local=discriminator is not None and discriminator.local)
+        save(record, True)
+
+
+def arrange(setup: Setup, record: Record, region: np.ndarray | None = None,
+            first_run: int | None = None) -> tuple[Search, Table]:
+    """The search and the table of this round: the whole box, or a region around a point."""
+    assert record.start is not None
+    middle = record.region if region is None else region
+    width = setup.high - setup.low
+    spread = np.clip(record.start.spread, LEAST_SPREAD * width, MOST_SPREAD * width)
+    spread = np.where(setup.space.integer, np.maximum(spread, 0.5), spread)
+    low, high = setup.low, setup.high
+    if region is not None or discriminators.get(setup.settings.discriminator).local:
+        half = np.clip(REGION * spread, LEAST_REGION * width, MOST_REGION * width)
+        middle = np.clip(middle, setup.low, setup.high)
+        low, high = np.maximum(setup.low, middle - half), np.minimum(setup.high, middle + half)
+    edge = 1e-3 * (high - low)
+    start = np.clip(middle, low + edge, high - edge)
+    first = RUNS_PER_ROUND * (record.round + 1) if first_run is None else first_run
+    pool_paths, pool_times = setup.pool_size
+    search = Search(start, spread, low, high, setup.space.integer, setup.settings.generations,
+                    setup.settings.seed + record.round)
+    table = Table(
+        sample=setup.sample, real=setup.real, heldout=setup.heldout, n_paths=setup.settings.paths, start=start,
+        spread=spread, low=low, high=high, seed=setup.settings.seed, first_run=first,
+        n_generations=setup.settings.generations, pool_paths=pool_paths, pool_times=pool_times, map=setup.map)
+    return search, table
+
+
+def average(setup: Setup, record: Record) -> np.ndarray:
+    """The estimate in search coordinates: the mean of where the search stood in its last part."""
+    if not record.centres:
+        assert record.start is not None
+        return record.start.z
+    share = updaters.get(setup.settings.updater).averaged
+    return np.mean(record.centres[-max(1, int(share * len(record.centres))):], axis=0)
+
+
+def _finish_round(setup: Setup, record: Record, search: Search, *, local: bool) -> None:
+    if local and record.round + 1 < MOST_ROUNDS:
+        end = average(setup, record)
+        half = (search.high - search.low) / 2
+        moved = np.abs(end - (search.low + search.high) / 2) > SETTLED * half
+        at_box = (search.low <= setup.low) & (end < search.start) | (search.high >= setup.high) & (end > search.start)
+        if (moved & ~at_box).any():
+            record.round, record.region, record.generation, record.centres = record.round + 1, end, 0, []
+            return
+    record.is_played = True
+
+
+def _named(setup: Setup, z: np.ndarray) -> dict[str, float]:
+    return dict(zip(setup.space.free, setup.space.to_theta(z).tolist(), strict=True))
+
+
+def _row(setup: Setup, record: Record, loss: np.ndarray, report: Mapping[str, float]) -> dict[str, Any]:
+    return {"generation": len(record.rows), "round": record.round, "loss": float(np.mean(loss)), **report,
+            **_named(setup, record.centres[-1]), "seconds": round(record.seconds["game"], 3)}

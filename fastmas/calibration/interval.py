@@ -1,0 +1,123 @@
+"""Intervals from the learned score, and what the data cannot tell apart.
+
+The covariance of the estimate is that of the estimating equation mean h(data) = mean h(theta):
+J^-1 S J^-T, with h the learned score of the amortised discriminator, J the derivative of its mean in
+theta and S its covariance over data sets of this size, both simulated at the estimate (Godambe 1960,
+Gourieroux, Monfort and Renault 1993). It is what refitting to simulated data sets gives to first
+order, at the cost of one training instead of one per refit. Added to it is the variance of the game
+itself, from batch means of where the search stood.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import norm
+
+from fastmas.calibration.game import arrange
+from fastmas.calibration.record import Record
+from fastmas.calibration.setup import Setup
+from fastmas.discriminators import Purpose
+from fastmas.discriminators.amortised import Amortised
+from fastmas.objectives import get as get_objective
+from fastmas.parameters import Parameter
+
+LEVEL = 0.9
+METHOD = "learned score: J^-1 S J^-T simulated at the estimate, plus the variance of the game"
+INTERVAL_RUN = 1 << 28  # run numbers of this training, apart from those of the rounds
+STEP = 3.0  # spreads: half the difference over which J is taken
+N_SERIES = 200  # simulated data sets behind S when the data are one series
+N_BATCHES = 5
+TOGETHER = 0.95  # correlation from which two parameters are said to move together
+VAGUE = 0.25  # standard error, in boxes, from which a parameter is said not to be identified
+NEAR_BOUND = 0.01  # of the box
+
+
+@dataclass(frozen=True)
+class Uncertainty:
+    """Covariance of the estimate in search coordinates, (d, d)."""
+
+    covariance: np.ndarray
+
+    @property
+    def spread(self) -> np.ndarray:
+        """Standard errors, (d,)."""
+        return np.sqrt(np.diag(self.covariance))
+
+    def interval(self, setup: Setup, z: np.ndarray) -> dict[str, list[float]]:
+        """Ends of each parameter's interval at LEVEL in natural units, inside the bounds."""
+        reach = norm.ppf(0.5 + LEVEL / 2) * self.spread
+        ends = [setup.space.to_theta(np.clip(z + side * reach, setup.low, setup.high)) for side in (-1, 1)]
+        return {n: [float(a), float(b)] for n, a, b in zip(setup.space.free, *ends, strict=True)}
+
+
+def score_uncertainty(setup: Setup, record: Record, z: np.ndarray) -> Uncertainty:
+    """Train an amortised discriminator around the estimate and read the covariance off its scores."""
+    _, table = arrange(setup, record, region=z, first_run=INTERVAL_RUN)
+    judge = Amortised(table, get_objective(setup.settings.objective))
+    judge.begin()
+    u = judge.replay.to_u(z)
+    n_paths = N_SERIES if setup.is_series else max(2000, 2 * len(setup.real))
+    step = np.minimum(STEP * table.spread, 0.5 * (table.high - table.low))
+    above, below = np.minimum(z + np.diag(step), setup.high), np.maximum(z - np.diag(step), setup.low)
+
+    def means(points: np.ndarray) -> np.ndarray:
+        values = [judge.mean_scores(setup.sample(p[None], n_paths, INTERVAL_RUN, Purpose.INTERVAL)[0], u)
+                  for p in points]
+        return np.stack(values)
+
+    d = len(z)
+    slopes = (means(above).mean(axis=1) - means(below).mean(axis=1)) / np.diag(above - below)[:, None]
+    score_covariance = np.cov(means(z[None])[0].T).reshape(d, d) / len(setup.real)
+    inverse = np.linalg.pinv(slopes.T)
+    return Uncertainty(inverse @ score_covariance @ inverse.T + _game_covariance(setup, record))
+
+
+def _game_covariance(setup: Setup, record: Record) -> np.ndarray:
+    """Variance of the averaged search, from the means of N_BATCHES batches."""
+    d = setup.space.d
+    centres = record.centres[len(record.centres) // 2:]
+    if len(centres) < 2 * N_BATCHES:
+        return np.zeros((d, d))
+    batches = np.stack([np.mean(b, axis=0) for b in np.array_split(np.stack(centres), N_BATCHES)])
+    return np.diag(batches.var(axis=0, ddof=1) / N_BATCHES)
+
+
+def warnings(setup: Setup, z: np.ndarray, covariance: np.ndarray) -> list[str]:
+    """What a user must know: estimates at their bounds, and parameters that the data do not separate."""
+    said = []
+    spread, width = np.sqrt(np.diag(covariance)), setup.high - setup.low
+    names = setup.space.free
+    for j, name in enumerate(names):
+        for bound, where in ((setup.low[j], "lower"), (setup.high[j], "upper")):
+            if abs(z[j] - bound) < NEAR_BOUND * width[j]:
+                said.append(f"{name} ended at its {where} bound: widen the bounds or fix it")
+        if spread[j] > VAGUE * width[j]:
+            said.append(f"{name} is hardly identified by these data: its standard error is "
+                        f"{spread[j] / width[j]:.0%} of its range")
+    correlation = covariance / np.outer(spread, spread)
+    for i in range(len(names)):
+        for j in range(i + 1, len(names)):
+            if abs(correlation[i, j]) > TOGETHER:
+                said.append(f"{names[i]} and {names[j]} move together (correlation {correlation[i, j]:+.2f}): "
+                            f"the data identify {_combination(setup, covariance, i, j)}, not each of them")
+    return said
+
+
+def _combination(setup: Setup, covariance: np.ndarray, i: int, j: int) -> str:
+    """The best determined combination of two parameters, in words."""
+    pair = covariance[np.ix_([i, j], [i, j])]
+    weights = np.linalg.eigh(pair)[1][:, 0]
+    weights = weights / weights[np.argmax(np.abs(weights))]
+    (a, b), (p, q) = weights, (setup.space.free_parameters[i], setup.space.free_parameters[j])
+    x, y = setup.space.free[i], setup.space.free[j]
+    if p.scale == q.scale == "log":
+        if abs(abs(a) - abs(b)) < 0.15:
+            return f"{x} / {y}" if a * b < 0 else f"{x} * {y}"
+        return f"{x}^{a:.2g} * {y}^{b:.2g}"
+    return f"{a:.2g} {_coordinate(p, x)} {b:+.2g} {_coordinate(q, y)}"
+
+
+def _coordinate(parameter: Parameter, name: str) -> str:
+    return name if parameter.scale == "linear" else f"{parameter.scale}({name})"

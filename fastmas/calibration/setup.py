@@ -1,0 +1,193 @@
+"""What stays the same during a calibration: model, data, statistic, and how to simulate them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from fastmas import discriminators, objectives, statistics, updaters
+from fastmas.data import Observations
+from fastmas.discriminators import Purpose
+from fastmas.engine.cpu import Address, count_threads
+from fastmas.errors import ParameterError
+from fastmas.model import Model
+from fastmas.parameters import ParameterSpace
+from fastmas.simulate import simulate_values
+from fastmas.statistics.moments import path_moments
+from fastmas.statistics.scaling import Scaling
+from fastmas.updaters.moments import Problem
+
+WARMUP = {"paths": 50, "series": 200}  # steps; a lone series is meant to be stationary
+SERIES_PATHS = 32  # simulated series of the data's length per candidate
+POOL_STEPS = 2000  # simulated steps per theta of a replay
+CHUNK_VALUES = 1 << 24  # values of a path array simulated at a time
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The options of `calibrate`, all of them decided."""
+
+    updater: str
+    discriminator: str
+    objective: str
+    statistic: str
+    generations: int
+    paths: int
+    warmup: int
+    seed: int
+    interval: bool
+
+
+def decide(observations: Observations, *, updater: str, discriminator: str | None, objective: str | None,
+           statistic: Any, generations: int | None, paths: int | None, warmup: int | None, seed: int,
+           interval: bool) -> Settings:
+    """Fill in what was not given, by the regime of the data, and check what was.
+
+    Raises
+    ------
+    ParameterError
+        An unknown name or a size that cannot be.
+    """
+    regime = observations.regime
+    mover = updaters.get(updater)
+    chosen = discriminator or mover.discriminators[regime]
+    kind = discriminators.get(chosen)
+    loss = objective or "non-saturating"
+    objectives.get(loss)
+    name = statistic or kind.statistics[0 if regime == "paths" else -1]
+    sizes = {
+        "generations": mover.n_generations if generations is None else generations,
+        "paths": paths if paths is not None else (len(observations.x_obs) if regime == "paths" else SERIES_PATHS),
+        "warmup": WARMUP[regime] if warmup is None else warmup,
+    }
+    for option, value, least in (("generations", sizes["generations"], 0), ("paths", sizes["paths"], 8),
+                                 ("warmup", sizes["warmup"], 0)):
+        if isinstance(value, bool) or value != int(value) or value < least:
+            raise ParameterError(f"{option}={value}: give a whole number of at least {least}")
+    if isinstance(seed, bool) or seed != int(seed) or not 0 <= seed < 2**32:
+        raise ParameterError(f"seed={seed}: give a whole number in [0, 2**32)")
+    return Settings(updater=updater, discriminator=chosen, objective=loss,
+                    statistic=name if isinstance(name, str) else getattr(name, "__name__", "function"),
+                    seed=int(seed), interval=bool(interval), **sizes)
+
+
+class Setup:
+    """Simulation and statistics of one calibration.
+
+    `real` and `heldout` are samples (n_paths, n_samples, k) of the data; in the regime "series" each
+    is one path, the whole training or held-out part.
+    """
+
+    def __init__(self, model: Model, space: ParameterSpace, observations: Observations, settings: Settings,
+                 statistic: Any = None, n_threads: int | None = None) -> None:
+        self.model, self.space, self.observations, self.settings = model, space, observations, settings
+        self.n_threads = count_threads(n_threads)
+        self.is_series = observations.regime == "series"
+        self.x_train = observations.x_obs if observations.series_train is None else observations.series_train[None]
+        self.x_heldout = (observations.x_heldout if observations.series_heldout is None
+                          else observations.series_heldout[None])
+        self.statistic = statistics.fit(statistic or settings.statistic, self.x_train)
+        self.real = self.statistic(self.x_train)
+        self.heldout = self.statistic(self.x_heldout)
+        self.scaling = Scaling.of(self.x_train)
+        self.paths_simulated = 0
+        self._pool: ThreadPoolExecutor | None = None
+
+    @property
+    def n_times(self) -> int:
+        """Prices of a path, or of the training series."""
+        return self.x_train.shape[1]
+
+    @property
+    def low(self) -> np.ndarray:
+        """Lower bounds of the search coordinates, (d,)."""
+        return self.space.z_bounds[:, 0]
+
+    @property
+    def high(self) -> np.ndarray:
+        """Upper bounds of the search coordinates, (d,)."""
+        return self.space.z_bounds[:, 1]
+
+    def simulate(self, z: np.ndarray, n_paths: int, run: int, purpose: int, *, common: bool = True,
+                 n_times: int | None = None) -> np.ndarray:
+        """Paths (n_theta, n_paths, n_times) for z (n_theta, d)."""
+        steps = self.settings.warmup + (n_times or self.n_times) - 1
+        self.paths_simulated += len(z) * n_paths
+        return simulate_values(
+            self.model, self.space.full(self.space.to_theta(z)), n_paths=n_paths, n_steps=steps,
+            warmup=self.settings.warmup, address=Address(self.settings.seed, run, purpose), common=common,
+            n_threads=self.n_threads, check=False)[0]
+
+    def sample(self, z: np.ndarray, n_paths: int, run: int, purpose: int, *, common: bool = True,
+               n_times: int | None = None) -> np.ndarray:
+        """Samples of the statistic; a path that ran away looks like nothing in the data."""
+        paths = self.simulate(z, n_paths, run, purpose, common=common, n_times=n_times)
+        with np.errstate(all="ignore"):
+            samples = np.stack(list(self.map(self.statistic, paths)))
+        return np.nan_to_num(samples, copy=False, nan=statistics.CLIP)
+
+    def moments(self, z: np.ndarray, n_paths: int, run: int, common: bool) -> np.ndarray:
+        """Moments of each simulated path, (n_theta, n_paths, k)."""
+        size = max(1, CHUNK_VALUES // (n_paths * self.n_times))
+        parts = [self.simulate(z[i:i + size], n_paths, run, Purpose.MOMENTS, common=common)
+                 for i in range(0, len(z), size)]
+        with np.errstate(all="ignore"):
+            return np.concatenate([np.stack(list(self.map(self._moments, p))) for p in parts])
+
+    def moment_problem(self) -> Problem:
+        """The moment fit of these data."""
+        return Problem(simulated=self.moments, observed=self._moments(self.x_train).mean(axis=0),
+                       n_observed=len(self.x_train), n_sim=64 if self.is_series else max(500, 2 * len(self.x_train)),
+                       low=self.low, high=self.high, seed=self.settings.seed)
+
+    @property
+    def pool_size(self) -> tuple[int, int | None]:
+        """Paths per theta of a replay, and their length."""
+        if self.is_series:
+            return 2, min(self.n_times, POOL_STEPS // 2)
+        return max(4, POOL_STEPS // (self.n_times - 1)), None
+
+    def map(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterable[Any]:
+        """Apply a function to items, in order, on the threads there are."""
+        items = list(items)
+        if self._pool is None or len(items) == 1:
+            return map(function, items)
+        return self._pool.map(function, items)
+
+    @contextmanager
+    def threads(self) -> Iterator[None]:
+        """Threads for `map`; torch itself works on one, since its sums depend on how many it has."""
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)
+        pool = ThreadPoolExecutor(self.n_threads) if self.n_threads > 1 else None
+        self._pool = pool
+        try:
+            yield
+        finally:
+            self._pool = None
+            if pool is not None:
+                pool.shutdown(wait=True, cancel_futures=True)
+            torch.set_num_threads(before)
+
+    def _moments(self, paths: np.ndarray) -> np.ndarray:
+        return path_moments(self.scaling, paths, level=not self.is_series)
+
+    def describe(self) -> dict[str, Any]:
+        """The part of a run's configuration that is known here, as plain values."""
+        data, parameters = self.observations, self.space.free_parameters
+        return {
+            "model": self.model.name, "model_config": self.model.config,
+            "rule": getattr(self.model, "rule", None), "free": list(self.space.free),
+            "values": dict(zip(self.space.entries, self.space.base.tolist(), strict=True)),
+            "data": {"source": data.source, "column": data.column, "regime": data.regime,
+                     "n_paths": len(data.x_obs), "n_times": self.n_times, "n_heldout": len(data.x_heldout)},
+            "parameters": {n: {"low": p.low, "high": p.high, "unit": p.unit, "scale": p.scale, "doc": p.doc}
+                           for n, p in zip(self.space.free, parameters, strict=True)},
+            "horizon": data.horizon, **asdict(self.settings),
+        }

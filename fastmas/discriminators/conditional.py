@@ -1,0 +1,93 @@
+"""Conditioned on theta and trained on the data against a replay: eq. (1) as a function of theta.
+
+The inner maximum of eq. (1) becomes a stationary function V(theta), which an updater that ranks can
+minimise. It sees the data while training, as the paper's game does, and can memorise them; the
+amortised discriminator does not. Kept for comparison.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fastmas.discriminators import Purpose, Table
+from fastmas.discriminators.networks import QuadraticInTheta
+from fastmas.discriminators.replay import N_THETA, Replay
+from fastmas.discriminators.training import Trainer, flat, initialise, seeded
+from fastmas.objectives import Objective
+
+HIDDEN = 48
+RATE, BETAS = 2e-3, (0.9, 0.99)
+BATCH = 4096
+STEPS, WARMUP = 10, 300
+
+
+class Conditional:
+    """QuadraticInTheta on (window, theta); the candidates' loss is the value V(theta) of eq. (1)."""
+
+    statistics = ("windows", "return-windows")
+    local = True
+
+    def __init__(self, table: Table, objective: Objective) -> None:
+        self.table, self.objective, self.replay = table, objective, Replay(table)
+        network = QuadraticInTheta(table.real.shape[-1], len(table.low), HIDDEN)
+        self.trainer = Trainer(initialise(network, table.seed, table.first_run), RATE, BETAS, table.map)
+        self.real = flat(table.real)
+        self._last = float("nan")
+
+    def begin(self) -> None:
+        for step in range(WARMUP):
+            self._step(step)
+
+    def play(self, generation: int, centre: np.ndarray) -> None:
+        self.replay.renew(generation)
+        for step in range(STEPS):
+            self._step(WARMUP + generation * STEPS + step)
+
+    def loss(self, generation: int, z: np.ndarray, centre: np.ndarray) -> np.ndarray:
+        table = self.table
+        samples = table.sample(z, table.n_paths, table.first_run + generation, Purpose.CANDIDATES)
+        return np.array(list(table.map(lambda pair: self._value(*pair), list(zip(samples, z, strict=True)))))
+
+    def report(self) -> dict[str, float]:
+        middle = torch.zeros(len(self.table.low))
+        return {"discriminator_loss": self._last, "logit_real": self._mean_logit(self.real, middle),
+                "logit_heldout": self._mean_logit(flat(self.table.heldout), middle), "logit_fake": float("nan")}
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {**self.trainer.arrays(), "last": np.array(self._last)}
+
+    def restore(self, arrays: dict[str, np.ndarray], generation: int) -> None:
+        self.trainer.restore(arrays)
+        self._last = float(arrays["last"])
+        self.replay.restore(generation)
+
+    def _step(self, step: int) -> None:
+        replay, generator = self.replay, seeded(self.table.seed, self.table.first_run, step)
+        theta_fake = torch.randint(N_THETA, (BATCH,), generator=generator)
+        theta_real = torch.randint(N_THETA, (BATCH,), generator=generator)
+        rows = torch.randint(replay.samples.shape[1], (BATCH,), generator=generator)
+        real = self.real[torch.randint(len(self.real), (BATCH,), generator=generator)]
+        self._last = self.trainer.step(
+            lambda r, ur, f, uf: self.objective.discriminator_loss(self._logit(r, ur), self._logit(f, uf)),
+            real, replay.u[theta_real], replay.samples[theta_fake, rows], replay.u[theta_fake])
+
+    def _logit(self, windows: Tensor, u: Tensor) -> Tensor:
+        network: QuadraticInTheta = self.trainer.network  # type: ignore[assignment]
+        return (network.trunk(windows) * network.monomials(u)).sum(dim=-1)
+
+    def _value(self, samples: np.ndarray, z: np.ndarray) -> float:
+        u = self.replay.to_u(z)
+        with torch.no_grad():
+            return -float(self.objective.discriminator_loss(self._logit(self.real, u), self._logit(flat(samples), u)))
+
+    def _mean_logit(self, samples: Tensor, u: Tensor) -> float:
+        if len(samples) == 0:
+            return float("nan")
+        with torch.no_grad():
+            return float(self._logit(samples[:: max(1, len(samples) // 4000)], u).mean())
+
+
+
+DISCRIMINATOR = Conditional

@@ -1,0 +1,101 @@
+"""The paper's game: a discriminator trained on the data against paths at the current theta."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from fastmas.discriminators import Purpose, Table
+from fastmas.discriminators.networks import perceptron
+from fastmas.discriminators.training import Trainer, flat, gradient_penalty, initialise, seeded
+from fastmas.objectives import Objective
+
+HIDDEN = (32, 32)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one is built and trained: R1 weight, Adam, batch, steps a generation, steps before the first."""
+
+    activation: type[nn.Module]
+    penalty: float
+    rate: float
+    betas: tuple[float, float]
+    batch: int
+    steps: int
+    warmup: int
+
+
+class Unconditional:
+    """A perceptron on the statistic; the candidates' loss is the objective's generator loss."""
+
+    statistics = ("windows", "return-windows")
+    local = False
+
+    def __init__(self, table: Table, objective: Objective, recipe: Recipe) -> None:
+        self.table, self.objective, self.recipe = table, objective, recipe
+        network = perceptron([table.real.shape[-1], *HIDDEN, 1], recipe.activation)
+        self.trainer = Trainer(initialise(network, table.seed, table.first_run), recipe.rate, recipe.betas, table.map)
+        self.real = flat(table.real)
+        self._last = float("nan")
+        self._fake = self.real[:0]
+
+    def begin(self) -> None:
+        for first in range(0, self.recipe.warmup, self.recipe.steps):
+            self._train(self.table.start, -1 - first // self.recipe.steps)
+
+    def play(self, generation: int, centre: np.ndarray) -> None:
+        self._train(centre, generation)
+
+    def loss(self, generation: int, z: np.ndarray, centre: np.ndarray) -> np.ndarray:
+        table = self.table
+        samples = table.sample(z, table.n_paths, table.first_run + generation, Purpose.CANDIDATES)
+        return np.array(list(table.map(self._generator_loss, samples)))
+
+    def report(self) -> dict[str, float]:
+        return {
+            "discriminator_loss": self._last,
+            "logit_real": self._mean_logit(self.real),
+            "logit_heldout": self._mean_logit(flat(self.table.heldout)),
+            "logit_fake": self._mean_logit(self._fake),
+        }
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {**self.trainer.arrays(), "last": np.array(self._last), "fake": self._fake.numpy()}
+
+    def restore(self, arrays: dict[str, np.ndarray], generation: int) -> None:
+        self.trainer.restore(arrays)
+        self._last, self._fake = float(arrays["last"]), torch.from_numpy(np.array(arrays["fake"]))
+
+    def _train(self, centre: np.ndarray, generation: int) -> None:
+        table, recipe = self.table, self.recipe
+        # Warm-up generations are negative; addresses are not.
+        purpose = Purpose.TRAINING if generation >= 0 else Purpose.WARMUP
+        run = table.first_run + (generation if generation >= 0 else -1 - generation)
+        fake = flat(table.sample(centre[None, :], table.n_paths, run, purpose)[0])
+        generator = seeded(table.seed, run, purpose)
+        for _ in range(recipe.steps):
+            real_rows = torch.randint(len(self.real), (recipe.batch,), generator=generator)
+            fake_rows = torch.randint(len(fake), (recipe.batch,), generator=generator)
+            self._last = self.trainer.step(self._discriminator_loss, self.real[real_rows], fake[fake_rows])
+        self._fake = fake[:: max(1, len(fake) // 2000)].clone()
+
+    def _discriminator_loss(self, real: Tensor, fake: Tensor) -> Tensor:
+        network = self.trainer.network
+        real = real.clone().requires_grad_(True)
+        logits = network(real)
+        loss = self.objective.discriminator_loss(logits, network(fake))
+        return loss + self.recipe.penalty * gradient_penalty(logits, real)
+
+    def _generator_loss(self, samples: np.ndarray) -> float:
+        with torch.no_grad():
+            return float(self.objective.generator_loss(self.trainer.network(flat(samples))))
+
+    def _mean_logit(self, samples: Tensor) -> float:
+        if len(samples) == 0:
+            return float("nan")
+        with torch.no_grad():
+            return float(self.trainer.network(samples[:: max(1, len(samples) // 4000)]).mean())
