@@ -84,6 +84,10 @@ class Model:
     def check(self, values: Mapping[str, float]) -> None:  # noqa: B027
         """Raise ParameterError if values (entry name to number) contradict each other."""
 
+    def default_free(self, regime: str) -> tuple[str, ...]:
+        """What `calibrate` frees unless told otherwise, for many "paths" or one "series": everything."""
+        return tuple(p.name for p in self.parameters)
+
     def space(self, free: Any = (), fixed: Mapping[str, Any] | None = None) -> ParameterSpace:
         """The parameter space with these free names and fixed values, checked."""
         space = ParameterSpace(self.parameters, free, fixed)

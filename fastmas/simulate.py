@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from fastmas.engine.cpu import Address, count_threads, simulate_block
+from fastmas.engine.cpu import Address, count_threads, is_whole, simulate_block
 from fastmas.errors import MemoryLimitError, ParameterError, SimulationError
 from fastmas.model import Model, Observable
 from fastmas.parameters import ParameterSpace
 
 CHUNK_LANES = 1 << 19  # paths whose addresses are laid out at a time: about 10 MB
+CHUNK_BYTES = 1 << 23  # what is simulated at a time, before it is copied to its place
 MOST_PATHS = 1 << 32  # addresses of paths are 32 bits wide
 BYTES_PER_VALUE = 4
 
@@ -63,7 +64,7 @@ def simulate(
     values = _values(model, theta)
     paths = simulate_values(
         model, values, n_paths=n_paths, n_steps=n_steps, warmup=warmup,
-        address=Address(_check_seed(seed), run, purpose), observables=[model.observable(observable)],
+        address=_address(seed, run, purpose), observables=[model.observable(observable)],
         common=common_random_numbers, n_threads=n_threads)[0]
     return paths if several else paths[0]
 
@@ -94,7 +95,8 @@ def simulate_values(
     _check_memory(len(chosen) * n_theta * n_paths * n_times * BYTES_PER_VALUE)
     rows = tuple(dict.fromkeys(o.row for o in chosen))
     out = np.empty((len(chosen), n_theta, n_paths, n_times), dtype=np.float32)
-    for i, p in _chunks(n_theta, n_paths):
+    lanes = max(1, min(CHUNK_LANES, CHUNK_BYTES // (len(chosen) * n_times * BYTES_PER_VALUE)))
+    for i, p in _chunks(n_theta, n_paths, lanes):
         first = address.first_path + p.start + (0 if common else i.start * n_paths)
         part = simulate_block(
             model, values[i], p.stop - p.start, n_steps, warmup=warmup, address=address._replace(first_path=first),
@@ -123,7 +125,7 @@ def iterate_paths(
     for first in range(0, n_paths, size):
         yield simulate_values(
             model, values[:1], n_paths=min(size, n_paths - first), n_steps=n_steps, warmup=warmup,
-            address=Address(_check_seed(seed), first_path=first),
+            address=_address(seed, first_path=first),
             observables=[model.observable(observable)], n_threads=n_threads)[0, 0]
 
 
@@ -150,15 +152,16 @@ def _one(space: ParameterSpace) -> np.ndarray:
     return space.base[None, :]
 
 
-def _check_seed(seed: int) -> int:
-    if isinstance(seed, bool) or seed != int(seed) or not 0 <= seed < 2**32:
-        raise ParameterError(f"seed={seed}: give a whole number in [0, 2**32)")
-    return int(seed)
+def _address(seed: int, run: int = 0, purpose: int = 0, first_path: int = 0) -> Address:
+    for name, value in (("seed", seed), ("run", run), ("purpose", purpose)):
+        if not is_whole(value) or not 0 <= value < 2**32:
+            raise ParameterError(f"{name}={value}: give a whole number in [0, 2**32)")
+    return Address(int(seed), int(run), int(purpose), first_path)
 
 
 def _check_sizes(n_paths: int, n_steps: int, warmup: int) -> None:
     for name, value, least in (("paths", n_paths, 1), ("steps", n_steps, 1), ("warmup", warmup, 0)):
-        if isinstance(value, bool) or value != int(value) or value < least:
+        if not is_whole(value) or value < least:
             raise ParameterError(f"{name}={value}: give a whole number of at least {least}")
     if warmup > n_steps:
         raise ParameterError(f"warmup={warmup} is longer than steps={n_steps}")
@@ -172,13 +175,13 @@ def _check_memory(n_bytes: int) -> None:
             "or stream them with fastmas.iterate_paths")
 
 
-def _chunks(n_theta: int, n_paths: int) -> Iterator[tuple[slice, slice]]:
-    if n_paths >= CHUNK_LANES:
+def _chunks(n_theta: int, n_paths: int, lanes: int) -> Iterator[tuple[slice, slice]]:
+    if n_paths >= lanes:
         for i in range(n_theta):
-            for p in range(0, n_paths, CHUNK_LANES):
-                yield slice(i, i + 1), slice(p, min(p + CHUNK_LANES, n_paths))
+            for p in range(0, n_paths, lanes):
+                yield slice(i, i + 1), slice(p, min(p + lanes, n_paths))
         return
-    size = max(1, CHUNK_LANES // n_paths)
+    size = max(1, lanes // n_paths)
     for i in range(0, n_theta, size):
         yield slice(i, min(i + size, n_theta)), slice(0, n_paths)
 

@@ -136,14 +136,12 @@ def test_an_edited_kernel_has_another_compiled_module(tiny, edited, before, afte
 STALE = "the name of the compiled module does not depend on it: old machine code is loaded"
 
 
-@pytest.mark.xfail(reason=STALE, strict=True)
 def test_a_kernel_reached_through_its_module_counts_too(tiny):
     model = TINY_MODEL.replace("from tiny_helper import grow\n", "").replace("= grow(", "= tiny_helper.grow(")
     name = module_name(tiny(model))
     assert module_name(tiny(model, TINY_HELPER.replace("1.0", "3.0"))) != name
 
 
-@pytest.mark.xfail(reason=STALE, strict=True)
 def test_a_constant_of_another_file_counts_too(tiny):
     model = TINY_MODEL.replace("import grow", "import START")
     model = model.replace("grow(state[0][w], theta[0, w])", "START")
@@ -151,7 +149,6 @@ def test_a_constant_of_another_file_counts_too(tiny):
     assert module_name(tiny(model, "START = 3.0\n")) != name
 
 
-@pytest.mark.xfail(reason="a module is in sys.modules before it is complete", strict=True)
 def test_two_threads_may_load_a_model_at_once(tiny, monkeypatch):
     """The second thread comes while the first one executes the generated module."""
     model = tiny(TINY_MODEL.replace("float32(1.0)", "float32(7.0)"))
@@ -306,7 +303,6 @@ def test_sizes_and_values_that_cannot_be_are_refused(change, words):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.xfail(reason="int() of it fails first, or the address wraps round", strict=True)
 @pytest.mark.parametrize("change", [
     {"seed": float("nan")}, {"seed": "one"}, {"n_paths": None}, {"n_steps": float("inf")},
     {"n_threads": "two"}, {"run": 2**32}, {"run": -1}, {"purpose": 2**32},
@@ -329,7 +325,6 @@ def test_more_than_fits_is_refused_before_it_is_asked_for():
     assert "fastmas.iterate_paths" in message
 
 
-@pytest.mark.xfail(reason="a chunk of half a million lanes is a second copy of the paths", strict=True)
 def test_a_run_takes_little_more_memory_than_its_paths():
     """Else the check of what fits allows twice what fits. 40 MB of paths, half of it again for the rest."""
     simulate(Counter(), n_paths=1, n_steps=1)

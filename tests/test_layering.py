@@ -177,7 +177,6 @@ for name in names + names:
 """
 
 
-@pytest.mark.xfail(reason="fastmas.simulate is the module at the second look", strict=True)
 def test_public_names_stay_what_they_are():
     """The import system binds a submodule to its name in the package, over any function of that name."""
     done = subprocess.run([sys.executable, "-c", PUBLIC], check=False, capture_output=True, text=True)

@@ -8,9 +8,10 @@ threads at once.
 
 from __future__ import annotations
 
+import math
 import os
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -64,6 +65,12 @@ def simulate_block(model: Model, values: np.ndarray, n_paths: int, n_steps: int,
     return out.reshape(len(rows), n_theta, n_paths, n_times)
 
 
+def is_whole(value: Any) -> bool:
+    """Whether a value is a whole number: an int, or a float without a fraction."""
+    return (isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+            and math.isfinite(value) and value == int(value))
+
+
 def count_threads(n_threads: int | None = None) -> int:
     """The number of threads to use: as given, or the CPUs this process may run on.
 
@@ -74,7 +81,7 @@ def count_threads(n_threads: int | None = None) -> int:
     """
     if n_threads is None:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if n_threads != int(n_threads) or n_threads < 1:
+    if not is_whole(n_threads) or n_threads < 1:
         raise ParameterError(f"threads={n_threads}: give a whole number of at least 1")
     return int(n_threads)
 

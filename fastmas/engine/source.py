@@ -8,6 +8,7 @@ import inspect
 import os
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -22,8 +23,10 @@ from fastmas.engine import lanes as lanes_module
 from fastmas.engine import template
 from fastmas.errors import ModelError
 from fastmas.model import Model
+from fastmas.random.philox import path_part
 
 LANES = 64  # below 64 LLVM unrolls the lane loops to scalars before it vectorises them
+LOADING = threading.Lock()
 BUFFER = 16  # steps kept before they are written out path by path
 
 
@@ -93,32 +96,43 @@ def _global_name(kernel: Any) -> tuple[str, str]:
 def _digest(text: str, *kernels: Any) -> str:
     digest = hashlib.sha256(text.encode())
     digest.update(f"numba {numba.__version__} numpy {np.__version__}".encode())
-    files = {f for k in kernels for f in _source_files(k, set())} | {lanes_module.__file__}
+    seen: set[int] = set()
+    parts = {part for k in (*kernels, path_part) for part in _ingredients(k, seen)}
+    files = {Path(f) for f in (lanes_module.__file__, sys.modules["fastmas.kernel"].__file__)} | {p for p in parts if isinstance(p, Path)}
     for file in sorted(files):
-        digest.update(Path(file).read_bytes())
+        digest.update(file.read_bytes())
+    for constant in sorted(p for p in parts if isinstance(p, str)):
+        digest.update(constant.encode())
     return digest.hexdigest()[:20]
 
 
-def _source_files(kernel: Any, seen: set[int]) -> Iterator[str]:
-    """Files of a kernel and of every kernel that it reaches."""
+def _ingredients(kernel: Any, seen: set[int]) -> Iterator[Path | str]:
+    """Files of a kernel and of every kernel that it reaches, and the constants they take from elsewhere."""
     if id(kernel) in seen:
         return
     seen.add(id(kernel))
     function = getattr(kernel, "py_func", kernel)
-    yield inspect.getsourcefile(function) or inspect.getfile(function)
-    closed_over = [c.cell_contents for c in function.__closure__ or ()]
-    named = [function.__globals__.get(n) for n in function.__code__.co_names]
-    for value in closed_over + named:
-        if isinstance(value, Dispatcher) or (isinstance(value, FunctionType) and value.__module__ != "builtins"):
-            yield from _source_files(value, seen)
-        elif isinstance(value, ModuleType) and (value.__name__ or "").startswith("fastmas"):
-            yield from (f for n in function.__code__.co_names if isinstance(getattr(value, n, None), Dispatcher)
-                        for f in _source_files(getattr(value, n), seen))
+    yield Path(inspect.getsourcefile(function) or inspect.getfile(function))
+    names = function.__code__.co_names
+    reached = dict(zip(function.__code__.co_freevars, (c.cell_contents for c in function.__closure__ or ()), strict=True))
+    reached |= {n: function.__globals__[n] for n in names if n in function.__globals__}
+    for module in [v for v in reached.values() if isinstance(v, ModuleType)]:
+        reached |= {f"{module.__name__}.{n}": vars(module)[n] for n in names if n in vars(module)}
+    for name, value in reached.items():
+        if isinstance(value, Dispatcher) or (isinstance(value, FunctionType) and "." not in name):
+            yield from _ingredients(value, seen)
+        elif isinstance(value, (bool, int, float, str, tuple, np.generic)):
+            yield f"{function.__qualname__}.{name}={value!r}"
+        elif isinstance(value, np.ndarray):
+            yield f"{function.__qualname__}.{name}={value.dtype}{value.shape}{value.tobytes()!r}"
 
 
 def _load(name: str, text: str) -> ModuleType:
-    if name in sys.modules:
-        return sys.modules[name]
+    with LOADING:
+        return sys.modules[name] if name in sys.modules else _import(name, text)
+
+
+def _import(name: str, text: str) -> ModuleType:
     path = cache_directory() / f"{name}.py"
     if not path.exists():
         temporary = path.with_suffix(f".{os.getpid()}.tmp")
@@ -129,5 +143,9 @@ def _load(name: str, text: str) -> ModuleType:
         raise ModelError(f"cannot load the generated module {path}")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
     return module

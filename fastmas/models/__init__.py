@@ -42,6 +42,23 @@ def get(name: str, **config: Any) -> Model:
     return model
 
 
+def origin(model: Model) -> str:
+    """The name with which `get` builds this kind of model again.
+
+    Raises
+    ------
+    ModelError
+        If its class is not in a file, as in an interactive session.
+    """
+    kind = type(model)
+    if kind.__module__.startswith(f"{__name__}."):
+        return kind.__module__.removeprefix(f"{__name__}.").replace("_", "-")
+    file = getattr(sys.modules.get(kind.__module__), "__file__", None)
+    if file is None:
+        raise ModelError(f"model {model.name!r} is not defined in a file: a run directory could not find it again")
+    return f"{Path(file).resolve()}:{kind.__qualname__}"
+
+
 def _built_in(name: str) -> Callable[..., Model]:
     if name not in names():
         raise ModelError(f"unknown model {name!r}; there are: {', '.join(names())}, or FILE.py:NAME")

@@ -42,7 +42,8 @@ EXTRA_TERM, SCHEME, WINDOWS = 7, 8, 9
 PRICE, DEMAND_NOISE, DEMAND_TECHNICAL, DEMAND_FUNDAMENTAL, VALUE, VARIANCE, ROOT = range(7)
 SIGNAL, SCRATCH, RATE = 7, 8, 9
 PUBLIC_SLOT = 0
-
+RUN_AWAY = float32(2.0**30)  # beyond it sums of 512 prices would leave the fixed point of `technical`
+BEYOND = float32(np.inf)
 
 MOST_AGENTS = 2**24  # float32 counts them exactly up to here
 TINY_WEIGHT = 1e-12
@@ -138,7 +139,8 @@ def make_step(noise_rule, technical_rule, fundamental_rule):
         price, now, before = state[PRICE], t & mask, (t - 1) & mask
         for w in range(lanes):
             excess = state[DEMAND_NOISE][w] + demand[w] + state[DEMAND_FUNDAMENTAL][w]
-            price[w] = price[w] + price[w] * (state[RATE][w] * excess)  # eq. (2)
+            moved = price[w] + price[w] * (state[RATE][w] * excess)  # eq. (2)
+            price[w] = moved if moved < RUN_AWAY else BEYOND
         for w in range(lanes):
             history[now, w] = history[before, w] + int64(
                 (price[w] - theta[PRICE_0, w]) * technical.FIXED_POINT)
@@ -233,6 +235,10 @@ class StockMarket(Model):
     @property
     def parameters(self) -> tuple[Parameter, ...]:
         return (*COMMON, *self._temperature, *self._own_parameters(self.per_agent), *self._window_parameters)
+
+    def default_free(self, regime: str) -> tuple[str, ...]:
+        own = tuple(p.name for p in self._own_parameters(()))
+        return own if regime == "paths" else (*own, "rho", "sigma_fundamental", "mu2")
 
     def check(self, values: Mapping[str, float]) -> None:
         short = [v for k, v in values.items() if k.startswith("window_short")]

@@ -47,5 +47,6 @@ def smoothed(t, lanes, gap, demand, scratch, words, address, theta, n, spread, w
             draw_words(lanes, address, t, SLOT + i // 4, words[0], words[1], words[2], words[3])
         draw_normals(lanes, words[i % 4], scratch)
         for w in range(lanes):
-            view = gap[w] + theta[spread, w] * scratch[w]
+            # As in the noise rule: the same word buys under the exact rule.
+            view = gap[w] - theta[spread, w] * scratch[w]
             demand[w] += tanh(HALF * view / theta[width, w])

@@ -69,5 +69,6 @@ def smoothed(t, lanes, signal, demand, scratch, words, address, theta, row, n, s
         draw_normals(lanes, words[i % 4], scratch)
         b, c = row + i * stride, second + i * stride
         for w in range(lanes):
-            eta = theta[b, w] * signal[w] + theta[c, w] * theta[spread, w] * scratch[w]  # eq. (3)
+            # The private signal is -scratch: then a word that buys under the exact rule demands > 0 here.
+            eta = theta[b, w] * signal[w] - theta[c, w] * theta[spread, w] * scratch[w]  # eq. (3)
             demand[w] += tanh(HALF * eta / theta[width, w])

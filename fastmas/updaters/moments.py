@@ -93,7 +93,7 @@ def _scan(problem: Problem) -> np.ndarray:
     with np.errstate(invalid="ignore"):
         variance = np.nanmedian(moments.var(axis=1), axis=0)
         gap = (moments.mean(axis=1) - problem.observed) / np.sqrt(np.maximum(variance, 1e-12))
-    distance = np.where(np.isfinite(gap).all(axis=1), np.minimum(np.abs(gap), WORST), WORST).sum(axis=1)
+    distance = np.where(np.isfinite(gap), np.minimum(np.abs(gap), WORST), WORST).sum(axis=1)
     return z[np.argsort(distance, kind="stable")[:N_STARTS]]
 
 

@@ -95,7 +95,7 @@ def calibrate(
     if out is not None:
         if callable(statistic):
             raise ParameterError("a run directory cannot keep a statistic that is a function: leave `out` away")
-        run = RunDirectory.create(out, setup.describe(), overwrite=overwrite)
+        run = RunDirectory.create(out, {**setup.describe(), "model_factory": models.origin(model)}, overwrite=overwrite)
         run.save_arrays(DATA_FILE, _data_arrays(observations))
     return _run(setup, Record(), run, progress)
 
