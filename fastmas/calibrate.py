@@ -173,7 +173,7 @@ def _fit(setup: Setup, record: Record, z: np.ndarray, verdict: Verdict, uncertai
     named = dict(zip(setup.space.free, setup.space.to_theta(z).tolist(), strict=True))
     start = dict(zip(setup.space.free, setup.space.to_theta(record.start.z).tolist(), strict=True))
     covariance = record.start.covariance if uncertainty is None else uncertainty.covariance
-    said = warnings(setup, z, covariance)
+    said = warnings(setup, record, z, covariance)
     interval = None if uncertainty is None else uncertainty.interval(setup, z)
     seconds = sum(record.seconds.values())
     config = setup.describe()

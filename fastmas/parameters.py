@@ -9,12 +9,26 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from fastmas.errors import ParameterError
 
 SCALES = ("linear", "log", "logit")
+SHOWN = 60  # characters of a wrong value that a message repeats
+
+
+def is_whole(value: Any) -> bool:
+    """Whether a value is a whole number: an int, or a float without a fraction."""
+    return (isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+            and math.isfinite(value) and value == int(value))
+
+
+def shown(value: Any) -> str:
+    """A value as a message of one line repeats it, whatever it is."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= SHOWN else text[:SHOWN] + "..."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,11 +74,7 @@ class Parameter:
     def __post_init__(self) -> None:
         if self.scale not in SCALES:
             raise ParameterError(f"parameter {self.name!r}: scale {self.scale!r} is none of {SCALES}")
-        if not self.low < self.high:
-            raise ParameterError(
-                f"parameter {self.name!r}: low={self.low} must be below high={self.high}")
-        if self.scale == "log" and self.low <= 0:
-            raise ParameterError(f"parameter {self.name!r}: a log scale needs low > 0, got {self.low}")
+        self._check_bounds()
         for value in self.defaults:
             self.check(value)
 
@@ -95,6 +105,19 @@ class Parameter:
                 f"parameter {label!r}: {value:g} is outside [{self.low:g}, {self.high:g}]{unit}")
         if self.integer and value != round(value):
             raise ParameterError(f"parameter {label!r}: {value:g} is not a whole number")
+
+    def _check_bounds(self) -> None:
+        for name, bound in (("low", self.low), ("high", self.high)):
+            if not isinstance(bound, (int, float, np.integer, np.floating)) or not math.isfinite(bound):
+                raise ParameterError(
+                    f"parameter {self.name!r}: {name}={shown(bound)} is no bound, give a finite number")
+            if self.integer and not is_whole(bound):
+                raise ParameterError(
+                    f"parameter {self.name!r}: {name}={bound} must be whole, as the parameter is")
+        if not self.low < self.high:
+            raise ParameterError(f"parameter {self.name!r}: low={self.low} must be below high={self.high}")
+        if self.scale == "log" and self.low <= 0:
+            raise ParameterError(f"parameter {self.name!r}: a log scale needs low > 0, got {self.low}")
 
     def to_z(self, theta: np.ndarray) -> np.ndarray:
         """Map natural units to the search coordinate, elementwise."""
@@ -131,7 +154,7 @@ class ParameterSpace:
     Parameters
     ----------
     parameters : sequence of Parameter
-    free : iterable of str
+    free : str or iterable of str
         Names of parameters (all their entries) or of single entries such as `"b[2]"`.
     fixed : mapping of str to float
         Values in place of the defaults; a parameter's name sets all its entries.
@@ -139,13 +162,13 @@ class ParameterSpace:
     Raises
     ------
     ParameterError
-        Unknown or repeated names, or values outside the bounds.
+        Unknown or repeated names, values that are no numbers or outside the bounds.
     """
 
     def __init__(
         self,
         parameters: Sequence[Parameter],
-        free: Iterable[str] = (),
+        free: str | Iterable[str] = (),
         fixed: Mapping[str, float | Sequence[float]] | None = None,
     ) -> None:
         self.parameters = tuple(parameters)
@@ -153,7 +176,8 @@ class ParameterSpace:
         self.entries = tuple(self._owner)
         self.base = np.array([v for p in self.parameters for v in p.defaults], dtype=np.float64)
         self._set(fixed or {})
-        names = [e for name in free for e in self._expand(name)]
+        chosen = (free,) if isinstance(free, str) else free
+        names = [e for name in chosen for e in self._expand(name)]
         if len(set(names)) != len(names):
             twice = next(n for n in names if names.count(n) > 1)
             raise ParameterError(f"parameter {twice!r} is named twice among the free ones")
@@ -220,13 +244,20 @@ class ParameterSpace:
         raise ParameterError(f"unknown parameter {name!r}; this model has: {known}")
 
     def _set(self, values: Mapping[str, float | Sequence[float]]) -> None:
+        if not isinstance(values, Mapping):
+            raise ParameterError(
+                f"parameter values {shown(values)}: give a mapping of names to numbers, as {{'NAME': 1.0}}")
         for name, value in values.items():
-            entries = self._expand(name)
-            given = np.broadcast_to(np.asarray(value, dtype=np.float64).ravel(), (len(entries),)) \
-                if np.size(value) in (1, len(entries)) else None
-            if given is None:
-                raise ParameterError(
-                    f"parameter {name!r}: {np.size(value)} values for {len(entries)} agents")
-            for entry, number in zip(entries, given, strict=True):
+            entries, given = self._expand(name), _numbers(name, value)
+            if given.size not in (1, len(entries)):
+                raise ParameterError(f"parameter {name!r}: {given.size} values for {len(entries)} agents")
+            for entry, number in zip(entries, np.broadcast_to(given, (len(entries),)), strict=True):
                 self._owner[entry].check(float(number), entry)
                 self.base[self.entries.index(entry)] = number
+
+
+def _numbers(name: str, value: Any) -> np.ndarray:
+    try:
+        return np.asarray(value, dtype=np.float64).ravel()
+    except (TypeError, ValueError) as error:
+        raise ParameterError(f"parameter {name!r}: {shown(value)} is not a number, give one") from error

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from fastmas.engine.cpu import Address, count_threads, is_whole, simulate_block
+from fastmas.engine.cpu import Address, count_threads, simulate_block
 from fastmas.errors import MemoryLimitError, ParameterError, SimulationError
 from fastmas.model import Model, Observable
-from fastmas.parameters import ParameterSpace
+from fastmas.parameters import is_whole, shown
 
 CHUNK_LANES = 1 << 19  # paths whose addresses are laid out at a time: about 10 MB
 CHUNK_BYTES = 1 << 23  # what is simulated at a time, before it is copied to its place
@@ -99,8 +99,9 @@ def simulate_values(
     for i, p in _chunks(n_theta, n_paths, lanes):
         first = address.first_path + p.start + (0 if common else i.start * n_paths)
         part = simulate_block(
-            model, values[i], p.stop - p.start, n_steps, warmup=warmup, address=address._replace(first_path=first),
-            rows=rows, stride=0 if common else n_paths, n_threads=threads)
+            model, values[i], p.stop - p.start, n_steps, warmup=warmup,
+            address=address._replace(first_path=first), rows=rows, stride=0 if common else n_paths,
+            n_threads=threads)
         for k, one in enumerate(chosen):
             path = part[rows.index(one.row)]
             out[k, i, p] = path if one.transform is None else one.transform(path)
@@ -121,6 +122,8 @@ def iterate_paths(
     """
     _check_sizes(n_paths, n_steps, warmup)
     values = _values(model, theta)
+    if len(values) > 1:
+        raise ParameterError(f"theta: {len(values)} of them, and iterate_paths streams one: call it for each")
     size = max(1, chunk_bytes // ((n_steps - warmup + 1) * BYTES_PER_VALUE))
     for first in range(0, n_paths, size):
         yield simulate_values(
@@ -142,14 +145,18 @@ def available_memory() -> int:
 
 
 def _values(model: Model, theta: Theta) -> np.ndarray:
-    given = [theta or {}] if theta is None or isinstance(theta, Mapping) else list(theta)
+    """All values of each theta, (n_theta, n_entries)."""
+    if theta is None or isinstance(theta, Mapping):
+        return model.space(fixed=theta).base[None]
+    given = list(theta) if isinstance(theta, Iterable) else [theta]
+    for one in given:
+        if not isinstance(one, Mapping):
+            name = next((p.name for p in model.parameters), "NAME")
+            raise ParameterError(f"theta={shown(theta)}: give a mapping of names to values, "
+                                 f"as {{{name!r}: 1.0}}, or a list of such mappings")
     if not given:
         raise ParameterError("no theta given: an empty sequence")
-    return np.vstack([_one(model.space(fixed=one)) for one in given])
-
-
-def _one(space: ParameterSpace) -> np.ndarray:
-    return space.base[None, :]
+    return np.stack([model.space(fixed=one).base for one in given])
 
 
 def _address(seed: int, run: int = 0, purpose: int = 0, first_path: int = 0) -> Address:
@@ -171,8 +178,8 @@ def _check_memory(n_bytes: int) -> None:
     free = available_memory()
     if n_bytes > 0.9 * free:
         raise MemoryLimitError(
-            f"the paths need {n_bytes / 1e9:.3g} GB and {free / 1e9:.3g} GB are free: ask for fewer paths or steps, "
-            "or stream them with fastmas.iterate_paths")
+            f"the paths need {n_bytes / 1e9:.3g} GB and {free / 1e9:.3g} GB are free: "
+            "ask for fewer paths or steps, or stream them with fastmas.iterate_paths")
 
 
 def _chunks(n_theta: int, n_paths: int, lanes: int) -> Iterator[tuple[slice, slice]]:
@@ -194,5 +201,5 @@ def _check_finite(model: Model, out: np.ndarray, chosen: Sequence[Observable], w
         if not finite.all():
             i, p, j = (int(x) for x in np.argwhere(~finite)[0])
             raise SimulationError(
-                f"model {model.name!r}: {one.name} of theta {i}, path {p} is {out[k, i, p, j]} at t={warmup + j}; "
-                "the parameters let it run away")
+                f"model {model.name!r}: {one.name} of theta {i}, path {p} is {out[k, i, p, j]} "
+                f"at t={warmup + j}; the parameters let it run away")

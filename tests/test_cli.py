@@ -223,7 +223,7 @@ WRONG = [
     ([*SIMULATE, "--set", "kappa=1,2"], ["parameter 'kappa'", "2 values"]),
     ([*SIMULATE, "--set", "kappa"], ["--set 'kappa'", "NAME=VALUE"]),
     ([*SIMULATE, "--set", "windows=8:3"], ["windows (8, 3)", "below"]),
-    ([*SIMULATE, "--set", "windows=wide"], ["--set windows=wide", "the defaults are windows=2:10"]),
+    ([*SIMULATE, "--set", "windows=wide"], ["windows='wide'", "windows=2:6,3:9 on the command line"]),
     ([*SIMULATE, "--set", "windows=2:5,3:8"], ["2 window pairs for 5 technical traders"]),
     ([*SIMULATE, "--set", "windows=2:5", "--set", "window_short=5"], ["window_short=5", "window_long=5"]),
     ([*SIMULATE, "--set", "rule=rough"], ["rule='rough'", "exact, smoothed, relaxed"]),

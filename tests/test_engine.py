@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import tracemalloc
+import types
 from pathlib import Path
 
 import numpy as np
@@ -131,9 +132,6 @@ def test_an_edited_kernel_has_another_compiled_module(tiny, edited, before, afte
     assert module_name(tiny(**files)) == name
     files[edited] = files[edited].replace(before, after)
     assert module_name(tiny(**files)) != name
-
-
-STALE = "the name of the compiled module does not depend on it: old machine code is loaded"
 
 
 def test_a_kernel_reached_through_its_module_counts_too(tiny):
@@ -292,6 +290,13 @@ SIZE = {"n_paths": 2, "n_steps": 2}
     ({"n_threads": 0}, "threads=0: give a whole number of at least 1"),
     ({"n_threads": 1.5}, "threads=1.5"),
     ({"theta": []}, "no theta given"),
+    ({"theta": np.ones(2)},
+     "theta=array([1., 1.]): give a mapping of names to values, as {'infection': 1.0}, or a list"),
+    ({"theta": np.ones((40, 2))}, "theta=array([[1., 1.], [1., 1.]"),
+    ({"theta": "infection"}, "theta='infection': give a mapping of names to values"),
+    ({"theta": 1.5}, "theta=1.5: give a mapping of names to values"),
+    ({"theta": [{}, 2.0]}, "theta=[{}, 2.0]: give a mapping of names to values"),
+    ({"theta": {"infection": "high"}}, "parameter 'infection': 'high' is not a number"),
     ({"theta": {"infection": 99}}, "'infection': 99 is outside [0.01, 5]"),
     ({"theta": [{}, {"colour": 1}]}, "unknown parameter 'colour'; this model has: infection, recovery"),
     ({"n_paths": 2**32 + 1}, "at most 2**32 paths"),
@@ -315,6 +320,11 @@ def test_what_is_no_size_or_address_at_all_is_refused(change):
 def test_largest_seed_is_a_seed():
     paths = simulate(models.get(SIR), n_paths=40, n_steps=20, seed=2**32 - 1)
     assert not np.array_equal(paths, simulate(models.get(SIR), n_paths=40, n_steps=20))
+
+
+def test_a_stream_of_several_thetas_is_refused():
+    with pytest.raises(ParameterError, match="theta: 2 of them, and iterate_paths streams one"):
+        next(iterate_paths(models.get(SIR), [{}, {}], **SIZE))
 
 
 def test_more_than_fits_is_refused_before_it_is_asked_for():
@@ -363,6 +373,35 @@ def test_a_file_without_a_model_is_refused(tmp_path, name, text, words):
     with pytest.raises(ModelError) as caught:
         models.get(str(tmp_path / name))
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(("name", "config"), [
+    ("stock-market", {}), ("stock-market", {"rule": "relaxed", "n_noise": 3, "per_agent": "kappa"}),
+    (SIR, {"n_people": 7}), (RFQ, {"law": "normal"}), (f"{SIR}:Sir", {}),
+])
+def test_a_model_is_found_again_by_its_origin(name, config):
+    model = models.get(name, **config)
+    assert models.get(models.origin(model), **model.config) == model
+
+
+def test_a_factory_builds_what_get_gives():
+    assert models.factory("stock-market")(n_noise=2) == models.get("stock-market", n_noise=2)
+    assert models.factory(SIR)(n_people=9) == models.get(SIR, n_people=9)
+    for name, words in (("weather", "unknown model"), ("gone.py", "there is no file"), (f"{SIR}:No", "'No'")):
+        with pytest.raises(ModelError, match=words):
+            models.factory(name)
+
+
+def test_a_model_that_is_in_no_file_has_no_origin():
+    class Local(Model):
+        name = "local"
+
+    session = types.ModuleType("__interactive__")
+    exec("from fastmas.model import Model\nclass Typed(Model):\n    name = 'typed'", vars(session))
+    for model in (Local(), session.Typed()):
+        words = f"{model.name.title()} cannot be found again; define it at the top level of a file"
+        with pytest.raises(ModelError, match=words):
+            models.origin(model)
 
 
 def test_a_file_may_name_its_model_and_take_options():

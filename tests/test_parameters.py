@@ -101,7 +101,14 @@ def test_a_broken_number_is_refused_where_a_whole_one_is_due():
 @pytest.mark.parametrize(("change", "words"), [
     ({"scale": "sqrt"}, "scale 'sqrt' is none of ('linear', 'log', 'logit')"),
     ({"low": 5.0}, "low=5.0 must be below high=5.0"),
-    ({"low": np.nan}, "low=nan must be below"),
+    ({"low": np.nan}, "low=nan is no bound, give a finite number"),
+    ({"low": -np.inf}, "low=-inf is no bound"),
+    ({"high": np.inf}, "high=inf is no bound, give a finite number"),
+    ({"high": np.nan}, "high=nan is no bound"),
+    ({"high": "five"}, "high='five' is no bound"),
+    ({"high": None}, "high=None is no bound"),
+    ({"high": 3.5, "integer": True}, "parameter 'x': high=3.5 must be whole, as the parameter is"),
+    ({"low": 0.5, "integer": True}, "low=0.5 must be whole"),
     ({"low": 0.0, "scale": "log"}, "a log scale needs low > 0, got 0.0"),
     ({"default": 6.0}, "parameter 'x': 6 is outside [1, 5]"),
     ({"default": 1.5, "integer": True}, "1.5 is not a whole number"),
@@ -161,6 +168,13 @@ def test_spaces_map_each_column_on_its_own_scale():
     assert space.to_theta(np.zeros((2, 3, 7))).shape == (2, 3, 7)
 
 
+def test_a_string_is_one_name_and_not_its_letters():
+    pair = (parameter(name="ab"), parameter(name="a"), parameter(name="b"))
+    assert ParameterSpace(pair, free="ab").free == ("ab",)
+    assert ParameterSpace(ALL, free="g").free == ("g[0]", "g[1]", "g[2]")
+    assert ParameterSpace(ALL, free="g[1]").free == ("g[1]",)
+
+
 def test_fixing_a_value_leaves_other_spaces_alone():
     ParameterSpace(ALL, fixed={"a": 5.0})
     assert ParameterSpace(ALL).base[0] == 2.0
@@ -169,6 +183,8 @@ def test_fixing_a_value_leaves_other_spaces_alone():
 @pytest.mark.parametrize(("options", "words"), [
     ({"free": ["a", "z"]}, "unknown parameter 'z'; this model has: a, b, c, k, g"),
     ({"free": ["g[3]"]}, "unknown parameter 'g[3]'"),
+    ({"free": "kappa"}, "unknown parameter 'kappa'"),
+    ({"free": [1]}, "unknown parameter 1"),
     ({"free": ["a", "b", "a"]}, "parameter 'a' is named twice"),
     ({"free": ["g", "g[1]"]}, "parameter 'g[1]' is named twice"),
     ({"fixed": {"z": 1.0}}, "unknown parameter 'z'"),
@@ -176,6 +192,12 @@ def test_fixing_a_value_leaves_other_spaces_alone():
     ({"fixed": {"g": [1.0, 2.0]}}, "parameter 'g': 2 values for 3 agents"),
     ({"fixed": {"g": [1.0, 2.0, 9.0]}}, "parameter 'g[2]': 9 is outside [1, 5]"),
     ({"fixed": {"a": [1.0, 2.0]}}, "parameter 'a': 2 values for 1 agents"),
+    ({"fixed": {"a": "much"}}, "parameter 'a': 'much' is not a number, give one"),
+    ({"fixed": {"a": {}}}, "parameter 'a': {} is not a number"),
+    ({"fixed": {"a": None}}, "parameter 'a': nan is outside"),
+    ({"fixed": {"g": [1.0, [2.0, 3.0]]}}, "parameter 'g': [1.0, [2.0, 3.0]] is not a number"),
+    ({"fixed": [1.0]}, "parameter values [1.0]: give a mapping of names to numbers"),
+    ({"fixed": "a=1"}, "parameter values 'a=1': give a mapping"),
 ])
 def test_names_and_values_that_cannot_be_are_refused(options, words):
     refused(words, ParameterSpace, ALL, **options)

@@ -18,7 +18,8 @@ from fastmas.updaters.moments import fit_moments
 REGION = 20.0  # spreads: half the width of a local game's region
 LEAST_REGION, MOST_REGION = 0.02, 0.5  # of the box
 LEAST_SPREAD, MOST_SPREAD = 1e-3, 0.02  # of the box
-MOST_ROUNDS = 4
+BLUR = 0.3  # sds of a return
+MOST_ROUNDS = {"paths": 4, "series": 2}
 SETTLED = 0.5  # a round is the last one if the search ended within this share of its region
 RUNS_PER_ROUND = 1 << 16
 
@@ -98,7 +99,8 @@ def arrange(setup: Setup, record: Record, region: np.ndarray | None = None,
     table = Table(
         sample=setup.sample, real=setup.real, heldout=setup.heldout, n_paths=setup.settings.paths, start=start,
         spread=spread, low=low, high=high, seed=setup.settings.seed, first_run=first,
-        n_generations=setup.settings.generations, pool_paths=pool_paths, pool_times=pool_times, map=setup.map)
+        n_generations=setup.settings.generations, pool_paths=pool_paths, pool_times=pool_times,
+        blur=BLUR if setup.is_series else 0.0, map=setup.map)
     return search, table
 
 
@@ -112,15 +114,15 @@ def average(setup: Setup, record: Record) -> np.ndarray:
 
 
 def _finish_round(setup: Setup, record: Record, search: Search, *, local: bool) -> None:
-    if local and record.round + 1 < MOST_ROUNDS:
-        end = average(setup, record)
-        half = (search.high - search.low) / 2
-        moved = np.abs(end - (search.low + search.high) / 2) > SETTLED * half
-        at_box = (search.low <= setup.low) & (end < search.start) | (search.high >= setup.high) & (end > search.start)
-        if (moved & ~at_box).any():
-            record.round, record.region, record.generation, record.centres = record.round + 1, end, 0, []
-            return
-    record.is_played = True
+    """Go on to another round, around where the search ended, if it left the middle of its region."""
+    end = average(setup, record)
+    half = (search.high - search.low) / 2
+    moved = np.abs(end - (search.low + search.high) / 2) > SETTLED * half
+    at_box = (search.low <= setup.low) & (end < search.start) | (search.high >= setup.high) & (end > search.start)
+    record.is_settled = not (local and bool((moved & ~at_box).any()))
+    record.is_played = record.is_settled or record.round + 1 >= MOST_ROUNDS[setup.observations.regime]
+    if not record.is_played:
+        record.round, record.region, record.generation, record.centres = record.round + 1, end, 0, []
 
 
 def _named(setup: Setup, z: np.ndarray) -> dict[str, float]:

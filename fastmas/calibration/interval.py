@@ -27,10 +27,10 @@ LEVEL = 0.9
 METHOD = "learned score: J^-1 S J^-T simulated at the estimate, plus the variance of the game"
 INTERVAL_RUN = 1 << 28  # run numbers of this training, apart from those of the rounds
 STEP = 3.0  # spreads: half the difference over which J is taken
-N_SERIES = 200  # simulated data sets behind S when the data are one series
+N_SERIES = 50  # simulated series behind J when the data are one
 N_BATCHES = 5
 TOGETHER = 0.95  # correlation from which two parameters are said to move together
-VAGUE = 0.25  # standard error, in boxes, from which a parameter is said not to be identified
+VAGUE = 0.2  # standard error (a uniform over the box has 0.29), in boxes, from which a parameter is said not to be identified
 NEAR_BOUND = 0.01  # of the box
 
 
@@ -69,9 +69,13 @@ def score_uncertainty(setup: Setup, record: Record, z: np.ndarray) -> Uncertaint
 
     d = len(z)
     slopes = (means(above).mean(axis=1) - means(below).mean(axis=1)) / np.diag(above - below)[:, None]
-    score_covariance = np.cov(means(z[None])[0].T).reshape(d, d) / len(setup.real)
-    inverse = np.linalg.pinv(slopes.T)
-    return Uncertainty(inverse @ score_covariance @ inverse.T + _game_covariance(setup, record))
+    # A series is long enough to say itself how much its mean score varies, also where the model is wrong.
+    score_covariance = judge.data_covariance(u) if setup.is_series else np.cov(means(z[None])[0].T).reshape(d, d) / len(
+        setup.real)
+    precision = slopes @ np.linalg.solve(score_covariance, slopes.T)
+    # A direction that the score does not see is as uncertain as the box is wide.
+    prior = np.diag(12.0 / (setup.high - setup.low) ** 2)
+    return Uncertainty(np.linalg.inv(precision + prior) + _game_covariance(setup, record))
 
 
 def _game_covariance(setup: Setup, record: Record) -> np.ndarray:
@@ -84,9 +88,11 @@ def _game_covariance(setup: Setup, record: Record) -> np.ndarray:
     return np.diag(batches.var(axis=0, ddof=1) / N_BATCHES)
 
 
-def warnings(setup: Setup, z: np.ndarray, covariance: np.ndarray) -> list[str]:
-    """What a user must know: estimates at their bounds, and parameters that the data do not separate."""
-    said = []
+def warnings(setup: Setup, record: Record, z: np.ndarray, covariance: np.ndarray) -> list[str]:
+    """What a user must know: no convergence, estimates at bounds, parameters the data do not separate."""
+    said = [] if record.is_settled else [
+        "the search was still moving when its rounds were over: no convergence; free fewer parameters, or look at the "
+        "learning curves before using these values"]
     spread, width = np.sqrt(np.diag(covariance)), setup.high - setup.low
     names = setup.space.free
     for j, name in enumerate(names):
@@ -99,7 +105,8 @@ def warnings(setup: Setup, z: np.ndarray, covariance: np.ndarray) -> list[str]:
     correlation = covariance / np.outer(spread, spread)
     for i in range(len(names)):
         for j in range(i + 1, len(names)):
-            if abs(correlation[i, j]) > TOGETHER:
+            vague = max(spread[i] / width[i], spread[j] / width[j]) > VAGUE
+            if abs(correlation[i, j]) > TOGETHER and not vague:
                 said.append(f"{names[i]} and {names[j]} move together (correlation {correlation[i, j]:+.2f}): "
                             f"the data identify {_combination(setup, covariance, i, j)}, not each of them")
     return said

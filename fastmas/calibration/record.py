@@ -26,6 +26,7 @@ class Record:
     round: int = 0
     generation: int = 0
     is_played: bool = False
+    is_settled: bool = True
     centres: list[np.ndarray] = field(default_factory=list)
     rows: list[dict[str, Any]] = field(default_factory=list)
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
@@ -43,7 +44,7 @@ class Record:
         if self.centres:
             arrays["centres"] = np.stack(self.centres)
         state = {"round": self.round, "generation": self.generation, "is_played": self.is_played,
-                 "rows": self.rows, "seconds": self.seconds, "paths_simulated": self.paths_simulated,
+                 "is_settled": self.is_settled, "rows": self.rows, "seconds": self.seconds, "paths_simulated": self.paths_simulated,
                  "degrees": None if self.start is None else self.start.degrees}
         return arrays, state
 
@@ -56,7 +57,7 @@ class Record:
                               float(arrays[START + "distance"]), int(state["degrees"]))
         kept = {k: v for k, v in arrays.items() if k.startswith((UPDATER, DISCRIMINATOR))}
         return cls(start=start, region=arrays.get("region"), round=state["round"], generation=state["generation"],
-                   is_played=state["is_played"], centres=list(arrays.get("centres", ())), rows=list(state["rows"]),
+                   is_played=state["is_played"], is_settled=state["is_settled"], centres=list(arrays.get("centres", ())), rows=list(state["rows"]),
                    arrays=kept, seconds=dict(state["seconds"]), paths_simulated=state["paths_simulated"])
 
     def part(self, prefix: str) -> dict[str, np.ndarray]:

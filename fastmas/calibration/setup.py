@@ -24,8 +24,9 @@ from fastmas.statistics.scaling import Scaling
 from fastmas.updaters.moments import Problem
 
 WARMUP = {"paths": 50, "series": 200}  # steps; a lone series is meant to be stationary
-SERIES_PATHS = 32  # simulated series of the data's length per candidate
+SERIES_PATHS = 12  # simulated series of the data's length per candidate
 POOL_STEPS = 2000  # simulated steps per theta of a replay
+BLOCK = 125  # steps: half a year of days, long against the dependence of returns
 CHUNK_VALUES = 1 << 24  # values of a path array simulated at a time
 
 
@@ -75,6 +76,12 @@ def decide(observations: Observations, *, updater: str, discriminator: str | Non
     return Settings(updater=updater, discriminator=chosen, objective=loss,
                     statistic=name if isinstance(name, str) else getattr(name, "__name__", "function"),
                     seed=int(seed), interval=bool(interval), **sizes)
+
+
+def blocks_of(series: np.ndarray) -> np.ndarray:
+    """A series (n,) cut into stretches that share no step, (n_blocks, BLOCK + 1)."""
+    length = min(BLOCK, max(50, (len(series) - 1) // 8))
+    return np.stack([series[i:i + length + 1] for i in range(0, len(series) - length, length)])
 
 
 class Setup:
@@ -143,8 +150,13 @@ class Setup:
     def moment_problem(self) -> Problem:
         """The moment fit of these data."""
         return Problem(simulated=self.moments, observed=self._moments(self.x_train).mean(axis=0),
-                       n_observed=len(self.x_train), n_sim=64 if self.is_series else max(500, 2 * len(self.x_train)),
-                       low=self.low, high=self.high, seed=self.settings.seed)
+                       n_observed=len(self.x_train), n_sim=32 if self.is_series else max(500, 2 * len(self.x_train)),
+                       variance=self._moment_variance() if self.is_series else None, low=self.low, high=self.high, seed=self.settings.seed)
+
+    def _moment_variance(self) -> np.ndarray:
+        """Long-run variance of the series' moments, from the means of its blocks (Carlstein 1986)."""
+        blocks = blocks_of(self.x_train[0])
+        return self._moments(blocks).var(axis=0, ddof=1) / len(blocks)
 
     @property
     def pool_size(self) -> tuple[int, int | None]:

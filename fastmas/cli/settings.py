@@ -81,9 +81,8 @@ def _options(name: str) -> dict[str, Any]:
     """Configuration fields and their defaults, with further keywords of the model's factory."""
     from fastmas import models
 
-    factory = models._from_file(name) if ".py" in name else models._built_in(name)
     known = {
-        p.name: p.default for p in inspect.signature(factory).parameters.values()
+        p.name: p.default for p in inspect.signature(models.factory(name)).parameters.values()
         if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)}
     try:
         return known | models.get(name).config

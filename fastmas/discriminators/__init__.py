@@ -44,7 +44,8 @@ class Table:
     `real` (n_paths, n_samples, k) and `heldout` are the data's samples; `n_paths` paths are
     simulated for each candidate; `start`, `spread`, `low`, `high` (d,) bound the search;
     `first_run` numbers the simulations of this game; `pool_paths` and `pool_times` size one theta of
-    a replay; `map` applies a function to items on the threads there are, in order.
+    a replay; `blur` is the sd of noise added to windows in training, so that a network that is to judge
+    real data does not learn the lattice that a few agents leave in returns; `map` applies a function to items on the threads there are, in order.
     """
 
     sample: Sampler
@@ -60,6 +61,7 @@ class Table:
     n_generations: int
     pool_paths: int
     pool_times: int | None
+    blur: float
     map: Callable[..., Any]
 
 

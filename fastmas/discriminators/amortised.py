@@ -26,6 +26,8 @@ from fastmas.objectives import Objective
 HIDDEN = 48
 RATE, BETAS = 3e-3, (0.9, 0.99)
 N_CONTRAST, N_WINDOWS = 128, 32  # thetas that compete in a batch, and windows of each
+LEAST_PATHS = 8  # below it the data's covariance comes from blocks
+BLOCK = 125  # windows: half a year of days, long against the dependence of returns
 STEPS, WARMUP = 10, 400  # a generation, and before the first
 
 
@@ -39,7 +41,6 @@ class Amortised:
         self.table, self.replay = table, Replay(table)
         network = QuadraticInTheta(table.real.shape[-1], len(table.low), HIDDEN)
         self.trainer = Trainer(initialise(network, table.seed, table.first_run), RATE, BETAS, table.map)
-        self.real = torch.from_numpy(np.ascontiguousarray(table.real))
         self._last, self._distance = float("nan"), float("nan")
 
     @property
@@ -61,7 +62,7 @@ class Amortised:
         samples = table.sample(z, table.n_paths, table.first_run + generation, Purpose.CANDIDATES)
         means = np.stack(list(table.map(lambda one: self.mean_scores(one, u), samples)))
         gap = means.mean(axis=1) - self.mean_scores(table.real, u).mean(axis=0)
-        covariance = np.mean([np.atleast_2d(np.cov(m.T)) for m in means], axis=0) / len(table.real)
+        covariance = self.data_covariance(u)
         distance = np.einsum("ni,ni->n", gap, np.linalg.solve(covariance, gap.T).T)
         self._distance = float(np.min(distance))
         return distance
@@ -72,6 +73,16 @@ class Amortised:
         with torch.no_grad():
             slopes = self.network.slopes(torch.from_numpy(samples.reshape(-1, k)), u)
         return slopes.reshape(n_paths, n_samples, -1).double().mean(dim=1).numpy()
+
+    def data_covariance(self, u: Tensor) -> np.ndarray:
+        """Covariance of the data's mean score, (d, d), from its paths or from blocks of its one series."""
+        real = self.table.real
+        if len(real) < LEAST_PATHS:
+            n_blocks = max(2, real.shape[1] // BLOCK)
+            real = np.concatenate([np.stack(np.split(path[: len(path) // n_blocks * n_blocks], n_blocks))
+                                   for path in real])
+        means = self.mean_scores(real, u)
+        return np.cov(means.T).reshape(u.shape[0], u.shape[0]) / len(means)
 
     def report(self) -> dict[str, float]:
         return {"discriminator_loss": self._last, "logit_real": float("nan"), "logit_heldout": float("nan"),
@@ -92,6 +103,8 @@ class Amortised:
         thetas = torch.randperm(N_THETA, generator=generator)[:N_CONTRAST]
         rows = torch.randint(self.replay.samples.shape[1], (N_CONTRAST, N_WINDOWS), generator=generator)
         windows = self.replay.samples[thetas[:, None], rows]
+        if self.table.blur > 0:
+            windows = windows + self.table.blur * torch.randn(windows.shape, generator=generator)
         monomials = self.network.monomials(self.replay.u[thetas])[:, 1:]
 
         def contrast(shard: Tensor, labels: Tensor) -> Tensor:

@@ -8,16 +8,16 @@ threads at once.
 
 from __future__ import annotations
 
-import math
 import os
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from fastmas.engine.source import LANES, load_runner, observable_rows
 from fastmas.errors import ParameterError
 from fastmas.model import Model
+from fastmas.parameters import is_whole
 
 TASK_PATH_STEPS = 1 << 21  # about ten milliseconds: how long Ctrl-C waits
 SMALL_RUN = 1 << 18  # path-steps below which starting threads costs more than it saves
@@ -32,8 +32,8 @@ class Address(NamedTuple):
     first_path: int = 0
 
 
-def simulate_block(model: Model, values: np.ndarray, n_paths: int, n_steps: int, *, warmup: int, address: Address,
-                   rows: tuple[int, ...], stride: int, n_threads: int) -> np.ndarray:
+def simulate_block(model: Model, values: np.ndarray, n_paths: int, n_steps: int, *, warmup: int,
+                   address: Address, rows: tuple[int, ...], stride: int, n_threads: int) -> np.ndarray:
     """Simulate `n_paths` paths for each row of `values`.
 
     Parameters
@@ -63,12 +63,6 @@ def simulate_block(model: Model, values: np.ndarray, n_paths: int, n_steps: int,
     _run_tasks(task, len(lane_theta), max(1, TASK_PATH_STEPS // (LANES * max(1, n_steps))),
                1 if n_theta * n_paths * n_steps < SMALL_RUN else n_threads)
     return out.reshape(len(rows), n_theta, n_paths, n_times)
-
-
-def is_whole(value: Any) -> bool:
-    """Whether a value is a whole number: an int, or a float without a fraction."""
-    return (isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-            and math.isfinite(value) and value == int(value))
 
 
 def count_threads(n_threads: int | None = None) -> int:

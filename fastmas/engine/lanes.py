@@ -21,7 +21,7 @@ def stack_array(shape: tuple[int, ...], dtype: Any) -> Any:
     The memory is allocated once per function, not once per call, and is not cleared. With jitting
     switched off it is an ordinary NumPy array.
     """
-    if config.DISABLE_JIT:
+    if config.DISABLE_JIT:  # type: ignore[attr-defined]
         return lambda: np.zeros(shape, dtype=getattr(np, str(dtype)))
     array_type = types.Array(dtype, len(shape), "C")
 

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
@@ -19,9 +19,10 @@ import numba
 import numpy as np
 from numba.core.dispatcher import Dispatcher
 
-from fastmas.engine import lanes as lanes_module
 from fastmas.engine import template
+from fastmas.engine.lanes import stack_array
 from fastmas.errors import ModelError
+from fastmas.kernel import kernel
 from fastmas.model import Model
 from fastmas.random.philox import path_part
 
@@ -33,8 +34,10 @@ BUFFER = 16  # steps kept before they are written out path by path
 def cache_directory() -> Path:
     """Where generated modules are kept: FASTMAS_CACHE_DIR, or a folder in the user's cache."""
     chosen = os.environ.get("FASTMAS_CACHE_DIR")
-    base = Path(chosen) if chosen else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "fastmas"
-    for directory in (base, Path(tempfile.gettempdir()) / f"fastmas-{os.getuid() if hasattr(os, 'getuid') else 0}"):
+    caches = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+    base = Path(chosen) if chosen else caches / "fastmas"
+    user = os.getuid() if hasattr(os, "getuid") else 0
+    for directory in (base, Path(tempfile.gettempdir()) / f"fastmas-{user}"):
         try:
             directory.mkdir(parents=True, exist_ok=True)
         except OSError:
@@ -49,8 +52,8 @@ def load_runner(model: Model, n_theta: int, lanes: int = LANES) -> Any:
     kernels = model.kernels
     n_history = max(1, model.n_history)
     rows = tuple(dict.fromkeys(o.row for o in model.observables))
-    return _runner(kernels.init, kernels.step, model.name, model.n_state, model.n_words, _round_up(n_theta), n_history,
-                   model.history_dtype, rows, lanes)
+    return _runner(kernels.init, kernels.step, model.name, model.n_state, model.n_words, _round_up(n_theta),
+                   n_history, model.history_dtype, rows, lanes)
 
 
 def observable_rows(model: Model) -> tuple[int, ...]:
@@ -63,7 +66,7 @@ def _round_up(n: int) -> int:
     return 1 << max(4, (n - 1).bit_length())
 
 
-@lru_cache(maxsize=None)
+@cache
 def _runner(init: Any, step: Any, label: str, n_state: int, n_words: int, n_theta: int, n_history: int,
             history_dtype: str, rows: tuple[int, ...], lanes: int) -> Any:
     text = _fill(init, step, label, n_state, n_words, n_theta, n_history, history_dtype, rows, lanes)
@@ -77,8 +80,8 @@ def _fill(init: Any, step: Any, label: str, n_state: int, n_words: int, n_theta:
     store = "\n".join(template.STORE.format(index=i, row=row) for i, row in enumerate(rows))
     return template.TEMPLATE.format(
         label=label, init_module=init_module, init_name=init_name, step_module=step_module,
-        step_name=step_name, lanes=lanes, buffer=BUFFER, n_rows=len(rows), n_theta=n_theta, n_history=n_history,
-        history_dtype=history_dtype, state=", ".join(["row_f32()"] * n_state),
+        step_name=step_name, lanes=lanes, buffer=BUFFER, n_rows=len(rows), n_theta=n_theta,
+        n_history=n_history, history_dtype=history_dtype, state=", ".join(["row_f32()"] * n_state),
         words=", ".join(["row_u32()"] * max(1, n_words)), store=store)
 
 
@@ -89,8 +92,8 @@ def _global_name(kernel: Any) -> tuple[str, str]:
     for name, value in vars(module).items():
         if value is kernel:
             return function.__module__, name
-    raise ModelError(f"kernel {function.__qualname__!r} must be bound to a name at the top level of its module "
-                     f"{function.__module__!r}, so that its compiled form can be found again")
+    raise ModelError(f"kernel {function.__qualname__!r} must be bound to a name at the top level of its "
+                     f"module {function.__module__!r}, so that its compiled form can be found again")
 
 
 def _digest(text: str, *kernels: Any) -> str:
@@ -98,8 +101,8 @@ def _digest(text: str, *kernels: Any) -> str:
     digest.update(f"numba {numba.__version__} numpy {np.__version__}".encode())
     seen: set[int] = set()
     parts = {part for k in (*kernels, path_part) for part in _ingredients(k, seen)}
-    files = {Path(f) for f in (lanes_module.__file__, sys.modules["fastmas.kernel"].__file__)} | {p for p in parts if isinstance(p, Path)}
-    for file in sorted(files):
+    files = {p for p in parts if isinstance(p, Path)}
+    for file in sorted(files | {Path(inspect.getfile(f)) for f in (kernel, stack_array)}):
         digest.update(file.read_bytes())
     for constant in sorted(p for p in parts if isinstance(p, str)):
         digest.update(constant.encode())
@@ -113,8 +116,8 @@ def _ingredients(kernel: Any, seen: set[int]) -> Iterator[Path | str]:
     seen.add(id(kernel))
     function = getattr(kernel, "py_func", kernel)
     yield Path(inspect.getsourcefile(function) or inspect.getfile(function))
-    names = function.__code__.co_names
-    reached = dict(zip(function.__code__.co_freevars, (c.cell_contents for c in function.__closure__ or ()), strict=True))
+    code, names = function.__code__, function.__code__.co_names
+    reached = {n: c.cell_contents for n, c in zip(code.co_freevars, function.__closure__ or (), strict=True)}
     reached |= {n: function.__globals__[n] for n in names if n in function.__globals__}
     for module in [v for v in reached.values() if isinstance(v, ModuleType)]:
         reached |= {f"{module.__name__}.{n}": vars(module)[n] for n in names if n in vars(module)}

@@ -32,14 +32,25 @@ def get(name: str, **config: Any) -> Model:
     ModelError
         If there is no such model, file or name in it.
     """
-    factory = _from_file(name) if ".py" in name else _built_in(name)
+    build = factory(name)
     try:
-        model = factory(**config)
+        model = build(**config)
     except TypeError as error:
         raise ModelError(f"model {name!r} cannot be built with {config or 'no options'}: {error}") from error
     if not isinstance(model, Model):
         raise ModelError(f"{name!r} gives a {type(model).__name__}, not a fastmas Model")
     return model
+
+
+def factory(name: str) -> Callable[..., Model]:
+    """The function or class that builds the models of this name, or of `FILE.py:NAME`, from keywords.
+
+    Raises
+    ------
+    ModelError
+        If there is no such model, file or name in it.
+    """
+    return _from_file(name) if ".py" in name else _built_in(name)
 
 
 def origin(model: Model) -> str:
@@ -48,14 +59,16 @@ def origin(model: Model) -> str:
     Raises
     ------
     ModelError
-        If its class is not in a file, as in an interactive session.
+        If its class cannot be imported from a file, as in an interactive session or inside a function.
     """
     kind = type(model)
     if kind.__module__.startswith(f"{__name__}."):
         return kind.__module__.removeprefix(f"{__name__}.").replace("_", "-")
-    file = getattr(sys.modules.get(kind.__module__), "__file__", None)
-    if file is None:
-        raise ModelError(f"model {model.name!r} is not defined in a file: a run directory could not find it again")
+    module = sys.modules.get(kind.__module__)
+    file = getattr(module, "__file__", None)
+    if file is None or getattr(module, kind.__qualname__, None) is not kind:
+        raise ModelError(f"model {model.name!r}: its class {kind.__qualname__} cannot be found again; "
+                         "define it at the top level of a file")
     return f"{Path(file).resolve()}:{kind.__qualname__}"
 
 
@@ -91,7 +104,6 @@ def _import_file(path: Path) -> Any:
         del sys.modules[key]
         raise ModelError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
     return module
-
 
 
 # `fastmas.models.stock_market(...)` is the factory; its module stays importable by its full name.

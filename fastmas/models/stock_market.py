@@ -16,7 +16,7 @@ What its text leaves open, and what is decided here (alternatives are configurat
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
@@ -26,7 +26,7 @@ from numpy import float32, int64
 from fastmas.errors import ModelError, ParameterError
 from fastmas.kernel import kernel
 from fastmas.model import Kernels, Model, Observable
-from fastmas.parameters import Parameter
+from fastmas.parameters import Parameter, is_whole, shown
 from fastmas.random.normal import draw_normals
 from fastmas.random.philox import draw_words
 from fastmas.rules import fundamental, noise, technical
@@ -175,7 +175,8 @@ class StockMarket(Model):
     """
 
     name: ClassVar[str] = "stock-market"
-    source: ClassVar[str] = "A generative adversarial network approach to calibrate multi-agent simulators, s. 3.1"
+    source: ClassVar[str] = (
+        "A generative adversarial network approach to calibrate multi-agent simulators, s. 3.1")
     n_state: ClassVar[int] = 10
     n_words: ClassVar[int] = 5
     history_dtype: ClassVar[str] = "int64"
@@ -204,23 +205,27 @@ class StockMarket(Model):
         self._check_choice("moving_average", ("mean", "literal"))
         self._check_choice("negative_variance", SCHEMES)
         for name in ("n_noise", "n_technical", "n_fundamental"):
-            count = getattr(self, name)
-            if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 0:
-                raise ParameterError(f"{name}={count!r}: give a whole number of traders, 0 or more")
-            if count > MOST_AGENTS:
-                raise ParameterError(f"{name}={count}: at most {MOST_AGENTS} traders of a type")
+            _check_count(name, getattr(self, name))
         if self.n_noise + self.n_technical + self.n_fundamental == 0:
             raise ParameterError("a market with zero agents: give n_noise, n_technical or n_fundamental")
+        self._check_windows()
+        self._check_owned()
+
+    def _check_windows(self) -> None:
         if len(self.windows) not in (1, self.n_technical) and self.n_technical > 0:
-            raise ParameterError(
-                f"{len(self.windows)} window pairs for {self.n_technical} technical traders: give one each or one")
+            raise ParameterError(f"{len(self.windows)} window pairs for {self.n_technical} technical "
+                                 "traders: give one each or one")
         for l1, l2 in self.windows:
             if not 1 <= l1 < l2:
-                raise ParameterError(f"windows ({l1}, {l2}): the short one must be below the long one and at least 1")
-        known = [n for n in ("kappa", "b", "c", "gamma", "d") if n in {p.name for p in self._own_parameters(())}]
+                raise ParameterError(
+                    f"windows ({l1}, {l2}): the short one must be below the long one and at least 1")
+
+    def _check_owned(self) -> None:
+        known = [p.name for p in self._own_parameters(())]
         for name in self.per_agent:
             if name not in known:
-                raise ParameterError(f"per_agent names {name!r}; under this rule agents can own: {', '.join(known)}")
+                raise ParameterError(
+                    f"per_agent names {name!r}; under this rule agents can own: {', '.join(known)}")
         if ("b" in self.per_agent) != ("c" in self.per_agent):
             raise ParameterError("per_agent needs both b and c, or neither")
 
@@ -238,7 +243,7 @@ class StockMarket(Model):
 
     def default_free(self, regime: str) -> tuple[str, ...]:
         own = tuple(p.name for p in self._own_parameters(()))
-        return own if regime == "paths" else (*own, "rho", "sigma_fundamental", "mu2")
+        return own if regime == "paths" else (*own, "rho", "sigma_fundamental", "v1")
 
     def check(self, values: Mapping[str, float]) -> None:
         short = [v for k, v in values.items() if k.startswith("window_short")]
@@ -256,8 +261,8 @@ class StockMarket(Model):
         rows += own + self._entries(column, "gamma" if self.rule != "smoothed" else "d")
         windows = self._entries(column, "window_short") + self._entries(column, "window_long")
         head = [self.n_noise, self.n_technical, self.n_fundamental, int(self._owned("kappa", "b")), len(own),
-                int(self._owned("gamma", "d")), int(len(self.windows) > 1), int(self.moving_average == "literal"),
-                SCHEMES.index(self.negative_variance)]
+                int(self._owned("gamma", "d")), int(len(self.windows) > 1),
+                int(self.moving_average == "literal"), SCHEMES.index(self.negative_variance)]
         whole = [np.full((len(values), 1), h) for h in head] + windows
         return (np.ascontiguousarray(np.hstack(rows), dtype=np.float32),
                 np.ascontiguousarray(np.rint(np.hstack(whole)), dtype=np.int64))
@@ -310,8 +315,8 @@ class StockMarket(Model):
             raise ModelError(f"{name}={getattr(self, name)!r} is none of: {', '.join(choices)}")
 
 
-def stock_market(*, windows: Sequence[Sequence[int]] | None = None, windows_seed: int = 0, n_technical: int = 5,
-                 **config: Any) -> StockMarket:
+def stock_market(*, windows: Sequence[Sequence[int]] | None = None, windows_seed: int = 0,
+                 n_technical: int = 5, **config: Any) -> StockMarket:
     """The stock market with these numbers of traders and options.
 
     Parameters
@@ -329,17 +334,49 @@ def stock_market(*, windows: Sequence[Sequence[int]] | None = None, windows_seed
     ParameterError, ModelError
         A count, a window or a choice that cannot be.
     """
-    if windows is None:
-        rng = np.random.Generator(np.random.Philox(key=windows_seed))
-        pairs = [np.sort(rng.choice(np.arange(2, 11), size=2, replace=False)) for _ in range(max(n_technical, 1))]
-        windows = [tuple(int(x) for x in pair) for pair in pairs]
-    frozen = tuple((int(l1), int(l2)) for l1, l2 in windows)
+    _check_count("n_technical", n_technical)
+    frozen = _draw_windows(windows_seed, max(n_technical, 1)) if windows is None else _pairs(windows)
     unknown = set(config) - {f.name for f in fields(StockMarket)}
     if unknown:
         raise ModelError(f"stock-market has no option {sorted(unknown)[0]!r}; it has: "
                          + ", ".join(f.name for f in fields(StockMarket)) + ", windows_seed")
-    owned = tuple(config.pop("per_agent", ()))  # a list, when it comes from a file
+    owned = config.pop("per_agent", ())  # a list, when it comes from a file
+    owned = (owned,) if isinstance(owned, str) else tuple(owned)
     return StockMarket(windows=frozen, n_technical=n_technical, per_agent=owned, **config)
+
+
+def _draw_windows(seed: int, n: int) -> tuple[tuple[int, int], ...]:
+    """Pairs (l1, l2) of n traders, drawn from {2..10} by this seed.
+
+    Raises
+    ------
+    ParameterError
+        If the seed is not a whole number in [0, 2**32).
+    """
+    if not is_whole(seed) or not 0 <= seed < 2**32:
+        raise ParameterError(f"windows_seed={shown(seed)}: give a whole number in [0, 2**32)")
+    rng = np.random.Generator(np.random.Philox(key=int(seed)))
+    pairs = [sorted(rng.choice(np.arange(2, 11), size=2, replace=False)) for _ in range(n)]
+    return tuple((int(l1), int(l2)) for l1, l2 in pairs)
+
+
+def _check_count(name: str, count: Any) -> None:
+    """Raise ParameterError unless `count` is a number of traders."""
+    if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 0:
+        raise ParameterError(f"{name}={shown(count)}: give a whole number of traders, 0 or more")
+    if count > MOST_AGENTS:
+        raise ParameterError(f"{name}={count}: at most {MOST_AGENTS} traders of a type")
+
+
+def _pairs(windows: Any) -> tuple[tuple[int, int], ...]:
+    """Windows as pairs of whole numbers."""
+    pairs = list(windows) if isinstance(windows, Iterable) and not isinstance(windows, str) else [windows]
+    for pair in pairs:
+        if not (hasattr(pair, "__len__") and len(pair) == 2 and all(is_whole(length) for length in pair)):
+            raise ParameterError(
+                f"windows={shown(pair)}: give pairs of whole numbers, as [(2, 6), (3, 9)] in Python "
+                "or windows=2:6,3:9 on the command line")
+    return tuple((int(l1), int(l2)) for l1, l2 in pairs)
 
 
 MODEL = stock_market

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
-import os
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from fastmas.errors import OutputError
+from fastmas.files import write_atomically
 from fastmas.report.page import page
 from fastmas.report.pictures import pictures
 from fastmas.report.reading import read
@@ -35,11 +35,11 @@ def build(directory: str | Path) -> Path:
     content = page(run, list(zip(drawn, images, strict=True))).encode("utf-8")
     try:
         (run.directory / "figures").mkdir(exist_ok=True)
-        for picture, image in zip(drawn, images, strict=True):
-            _replace(run.directory / "figures" / f"{picture.name}.png", image)
-        _replace(target, content)
     except OSError as error:
         raise OutputError(f"cannot write the report into {run.directory}: {error.strerror}") from error
+    for picture, image in zip(drawn, images, strict=True):
+        write_atomically(run.directory / "figures" / f"{picture.name}.png", image)
+    write_atomically(target, content)
     return target
 
 
@@ -47,13 +47,3 @@ def _png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DPI)
     return buffer.getvalue()
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write `content` beside `path` and move it there, so that a reader sees the old or the new file."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

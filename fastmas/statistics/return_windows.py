@@ -25,7 +25,8 @@ def return_windows(x_obs: np.ndarray) -> Statistic:
     first = max([width - 1, *spans])
 
     def samples(paths: np.ndarray) -> np.ndarray:
-        returns = clipped(scaling.increments(paths))
+        # asinh: a crash day is far out, not ten times as far out as a large one.
+        returns = np.arcsinh(clipped(scaling.increments(paths)))
         total = np.cumsum(np.abs(returns), axis=-1, dtype=np.float64)
         total = np.concatenate([np.zeros_like(total[:, :1]), total], axis=-1)
         n = returns.shape[-1]

@@ -1,8 +1,10 @@
 """Simulated moments with common random numbers: the start of every game and the baseline beside it.
 
 McFadden (1989), Duffie and Singleton (1993). The distance between the data's pooled moments and the
-simulated ones is weighed by the covariance that the model itself gives them at the present fit: a
-covariance taken from the data is correlated with the moments and biases the fit. Derivatives are
+simulated ones is weighed, for many paths, by the covariance that the model itself gives them at the
+present fit: one taken from the data is correlated with the moments and biases the fit. For one real
+series no model is true, and that weighting would chase whatever the model has least variance in;
+there the moments are weighed one by one by the data's own long-run variance. Derivatives are
 central differences under common random numbers, wide enough to see over the jumps of exact rules.
 """
 
@@ -44,13 +46,15 @@ class Problem:
 
     `simulated(z (n, d), n_paths, run, common)` gives the moments of each path (n, n_paths, k);
     `observed` (k,) are the data's means over `n_observed` paths; `n_sim` paths are simulated for
-    each theta at the least effort.
+    each theta at the least effort; `variance` (k,) is that of `observed` over data sets like it, if the
+    moments are to be weighed one by one.
     """
 
     simulated: Moments
     observed: np.ndarray
     n_observed: int
     n_sim: int
+    variance: np.ndarray | None
     low: np.ndarray
     high: np.ndarray
     seed: int
@@ -78,10 +82,7 @@ def fit_moments(problem: Problem) -> MomentFit:
     z, _, _ = min(first, key=lambda fit: fit[1])
     for number, stage in enumerate(STAGES[1:], start=2):
         z, distance, jacobian = _refine(problem, z, stage, number)
-    precision = jacobian.T @ jacobian
-    width = problem.high - problem.low
-    # A direction the moments do not see is as uncertain as the box is wide.
-    covariance = np.linalg.inv(precision + np.diag(1.0 / (width / np.sqrt(12.0)) ** 2))
+    covariance = _covariance(problem, z, jacobian)
     return MomentFit(z, covariance, float(distance), len(jacobian) - len(z))
 
 
@@ -100,7 +101,7 @@ def _scan(problem: Problem) -> np.ndarray:
 def _refine(problem: Problem, z: np.ndarray, stage: Stage, number: int) -> tuple[np.ndarray, float, np.ndarray]:
     """Gauss-Newton from z: the fit, its distance and the whitened Jacobian (k, d)."""
     n_paths = problem.n_sim * stage.effort
-    whitener = _whitener(problem, z, n_paths, 2 * number)
+    whitener = _whitener(problem, _moments_at(problem, z, n_paths, 2 * number))
     step = stage.step * (problem.high - problem.low)
 
     def residuals(points: np.ndarray) -> np.ndarray:
@@ -121,15 +122,34 @@ def _refine(problem: Problem, z: np.ndarray, stage: Stage, number: int) -> tuple
     return fit.x, 2.0 * fit.cost, jacobian(fit.x)
 
 
-def _whitener(problem: Problem, z: np.ndarray, n_paths: int, run: int) -> np.ndarray:
-    """Rows that turn the gap of mean moments into independent units of one standard error."""
+def _moments_at(problem: Problem, z: np.ndarray, n_paths: int, run: int) -> np.ndarray:
     moments = problem.simulated(z[None, :], n_paths, run, True)[0]
-    moments = moments[np.isfinite(moments).all(axis=1)]
+    return moments[np.isfinite(moments).all(axis=1)]
+
+
+def _whitener(problem: Problem, moments: np.ndarray) -> np.ndarray:
+    """Rows that turn the gap of mean moments into units of its standard error."""
+    n_paths = len(moments)
+    if problem.variance is not None:
+        return np.diag(1.0 / np.sqrt(np.maximum(problem.variance + moments.var(axis=0) / n_paths, 1e-300)))
     covariance = np.cov(moments.T) * (1.0 / problem.n_observed + 1.0 / n_paths)
     sd = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
     eigenvalues, vectors = np.linalg.eigh(covariance / np.outer(sd, sd))
     kept = eigenvalues > LEAST_EIGENVALUE
     return (vectors[:, kept] / np.sqrt(eigenvalues[kept])).T / sd
+
+
+def _covariance(problem: Problem, z: np.ndarray, jacobian: np.ndarray) -> np.ndarray:
+    """Of the fit, (d, d): the sandwich, with the moments' covariance over data sets simulated at it."""
+    moments = _moments_at(problem, z, problem.n_sim * STAGES[-1].effort, 2 * len(STAGES) + 2)
+    whitener = _whitener(problem, moments)
+    noise = whitener @ (np.cov(moments.T) / problem.n_observed) @ whitener.T
+    width = problem.high - problem.low
+    # A direction the moments do not see is as uncertain as the box is wide.
+    bread = np.linalg.inv(jacobian.T @ jacobian + np.diag(12.0 / width**2))
+    if len(noise) != len(jacobian):
+        return bread
+    return bread @ (jacobian.T @ noise @ jacobian + np.diag(12.0 / width**2)) @ bread
 
 
 class Stay:

@@ -2,7 +2,8 @@
 
 It reads the same random words as the kernels (counter (path, t, slot, purpose), key (seed, run))
 and shares nothing else with them: normals are `ndtri` of the word's uniform, probabilities are
-`ndtr`, averages are sums over the list of prices. Every decision is a method of its own, so that a
+`ndtr`, averages are sums over the list of prices. Private signals are minus the normal of their word,
+so that a word decides alike under every rule. Every decision is a method of its own, so that a
 test can plant a fault by overriding one.
 """
 
@@ -110,7 +111,7 @@ class Oracle:
         b, c = self.weights(i)
         if self.model.rule == "exact":
             return 1 if word < 2.0**32 * ndtr(b / abs(c) * signal / self.v("sigma_individual")) else -1
-        eta = b * signal + c * self.v("sigma_individual") * normal(word)
+        eta = b * signal - c * self.v("sigma_individual") * normal(word)
         return float(np.tanh(eta / (2 * self.width())))
 
     def technical(self, i: int, t: int) -> float:
@@ -137,7 +138,7 @@ class Oracle:
         gap, spread = self.values_seen[-1] - self.prices[-1], self.v("sigma_fundamental")
         if self.model.rule == "exact":
             return 1 if word < 2.0**32 * ndtr(gap / spread) else -1
-        return float(np.tanh((gap + spread * normal(word)) / (2 * self.width())))
+        return float(np.tanh((gap - spread * normal(word)) / (2 * self.width())))
 
     def next_price(self, excess: float, n: int) -> float:
         return self.prices[-1] * (1 + self.v("rho") * excess / n)  # eq. (2)
