@@ -181,7 +181,7 @@ def _fit(setup: Setup, record: Record, z: np.ndarray, verdict: Verdict, uncertai
         **{k: config[k] for k in ("model", "rule", "updater", "discriminator", "objective", "statistic", "seed")},
         "estimate": named, "interval": interval, "interval_level": LEVEL,
         "interval_method": None if interval is None else METHOD, "auc_heldout": verdict.auc,
-        "auc_interval": list(verdict.auc_interval), "value": verdict.value, "start": start,
+        "auc_interval": list(verdict.auc_interval), "auc_blocked": verdict.auc_blocked and list(verdict.auc_blocked), "value": verdict.value, "start": start,
         "moment_distance": record.start.distance, "moment_degrees": record.start.degrees,
         "paths_simulated": setup.paths_simulated, "seconds": seconds, "seconds_by_phase": record.seconds,
         "version": fastmas.__version__, "warnings": said, "verdict": verdict.sentence,

@@ -30,7 +30,7 @@ STEP = 3.0  # spreads: half the difference over which J is taken
 N_SERIES = 50  # simulated series behind J when the data are one
 N_BATCHES = 5
 TOGETHER = 0.95  # correlation from which two parameters are said to move together
-VAGUE = 0.2  # standard error (a uniform over the box has 0.29), in boxes, from which a parameter is said not to be identified
+VAGUE = 0.2  # standard error in boxes from which a parameter counts as not identified (uniform: 0.29)
 NEAR_BOUND = 0.01  # of the box
 
 
