@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fastmas import discriminators, objectives, updaters
+from fastmas import discriminators, updaters
 from fastmas.calibration.record import DISCRIMINATOR, UPDATER, Record
 from fastmas.calibration.setup import Setup
 from fastmas.discriminators import Table
@@ -46,8 +46,8 @@ def play(setup: Setup, record: Record, save: Save, tell: Tell) -> None:
     began, before = time.perf_counter(), record.seconds.get("game", 0.0)
     while not record.is_played:
         search, table = arrange(setup, record)
-        discriminator = discriminators.get(setup.settings.discriminator)(
-            table, objectives.get(setup.settings.objective)) if search.n_generations else None
+        discriminator = (discriminators.seat(setup.settings.discriminator, table, setup.settings.objective)
+                         if search.n_generations else None)
         state = updater.start(search)
         if record.generation > 0:
             state = updaters.from_arrays(type(state), search, record.part(UPDATER))

@@ -20,7 +20,6 @@ from fastmas.calibration.record import Record
 from fastmas.calibration.setup import Setup
 from fastmas.discriminators import Purpose
 from fastmas.discriminators.amortised import Amortised
-from fastmas.objectives import get as get_objective
 from fastmas.parameters import Parameter
 
 LEVEL = 0.9
@@ -55,7 +54,7 @@ class Uncertainty:
 def score_uncertainty(setup: Setup, record: Record, z: np.ndarray) -> Uncertainty:
     """Train an amortised discriminator around the estimate and read the covariance off its scores."""
     _, table = arrange(setup, record, region=z, first_run=INTERVAL_RUN)
-    judge = Amortised(table, get_objective(setup.settings.objective))
+    judge = Amortised(table)
     judge.begin()
     u = judge.replay.to_u(z)
     n_paths = N_SERIES if setup.is_series else max(2000, 2 * len(setup.real))

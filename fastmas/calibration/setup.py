@@ -59,8 +59,11 @@ def decide(observations: Observations, *, updater: str, discriminator: str | Non
     mover = updaters.get(updater)
     chosen = discriminator or mover.discriminators[regime]
     kind = discriminators.get(chosen)
-    loss = objective or "non-saturating"
-    objectives.get(loss)
+    if objective is not None:
+        objectives.get(objective)
+        if kind.own_objective is not None:
+            raise ParameterError(f"objective={objective!r}: the discriminator {chosen!r} plays {kind.own_objective!r} and "
+                                 "no other; name another discriminator, or leave the objective away")
     name = statistic or kind.statistics[0 if regime == "paths" else -1]
     sizes = {
         "generations": mover.n_generations if generations is None else generations,
@@ -73,7 +76,7 @@ def decide(observations: Observations, *, updater: str, discriminator: str | Non
             raise ParameterError(f"{option}={value}: give a whole number of at least {least}")
     if isinstance(seed, bool) or seed != int(seed) or not 0 <= seed < 2**32:
         raise ParameterError(f"seed={seed}: give a whole number in [0, 2**32)")
-    return Settings(updater=updater, discriminator=chosen, objective=loss,
+    return Settings(updater=updater, discriminator=chosen, objective=kind.own_objective or objective or "non-saturating",
                     statistic=name if isinstance(name, str) else getattr(name, "__name__", "function"),
                     seed=int(seed), interval=bool(interval), **sizes)
 

@@ -1,6 +1,8 @@
 """Who tells real from simulated. One discriminator per file; networks and their training beside them.
 
-A discriminator is built as `DISCRIMINATOR(table, objective)` and has
+A discriminator is built as `DISCRIMINATOR(table, objective)`. Its class says `statistics` (the default
+for many paths, and for one series), `local` (it must be played in a region, not in the whole box) and
+`own_objective` (the name of the one divergence that it plays, or None: the user's choice). It has
 
 - `begin()`: train until the game can start;
 - `play(generation, centre)`: train for this generation, the search standing at `centre` (d,);
@@ -20,6 +22,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from fastmas import objectives
 from fastmas.registry import find
 
 
@@ -63,6 +66,12 @@ class Table:
     pool_times: int | None
     blur: float
     map: Callable[..., Any]
+
+
+def seat(name: str, table: Table, objective: str) -> Any:
+    """The discriminator of this name at a table, playing for this objective."""
+    kind = get(name)
+    return kind(table, objectives.get(objective) if kind.own_objective is None else None)
 
 
 def get(name: str) -> Any:

@@ -36,8 +36,9 @@ class Amortised:
 
     statistics = ("windows", "return-windows")
     local = True
+    own_objective: str | None = "fisher"
 
-    def __init__(self, table: Table, objective: Objective) -> None:
+    def __init__(self, table: Table, objective: Objective | None = None) -> None:
         self.table, self.replay = table, Replay(table)
         network = QuadraticInTheta(table.real.shape[-1], len(table.low), HIDDEN)
         self.trainer = Trainer(initialise(network, table.seed, table.first_run), RATE, BETAS, table.map)

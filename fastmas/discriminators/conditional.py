@@ -28,6 +28,7 @@ class Conditional:
 
     statistics = ("windows", "return-windows")
     local = True
+    own_objective: str | None = None
 
     def __init__(self, table: Table, objective: Objective) -> None:
         self.table, self.objective, self.replay = table, objective, Replay(table)
