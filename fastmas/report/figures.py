@@ -209,7 +209,7 @@ def _marks(
 
 
 def _with_unit(name: str, unit: str | None) -> str:
-    return f"{name} [{unit}]" if unit else name
+    return f"{name}\n[{unit}]" if unit else name
 
 
 def _scale(ax: Axes, spec: Mapping[str, Any], drawn: np.ndarray) -> None:
@@ -278,15 +278,32 @@ def _densities(ax: Axes, observed: np.ndarray, simulated: np.ndarray) -> None:
     centres = (edges[:-1] + edges[1:]) / 2
     lowest, highest = np.inf, 0.0
     for values, style in ((simulated, _SIMULATED_DOTS), (observed, _OBSERVED_DOTS)):
-        counts, _ = np.histogram(values, edges)
-        density = counts / (len(values) * np.diff(edges))
-        lowest, highest = min(lowest, density[counts > 0].min()), max(highest, density.max())
-        ax.plot(centres, np.where(counts > 0, density, np.nan), **style)
+        at, density = _lattice_density(values, observed.std()) or _density(values, edges)
+        lowest, highest = min(lowest, np.nanmin(density)), max(highest, np.nanmax(density))
+        ax.plot(at, density, **style)
     z = (centres - observed.mean()) / observed.std()
     ax.plot(centres, np.exp(-z * z / 2) / (observed.std() * np.sqrt(2 * np.pi)), color=MUTED, ls=":",
             lw=1.4, label="normal law of the observed sd")
     ax.set_ylim(lowest / 2, 2 * highest)
     ax.set_ylabel("density")
+
+
+def _density(values: np.ndarray, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Centres of the bins and the density there, NaN where a bin is empty."""
+    counts, _ = np.histogram(values, edges)
+    density = counts / (len(values) * np.diff(edges))
+    return (edges[:-1] + edges[1:]) / 2, np.where(counts > 0, density, np.nan)
+
+
+def _lattice_density(values: np.ndarray, sd: float) -> tuple[np.ndarray, np.ndarray] | None:
+    """Distinct values and the density of each over its own cell, or None if there are too many.
+
+    A few agents leave few returns: bins of any other width would be full and empty by turns.
+    """
+    _, first, counts = np.unique(_on_grid(values, sd), return_index=True, return_counts=True)
+    if not 3 <= len(counts) <= MAX_LATTICE:
+        return None
+    return values[first], counts / (len(values) * np.gradient(values[first].astype(np.float64)))
 
 
 def _bins(observed: np.ndarray, simulated: np.ndarray) -> np.ndarray:
