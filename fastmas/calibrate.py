@@ -23,7 +23,8 @@ from fastmas.errors import Interrupted, ParameterError, RunDirectoryError
 from fastmas.model import Model
 from fastmas.run_directory import RunDirectory
 
-HELDOUT = {"paths": 0.1, "series": 0.2}
+HELDOUT_SERIES = 0.2
+HELDOUT_PATHS, MOST_HELDOUT_PATHS = 0.1, 50  # a share, and the number that is enough for a verdict
 SAVE_EVERY = 1.0  # seconds between checkpoints
 DATA_FILE = "data.npz"
 
@@ -49,7 +50,8 @@ def calibrate(
         Values of others in place of their defaults.
     updater : {"cma-es", "parameter-score", "moments"}
     discriminator : {"amortised", "windowed", "path", "conditional"}, optional
-        By default "amortised" for cma-es and for a single series, "windowed" for parameter-score.
+        By default "amortised": conditioned on theta and trained on simulations alone. "windowed" and
+        "path" (the paper's) are trained on the data; cma-es needs one that knows theta.
     objective : {"non-saturating", "saturating"}, optional
         Of the discriminators that are trained on the data.
     statistic : str or callable, optional
@@ -59,7 +61,7 @@ def calibrate(
     paths : int, optional
         Simulated for each candidate: as many as observed, or 32 series.
     horizon, column, heldout_share
-        As in `observe`; a tenth of many paths is held out, and the last fifth of a series.
+        As in `observe`; a tenth of many paths, at most 50, is held out, and the last fifth of a series.
     warmup : int, optional
         Steps simulated before the window: 50, or 200 for a series.
     interval : bool
@@ -196,10 +198,12 @@ def _fit(setup: Setup, record: Record, z: np.ndarray, verdict: Verdict, uncertai
 def _observe(data: Any, column: str | None, horizon: int | None, share: float | None) -> Observations:
     if share is not None:
         return observe(data, column=column, horizon=horizon, heldout_share=share)
-    seen = observe(data, column=column, horizon=horizon, heldout_share=HELDOUT["series"])
+    seen = observe(data, column=column, horizon=horizon, heldout_share=HELDOUT_SERIES)
     if seen.regime == "series":
         return seen
-    return observe(data, column=column, horizon=horizon, heldout_share=HELDOUT["paths"])
+    n_paths = len(seen.x_obs) + len(seen.x_heldout)
+    share = min(HELDOUT_PATHS, (MOST_HELDOUT_PATHS + 0.5) / n_paths)
+    return observe(data, column=column, horizon=horizon, heldout_share=share)
 
 
 def _data_arrays(observations: Observations) -> dict[str, np.ndarray]:

@@ -14,7 +14,8 @@ from fastmas.model import Model, Observable
 from fastmas.parameters import is_whole, shown
 
 CHUNK_LANES = 1 << 19  # paths whose addresses are laid out at a time: about 10 MB
-CHUNK_BYTES = 1 << 23  # what is simulated at a time, before it is copied to its place
+CHUNK_BYTES = 1 << 23  # of paths at a time: what a transform may copy
+SMALL_BYTES = 1 << 24  # always there: not worth a look at the memory
 MOST_PATHS = 1 << 32  # addresses of paths are 32 bits wide
 BYTES_PER_VALUE = 4
 
@@ -93,18 +94,16 @@ def simulate_values(
     if address.first_path + n_theta * n_paths > MOST_PATHS:
         raise ParameterError(f"paths={n_theta * n_paths}: at most 2**32 paths have addresses of their own")
     _check_memory(len(chosen) * n_theta * n_paths * n_times * BYTES_PER_VALUE)
-    rows = tuple(dict.fromkeys(o.row for o in chosen))
     out = np.empty((len(chosen), n_theta, n_paths, n_times), dtype=np.float32)
+    rows = tuple(o.row for o in chosen)
     lanes = max(1, min(CHUNK_LANES, CHUNK_BYTES // (len(chosen) * n_times * BYTES_PER_VALUE)))
     for i, p in _chunks(n_theta, n_paths, lanes):
         first = address.first_path + p.start + (0 if common else i.start * n_paths)
-        part = simulate_block(
+        simulate_block(
             model, values[i], p.stop - p.start, n_steps, warmup=warmup,
-            address=address._replace(first_path=first), rows=rows, stride=0 if common else n_paths,
-            n_threads=threads)
-        for k, one in enumerate(chosen):
-            path = part[rows.index(one.row)]
-            out[k, i, p] = path if one.transform is None else one.transform(path)
+            address=address._replace(first_path=first), stride=0 if common else n_paths, n_threads=threads,
+            out=out.reshape(len(chosen), -1, n_times), rows=rows, first=i.start * n_paths + p.start)
+        _transform(out[:, i, p], chosen)
     if check:
         _check_finite(model, out, chosen, warmup)
     return out
@@ -175,8 +174,7 @@ def _check_sizes(n_paths: int, n_steps: int, warmup: int) -> None:
 
 
 def _check_memory(n_bytes: int) -> None:
-    free = available_memory()
-    if n_bytes > 0.9 * free:
+    if n_bytes > SMALL_BYTES and n_bytes > 0.9 * (free := available_memory()):
         raise MemoryLimitError(
             f"the paths need {n_bytes / 1e9:.3g} GB and {free / 1e9:.3g} GB are free: "
             "ask for fewer paths or steps, or stream them with fastmas.iterate_paths")
@@ -191,6 +189,17 @@ def _chunks(n_theta: int, n_paths: int, lanes: int) -> Iterator[tuple[slice, sli
     size = max(1, lanes // n_paths)
     for i in range(0, n_theta, size):
         yield slice(i, min(i + size, n_theta)), slice(0, n_paths)
+
+
+def _transform(paths: np.ndarray, chosen: Sequence[Observable]) -> None:
+    """Fill the layers of observables that share a state row or compute something from it, in place."""
+    rows = [one.row for one in chosen]
+    for k in reversed(range(len(chosen))):  # the first layer of a row, which has its paths, comes last
+        first, transform = rows.index(rows[k]), chosen[k].transform
+        if transform is not None:
+            paths[k] = transform(paths[first])
+        elif first != k:
+            paths[k] = paths[first]
 
 
 def _check_finite(model: Model, out: np.ndarray, chosen: Sequence[Observable], warmup: int) -> None:

@@ -15,16 +15,19 @@ from fastmas import discriminators, objectives, statistics, updaters
 from fastmas.data import Observations
 from fastmas.discriminators import Purpose
 from fastmas.engine.cpu import Address, count_threads
-from fastmas.errors import ParameterError
+from fastmas.errors import DataError, MemoryLimitError, ParameterError
 from fastmas.model import Model
-from fastmas.parameters import ParameterSpace
-from fastmas.simulate import simulate_values
+from fastmas.parameters import ParameterSpace, is_whole, shown
+from fastmas.simulate import available_memory, simulate_values
 from fastmas.statistics.moments import path_moments
 from fastmas.statistics.scaling import Scaling
 from fastmas.updaters.moments import Problem
 
 WARMUP = {"paths": 50, "series": 200}  # steps; a lone series is meant to be stationary
 SERIES_PATHS = 12  # simulated series of the data's length per candidate
+LEAST_PATHS = 8  # of a candidate
+LEAST_SAMPLES = 8  # of either part of a series
+POPULATION = 8  # candidates of a generation, for its memory
 POOL_STEPS = 2000  # simulated steps per theta of a replay
 BLOCK = 125  # steps: half a year of days, long against the dependence of returns
 CHUNK_VALUES = 1 << 24  # values of a path array simulated at a time
@@ -57,33 +60,37 @@ def decide(observations: Observations, *, updater: str, discriminator: str | Non
     """
     regime = observations.regime
     mover = updaters.get(updater)
-    chosen = discriminator or mover.discriminators[regime]
+    chosen = discriminator or mover.discriminator
     kind = discriminators.get(chosen)
     if objective is not None:
         objectives.get(objective)
         if kind.own_objective is not None:
-            raise ParameterError(f"objective={objective!r}: the discriminator {chosen!r} plays {kind.own_objective!r} and "
-                                 "no other; name another discriminator, or leave the objective away")
+            raise ParameterError(
+                f"objective={objective!r}: the discriminator {chosen!r} plays {kind.own_objective!r} and no other; "
+                "name another discriminator, or leave the objective away")
     name = statistic or kind.statistics[0 if regime == "paths" else -1]
     sizes = {
-        "generations": mover.n_generations if generations is None else generations,
-        "paths": paths if paths is not None else (len(observations.x_obs) if regime == "paths" else SERIES_PATHS),
+        "generations": 0 if not mover.is_game else kind.n_generations if generations is None else generations,
+        "paths": paths if paths is not None else (
+            max(LEAST_PATHS, len(observations.x_obs)) if regime == "paths" else SERIES_PATHS),
         "warmup": WARMUP[regime] if warmup is None else warmup,
     }
-    for option, value, least in (("generations", sizes["generations"], 0), ("paths", sizes["paths"], 8),
+    for option, value, least in (("generations", sizes["generations"], 0), ("paths", sizes["paths"], LEAST_PATHS),
                                  ("warmup", sizes["warmup"], 0)):
-        if isinstance(value, bool) or value != int(value) or value < least:
-            raise ParameterError(f"{option}={value}: give a whole number of at least {least}")
-    if isinstance(seed, bool) or seed != int(seed) or not 0 <= seed < 2**32:
-        raise ParameterError(f"seed={seed}: give a whole number in [0, 2**32)")
-    return Settings(updater=updater, discriminator=chosen, objective=kind.own_objective or objective or "non-saturating",
+        if not is_whole(value) or value < least:
+            raise ParameterError(f"{option}={shown(value)}: give a whole number of at least {least}")
+    if not is_whole(seed) or not 0 <= seed < 2**32:
+        raise ParameterError(f"seed={shown(seed)}: give a whole number in [0, 2**32)")
+    return Settings(updater=updater, discriminator=chosen,
+                    objective=kind.own_objective or objective or "non-saturating",
                     statistic=name if isinstance(name, str) else getattr(name, "__name__", "function"),
-                    seed=int(seed), interval=bool(interval), **sizes)
+                    seed=int(seed), interval=bool(interval), **{k: int(v) for k, v in sizes.items()})
 
 
 def blocks_of(series: np.ndarray) -> np.ndarray:
     """A series (n,) cut into stretches that share no step, (n_blocks, BLOCK + 1)."""
-    length = min(BLOCK, max(50, (len(series) - 1) // 8))
+    n_steps = len(series) - 1
+    length = max(1, min(BLOCK, max(min(50, n_steps // 4), n_steps // 8)))
     return np.stack([series[i:i + length + 1] for i in range(0, len(series) - length, length)])
 
 
@@ -105,7 +112,10 @@ class Setup:
         self.statistic = statistics.fit(statistic or settings.statistic, self.x_train)
         self.real = self.statistic(self.x_train)
         self.heldout = self.statistic(self.x_heldout)
+        self._check_samples()
+        self._check_memory()
         self.scaling = Scaling.of(self.x_train)
+        self.blocks = blocks_of(self.x_train[0]) if self.is_series else None
         self.paths_simulated = 0
         self._pool: ThreadPoolExecutor | None = None
 
@@ -154,12 +164,13 @@ class Setup:
         """The moment fit of these data."""
         return Problem(simulated=self.moments, observed=self._moments(self.x_train).mean(axis=0),
                        n_observed=len(self.x_train), n_sim=32 if self.is_series else max(500, 2 * len(self.x_train)),
-                       variance=self._moment_variance() if self.is_series else None, low=self.low, high=self.high, seed=self.settings.seed)
+                       variance=self._moment_variance(), low=self.low, high=self.high, seed=self.settings.seed)
 
-    def _moment_variance(self) -> np.ndarray:
+    def _moment_variance(self) -> np.ndarray | None:
         """Long-run variance of the series' moments, from the means of its blocks (Carlstein 1986)."""
-        blocks = blocks_of(self.x_train[0])
-        return self._moments(blocks).var(axis=0, ddof=1) / len(blocks)
+        if self.blocks is None:
+            return None
+        return self._moments(self.blocks).var(axis=0, ddof=1) / len(self.blocks)
 
     @property
     def pool_size(self) -> tuple[int, int | None]:
@@ -191,7 +202,34 @@ class Setup:
             torch.set_num_threads(before)
 
     def _moments(self, paths: np.ndarray) -> np.ndarray:
-        return path_moments(self.scaling, paths, level=not self.is_series)
+        # A short series has short blocks, which must have the same moments as the whole.
+        longest = None if self.blocks is None else self.blocks.shape[1] - 1
+        return path_moments(self.scaling, paths, level=not self.is_series, longest=longest)
+
+    def _check_samples(self) -> None:
+        name, k, k_heldout = self.settings.statistic, self.real.shape[-1], self.heldout.shape[-1]
+        if k != k_heldout:
+            raise ParameterError(
+                f"statistic {name!r} gives {k} numbers for {self.n_times} prices and {k_heldout} for "
+                f"{self.x_heldout.shape[1]}: one series needs a statistic whose size does not depend on the length, "
+                "such as return-windows")
+        least = LEAST_SAMPLES if self.is_series else 1
+        for use, samples, paths in (("train on", self.real, self.x_train), ("hold out", self.heldout, self.x_heldout)):
+            if samples.shape[1] < least:
+                raise DataError(
+                    f"{self.observations.source}: {paths.shape[1]} prices to {use} give {samples.shape[1]} samples of "
+                    f"the statistic {name!r}, and {least} are needed; give more prices, or name another statistic")
+
+    def _check_memory(self) -> None:
+        """A generation's paths and samples must fit; better said now than after the moment fit."""
+        if self.settings.generations == 0:
+            return
+        n_values = self.n_times + 2 * self.real.shape[1] * self.real.shape[2]
+        n_bytes, free = 4 * POPULATION * self.settings.paths * n_values, available_memory()
+        if n_bytes > 0.9 * free:
+            raise MemoryLimitError(
+                f"paths={self.settings.paths}: a generation of {POPULATION} candidates needs {n_bytes / 1e9:.3g} GB "
+                f"and {free / 1e9:.3g} GB are free; ask for fewer paths")
 
     def describe(self) -> dict[str, Any]:
         """The part of a run's configuration that is known here, as plain values."""

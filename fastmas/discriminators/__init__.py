@@ -1,8 +1,8 @@
 """Who tells real from simulated. One discriminator per file; networks and their training beside them.
 
 A discriminator is built as `DISCRIMINATOR(table, objective)`. Its class says `statistics` (the default
-for many paths, and for one series), `local` (it must be played in a region, not in the whole box) and
-`own_objective` (the name of the one divergence that it plays, or None: the user's choice). It has
+for many paths, and for one series), `n_generations` (of a round, by default), `local` (it must be
+played in a region, not in the whole box) and `own_objective` (the name of the one divergence that it plays, or None: the user's choice). It has
 
 - `begin()`: train until the game can start;
 - `play(generation, centre)`: train for this generation, the search standing at `centre` (d,);

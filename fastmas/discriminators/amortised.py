@@ -36,6 +36,7 @@ class Amortised:
 
     statistics = ("windows", "return-windows")
     local = True
+    n_generations = 100
     own_objective: str | None = "fisher"
 
     def __init__(self, table: Table, objective: Objective | None = None) -> None:

@@ -28,6 +28,7 @@ class Conditional:
 
     statistics = ("windows", "return-windows")
     local = True
+    n_generations = 60
     own_objective: str | None = None
 
     def __init__(self, table: Table, objective: Objective) -> None:

@@ -34,6 +34,7 @@ class Unconditional:
 
     statistics = ("windows", "return-windows")
     local = False
+    n_generations = 150
     own_objective: str | None = None
 
     def __init__(self, table: Table, objective: Objective, recipe: Recipe) -> None:

@@ -33,36 +33,31 @@ class Address(NamedTuple):
 
 
 def simulate_block(model: Model, values: np.ndarray, n_paths: int, n_steps: int, *, warmup: int,
-                   address: Address, rows: tuple[int, ...], stride: int, n_threads: int) -> np.ndarray:
+                   address: Address, stride: int, n_threads: int, out: np.ndarray, rows: tuple[int, ...],
+                   first: int = 0) -> None:
     """Simulate `n_paths` paths for each row of `values`.
 
     Parameters
     ----------
     values : (n_theta, n_entries) in natural units
-    rows : state rows to return
     stride : int
         Theta i owns the path addresses from address.first_path + i * stride on; 0 gives every
         theta the same random numbers.
-
-    Returns
-    -------
-    float32 array (len(rows), n_theta, n_paths, n_steps - warmup + 1)
+    out : C-contiguous float32 array (len(rows), at least first + n_theta * n_paths, n_steps - warmup + 1)
+        Path p of theta i goes to out[:, first + i * n_paths + p].
+    rows : state rows that go to `out`; of a row that is named twice only the first place is written
     """
     thetas, integers = model.split(values)
     run = load_runner(model, thetas.shape[1])
-    n_theta, n_times = len(thetas), n_steps - warmup + 1
-    lane_theta, lane_path, lane_row = _lanes(integers, n_paths, address.first_path, stride)
-    known = observable_rows(model)
-    slots = np.array([rows.index(r) if r in rows else -1 for r in known], dtype=np.int64)
-    out = np.empty((len(rows), n_theta * n_paths, n_times), dtype=np.float32)
+    lane_theta, lane_path, lane_row = _lanes(integers, n_paths, address.first_path, stride, first)
+    slots = np.array([rows.index(r) if r in rows else -1 for r in observable_rows(model)], dtype=np.int64)
 
-    def task(first: int, last: int) -> None:
-        run(first, last, thetas, integers, lane_theta, lane_path, lane_row, n_steps, warmup, address.seed,
+    def task(first_block: int, last_block: int) -> None:
+        run(first_block, last_block, thetas, integers, lane_theta, lane_path, lane_row, n_steps, warmup, address.seed,
             address.run, address.purpose, slots, out)
 
     _run_tasks(task, len(lane_theta), max(1, TASK_PATH_STEPS // (LANES * max(1, n_steps))),
-               1 if n_theta * n_paths * n_steps < SMALL_RUN else n_threads)
-    return out.reshape(len(rows), n_theta, n_paths, n_times)
+               1 if len(thetas) * n_paths * n_steps < SMALL_RUN else n_threads)
 
 
 def count_threads(n_threads: int | None = None) -> int:
@@ -80,21 +75,28 @@ def count_threads(n_threads: int | None = None) -> int:
     return int(n_threads)
 
 
-def _lanes(integers: np.ndarray, n_paths: int, first_path: int,
-           stride: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _lanes(integers: np.ndarray, n_paths: int, first_path: int, stride: int,
+           first_row: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Which theta, path address and output row each lane has, (n_blocks, LANES) each; row -1 is padding.
 
     Lanes of one block share their integers, so thetas are grouped by them.
     """
-    groups = np.unique(integers, axis=0, return_inverse=True)[1].ravel()
-    parts = [_pad(np.flatnonzero(groups == g), n_paths) for g in range(groups.max() + 1)]
+    parts = [_pad(thetas, n_paths) for thetas in _groups(integers)]
     theta = np.concatenate([p[0] for p in parts])
     path = np.concatenate([p[1] for p in parts])
-    row = np.where(path >= 0, theta * n_paths + path, -1)
+    row = np.where(path >= 0, first_row + theta * n_paths + path, -1)
     path = np.maximum(path, 0) + first_path + theta * stride
     shape = (-1, LANES)
     return (theta.astype(np.int32).reshape(shape), path.astype(np.uint32).reshape(shape),
             row.astype(np.int64).reshape(shape))
+
+
+def _groups(integers: np.ndarray) -> list[np.ndarray]:
+    """Positions of the thetas that share their integers."""
+    if (integers == integers[0]).all():
+        return [np.arange(len(integers))]
+    groups = np.unique(integers, axis=0, return_inverse=True)[1].ravel()
+    return [np.flatnonzero(groups == g) for g in range(groups.max() + 1)]
 
 
 def _pad(thetas: np.ndarray, n_paths: int) -> tuple[np.ndarray, np.ndarray]:

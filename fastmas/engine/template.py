@@ -51,6 +51,21 @@ def clear(state, history):
             history[i, w] = history.dtype.type(0)
 
 
+@kernel
+def flush(block, n, first, slots, lane_row, buffer, out):
+    """Write n buffered steps out path by path, from time `first` on; a full buffer needs no run-time bound."""
+    for k in range(N_OUT):
+        if slots[k] >= 0:
+            for w in range(W):
+                row = lane_row[block, w]
+                if row >= 0 and n == BUFFER:
+                    for i in range(BUFFER):
+                        out[slots[k], uint64(row), uint64(first + i)] = buffer[k, i, w]
+                elif row >= 0:
+                    for i in range(n):
+                        out[slots[k], uint64(row), uint64(first + i)] = buffer[k, i, w]
+
+
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={{"contract"}})
 def run(first, last, thetas, integers, lane_theta, lane_path, lane_row, n_steps, warmup, seed, run_id,
         purpose, slots, out):
@@ -82,15 +97,10 @@ def run(first, last, thetas, integers, lane_theta, lane_path, lane_row, n_steps,
                 k = j % BUFFER
 {store}
                 if k == BUFFER - 1 or t == n_steps:
-                    for o in range(out.shape[0]):
-                        for w in range(W):
-                            row = lane_row[block, w]
-                            if row >= 0:
-                                for i in range(k + 1):
-                                    out[o, row, j - k + i] = buffer[o, i, w]
+                    flush(block, k + 1, j - k, slots, lane_row, buffer, out)
 '''
 
 STORE = '''\
                 if slots[{index}] >= 0:
                     for w in range(W):
-                        buffer[slots[{index}], k, w] = state[{row}][w]'''
+                        buffer[{index}, k, w] = state[{row}][w]'''

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -237,7 +238,7 @@ class StockMarket(Model):
     def n_history(self) -> int:
         return 1 << (self._longest_window + 3).bit_length()
 
-    @property
+    @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
         return (*COMMON, *self._temperature, *self._own_parameters(self.per_agent), *self._window_parameters)
 

@@ -81,41 +81,91 @@ def last_rounds(c0, c1, c2, c3, k0, k1):
 
 
 @kernel
+def counter(address, w, e):
+    """Lane w's counter before round three; `e` is what `step_part` gave."""
+    a, b, c, _ = address
+    return a[w] ^ e[0], b[w], c[w] ^ e[1], e[2]
+
+
+@kernel
+def four_once(x, y, z, u, k0, k1):
+    """One round of four counters, and the keys of the next one."""
+    return (philox_round(x[0], x[1], x[2], x[3], k0, k1), philox_round(y[0], y[1], y[2], y[3], k0, k1),
+            philox_round(z[0], z[1], z[2], z[3], k0, k1), philox_round(u[0], u[1], u[2], u[3], k0, k1),
+            uint64(k0 + WEYL_0) & MASK, uint64(k1 + WEYL_1) & MASK)
+
+
+@kernel
+def four_twice(x, y, z, u, k0, k1):
+    """Two rounds of four counters."""
+    x, y, z, u, k0, k1 = four_once(x, y, z, u, k0, k1)
+    return four_once(x, y, z, u, k0, k1)
+
+
+@kernel
+def last_rounds_of_four(x, y, z, u, k0, k1):
+    """Rounds three to ten of four counters side by side: each hides the latency of the others.
+
+    Written out, because LLVM does not vectorise around a loop too long to be unrolled.
+    """
+    x, y, z, u, k0, k1 = four_twice(x, y, z, u, k0, k1)
+    x, y, z, u, k0, k1 = four_twice(x, y, z, u, k0, k1)
+    x, y, z, u, k0, k1 = four_twice(x, y, z, u, k0, k1)
+    x, y, z, u, k0, k1 = four_twice(x, y, z, u, k0, k1)
+    return x, y, z, u
+
+
+@kernel
+def put_words(w, x, w0, w1, w2, w3):
+    """Four words into lane w."""
+    w0[w] = uint32(x[0])
+    w1[w] = uint32(x[1])
+    w2[w] = uint32(x[2])
+    w3[w] = uint32(x[3])
+
+
+@kernel
 def draw_words(lanes, address, t, slot, w0, w1, w2, w3):
     """Fill four uint32 lane arrays with the words of (path, t, slot) for every lane.
 
     `address` is what the engine hands to a model's step; it carries the paths, the seed and the run.
     """
-    a, b, c, keys = address
-    e0, e1, e2 = step_part(t, slot, keys[0])
-    for w in range(lanes):
-        x0, x1, x2, x3 = last_rounds(a[w] ^ e0, b[w], c[w] ^ e1, e2, keys[1], keys[2])
-        w0[w] = uint32(x0)
-        w1[w] = uint32(x1)
-        w2[w] = uint32(x2)
-        w3[w] = uint32(x3)
+    seed, k0, k1 = address[3]
+    e = step_part(t, slot, seed)
+    quarter = lanes // 4
+    for w in range(quarter):
+        v, r, s = w + quarter, w + 2 * quarter, w + 3 * quarter
+        x, y, z, u = last_rounds_of_four(counter(address, w, e), counter(address, v, e),
+                                         counter(address, r, e), counter(address, s, e), k0, k1)
+        put_words(w, x, w0, w1, w2, w3)
+        put_words(v, y, w0, w1, w2, w3)
+        put_words(r, z, w0, w1, w2, w3)
+        put_words(s, u, w0, w1, w2, w3)
+    for w in range(4 * quarter, lanes):
+        c0, c1, c2, c3 = counter(address, w, e)
+        put_words(w, last_rounds(c0, c1, c2, c3, k0, k1), w0, w1, w2, w3)
 
 
 @kernel
-def count_below(lanes, address, t, slot, n, threshold, count):
+def count_below(lanes, address, t, slot, n, threshold, words, count):
     """Add to count[w] how many of n words, from `slot` on, lie below threshold[w].
 
     Word i of the n is word i % 4 of slot `slot + i // 4`: agent i of a type has an identity and a
-    word of its own. `count` is float32: exact up to 2**24 agents.
+    word of its own. `words` are four uint32 lane arrays or more, to work in. `count` is float32:
+    exact up to 2**24 agents.
     """
-    a, b, c, keys = address
+    w0, w1, w2, w3 = words[0], words[1], words[2], words[3]
     for s in range((n + 3) // 4):
         left = n - 4 * s
         # A threshold of zero is never undercut: it masks the words beyond n in the last slot.
         m1 = uint32(0xFFFFFFFF) if left > 1 else uint32(0)
         m2 = uint32(0xFFFFFFFF) if left > 2 else uint32(0)
         m3 = uint32(0xFFFFFFFF) if left > 3 else uint32(0)
-        e0, e1, e2 = step_part(t, slot + s, keys[0])
+        draw_words(lanes, address, t, slot + s, w0, w1, w2, w3)
         for w in range(lanes):
-            x0, x1, x2, x3 = last_rounds(a[w] ^ e0, b[w], c[w] ^ e1, e2, keys[1], keys[2])
             limit = threshold[w]
-            hits = np.int32(1) if uint32(x0) < limit else np.int32(0)
-            hits = np.int32(hits + (np.int32(1) if uint32(x1) < (limit & m1) else np.int32(0)))
-            hits = np.int32(hits + (np.int32(1) if uint32(x2) < (limit & m2) else np.int32(0)))
-            hits = np.int32(hits + (np.int32(1) if uint32(x3) < (limit & m3) else np.int32(0)))
+            hits = np.int32(1) if w0[w] < limit else np.int32(0)
+            hits = np.int32(hits + (np.int32(1) if w1[w] < (limit & m1) else np.int32(0)))
+            hits = np.int32(hits + (np.int32(1) if w2[w] < (limit & m2) else np.int32(0)))
+            hits = np.int32(hits + (np.int32(1) if w3[w] < (limit & m3) else np.int32(0)))
             count[w] += np.float32(hits)

@@ -31,7 +31,7 @@ def exact(t, lanes, gap, demand, scratch, words, address, theta, n, spread, widt
         demand[w] = ZERO
         scratch[w] = gap[w] / theta[spread, w]
     cdf_thresholds(lanes, scratch, limits)
-    count_below(lanes, address, t, SLOT, n, limits, demand)
+    count_below(lanes, address, t, SLOT, n, limits, words, demand)
     total = float32(n)
     for w in range(lanes):
         demand[w] = TWO * demand[w] - total

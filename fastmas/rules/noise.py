@@ -37,7 +37,7 @@ def exact(t, lanes, signal, demand, scratch, words, address, theta, row, n, stri
         for w in range(lanes):
             scratch[w] = theta[row, w] * signal[w] / theta[spread, w]
         cdf_thresholds(lanes, scratch, limits)
-        count_below(lanes, address, t, SLOT, n, limits, demand)
+        count_below(lanes, address, t, SLOT, n, limits, words, demand)
     else:
         for i in range(n):
             for w in range(lanes):

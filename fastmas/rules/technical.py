@@ -33,7 +33,10 @@ def oscillator(t, lanes, history, mask, base, l1, l2, extra, out):
     for w in range(lanes):
         c = history[now, w]
         a = float32(c - history[then_1, w]) * per_1
-        out[w] = a - float32(c - history[then_2, w]) * per_2 + share * base[w]
+        out[w] = a - float32(c - history[then_2, w]) * per_2
+    if extra:
+        for w in range(lanes):
+            out[w] += share * base[w]
 
 
 @kernel

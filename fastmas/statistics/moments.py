@@ -19,18 +19,20 @@ SIZE_LAGS = (1, 2, 4, 10, 20, 40)
 SPANS = (2, 4, 7, 10)
 
 
-def path_moments(scaling: Scaling, paths: np.ndarray, *, level: bool) -> np.ndarray:
-    """Moments of each path, (..., n_times) to (..., n_moments) in float64."""
+def path_moments(scaling: Scaling, paths: np.ndarray, *, level: bool, longest: int | None = None) -> np.ndarray:
+    """Moments of each path, (..., n_times) to (..., n_moments) in float64.
+
+    Lags are at most half of the returns, or half of `longest`: pieces and the whole then have the same moments.
+    """
     returns = np.clip(scaling.increments(paths), -CLIP, CLIP).astype(np.float32)
-    columns = list(_returns(returns))
+    columns = list(_returns(returns, min(returns.shape[-1], longest or returns.shape[-1])))
     if level:
         columns += _level(returns, np.clip(scaling.level(paths), -CLIP, CLIP).astype(np.float32))
     return np.stack([c.mean(axis=-1, dtype=np.float64) for c in columns], axis=-1)
 
 
-def _returns(r: np.ndarray) -> Iterator[np.ndarray]:
-    size, n = np.abs(r), r.shape[-1]
-    square = r * r
+def _returns(r: np.ndarray, n: int) -> Iterator[np.ndarray]:
+    size, square = np.abs(r), r * r
     yield from (r, square, size, square * r, square * square)
     for q in QUANTILES:
         yield np.tanh(np.float32(4.0) * (size - np.float32(q)))

@@ -27,9 +27,11 @@ def return_windows(x_obs: np.ndarray) -> Statistic:
     def samples(paths: np.ndarray) -> np.ndarray:
         # asinh: a crash day is far out, not ten times as far out as a large one.
         returns = np.arcsinh(clipped(scaling.increments(paths)))
+        n = returns.shape[-1]
+        if n <= first:
+            return np.empty((len(returns), 0, width + len(spans)), dtype=np.float32)
         total = np.cumsum(np.abs(returns), axis=-1, dtype=np.float64)
         total = np.concatenate([np.zeros_like(total[:, :1]), total], axis=-1)
-        n = returns.shape[-1]
         averages = [((total[:, first:n] - total[:, first - a:n - a]) / a - 0.7)[..., None] for a in spans]
         latest = sliding_window_view(returns, width, axis=-1)[:, first - width + 1:]
         return np.concatenate([latest, *averages], axis=-1).astype(np.float32, copy=False)

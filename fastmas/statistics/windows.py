@@ -21,6 +21,8 @@ def windows(x_obs: np.ndarray) -> Statistic:
 
     def samples(paths: np.ndarray) -> np.ndarray:
         returns = clipped(scaling.increments(paths))
+        if returns.shape[-1] < width:
+            return np.empty((len(returns), 0, width + 1), dtype=np.float32)
         before = clipped(scaling.level(paths))[:, width - 1:-1, None]
         return np.concatenate([sliding_window_view(returns, width, axis=-1), before], axis=-1)
 

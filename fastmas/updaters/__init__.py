@@ -35,11 +35,15 @@ class Search:
 
 
 class Updater(Protocol):
-    """See the module's docstring; `games` are the discriminators it can play, the default first."""
+    """See the module's docstring.
 
-    discriminators: dict[str, str]
+    `discriminator` names the one it plays against by default, `averaged` the share of a round's last
+    generations whose mean is the estimate; `is_game` is False for one that moves nothing.
+    """
+
+    discriminator: str
     averaged: float
-    n_generations: int
+    is_game: bool
 
     def start(self, search: Search) -> Any:
         """The state before the first generation."""

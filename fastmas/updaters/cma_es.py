@@ -33,9 +33,9 @@ class State:
 class CMAES:
     """ask/tell around `cma.CMAEvolutionStrategy`; the object is a cache, the state is the truth."""
 
-    discriminators = {"paths": "amortised", "series": "amortised"}
-    n_generations = 60
-    averaged = 2 / 3
+    discriminator = "amortised"
+    is_game = True
+    averaged = 1 / 2
 
     def __init__(self) -> None:
         self._search: Search | None = None

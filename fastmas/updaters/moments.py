@@ -155,8 +155,8 @@ def _covariance(problem: Problem, z: np.ndarray, jacobian: np.ndarray) -> np.nda
 class Stay:
     """No game: the moment fit is the estimate."""
 
-    discriminators = {"paths": "amortised", "series": "amortised"}
-    n_generations = 0
+    discriminator = "amortised"
+    is_game = False
     averaged = 1.0
 
     def start(self, search: Search) -> Search:

@@ -15,7 +15,9 @@ import numpy as np
 from fastmas.updaters import Search, ranked
 
 N_PAIRS = 4
-SIGMA = 5.0  # spreads: the loss is smoothed over this much on either side
+# Spreads over which the loss is smoothed on either side, at first and at last: wide enough to see a slope
+# far away, narrow enough in the end that a lopsided loss does not move its minimum.
+SIGMA_FIRST, SIGMA_LAST = 4.0, 1.5
 STEP = 0.5  # spreads per generation, until half of them are played
 BETA_1, BETA_2, EPSILON = 0.5, 0.99, 1e-12
 
@@ -34,8 +36,8 @@ class State:
 class ParameterScore:
     """ask/tell of the antithetic score estimator."""
 
-    discriminators = {"paths": "windowed", "series": "amortised"}
-    n_generations = 150
+    discriminator = "amortised"
+    is_game = True
     averaged = 1 / 2
 
     def start(self, search: Search) -> State:
@@ -50,7 +52,7 @@ class ParameterScore:
         search, done = state.search, int(state.generation)
         z, loss = self.ask(state), ranked(loss)
         apart = z[:N_PAIRS] - z[N_PAIRS:]  # shorter than asked for where a bound is near
-        slope = (loss[:N_PAIRS] - loss[N_PAIRS:])[:, None] * apart / (2.0 * (SIGMA * search.spread) ** 2)
+        slope = (loss[:N_PAIRS] - loss[N_PAIRS:])[:, None] * apart / (2.0 * self._sigma(state) ** 2)
         gradient = slope.mean(axis=0)
         first = BETA_1 * state.first_moment + (1 - BETA_1) * gradient
         second = BETA_2 * state.second_moment + (1 - BETA_2) * gradient**2
@@ -62,9 +64,13 @@ class ParameterScore:
     def centre(self, state: State) -> np.ndarray:
         return state.mean
 
+    def _sigma(self, state: State) -> np.ndarray:
+        share = min(1.0, 2.0 * int(state.generation) / max(1, state.search.n_generations))
+        return (SIGMA_FIRST + (SIGMA_LAST - SIGMA_FIRST) * share) * state.search.spread
+
     def _offsets(self, state: State) -> np.ndarray:
         rng = np.random.Generator(np.random.Philox(key=[state.search.seed, int(state.generation)]))
-        offset = SIGMA * state.search.spread * rng.standard_normal((N_PAIRS, state.mean.size))
+        offset = self._sigma(state) * rng.standard_normal((N_PAIRS, state.mean.size))
         # A whole number must move by one at least to be seen at all.
         return np.where(state.search.integer, np.sign(offset) * np.maximum(np.abs(offset), 1.0), offset)
 

@@ -1,0 +1,61 @@
+"""A herd: the more traders bought in the last step, the likelier each buys in this one."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from numpy import float32
+
+import fastmas as fm
+from fastmas.random import draw_words, threshold
+
+PRICE, MOOD, BUYERS = range(3)  # rows of the state
+FOLLOW, RHO = range(2)  # rows of theta, in the order of `parameters`
+N_TRADERS = 20
+ZERO, HALF, ONE, TWO, N = float32(0), float32(0.5), float32(1), float32(2), float32(N_TRADERS)
+
+
+@fm.kernel
+def init(lanes, state, history, theta, integers):
+    for w in range(lanes):
+        state[PRICE][w] = float32(100)
+
+
+@fm.kernel
+def step(t, lanes, state, words, history, address, theta, integers):
+    mood, buyers, limit = state[MOOD], state[BUYERS], words[4]
+    for w in range(lanes):
+        limit[w] = threshold(HALF + HALF * theta[FOLLOW, w] * mood[w])  # the probability to buy
+        buyers[w] = ZERO
+    for i in range(N_TRADERS):
+        if i % 4 == 0:  # a slot holds four words: trader i owns word i % 4 of slot i // 4
+            draw_words(lanes, address, t, i // 4, words[0], words[1], words[2], words[3])
+        for w in range(lanes):
+            buyers[w] += ONE if words[i % 4][w] < limit[w] else ZERO
+    for w in range(lanes):
+        mood[w] = TWO * buyers[w] / N - ONE
+        state[PRICE][w] *= ONE + theta[RHO, w] * mood[w]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Herd(fm.Model):
+    name: ClassVar = "herd"
+    n_state: ClassVar = 3
+    n_words: ClassVar = 5
+    kernels: ClassVar = fm.Kernels(init, step)
+    observables: ClassVar = (fm.Observable("price", PRICE, "price units"),)
+    parameters: ClassVar = (
+        fm.Parameter(name="follow", default=0.5, low=0.0, high=0.95, doc="how much a trader follows"),
+        fm.Parameter(name="rho", default=0.05, low=0.001, high=0.5, scale="log", doc="price impact"))
+
+
+MODEL = Herd
+
+if __name__ == "__main__":  # python examples/04_own_model.py [--paths 1000]
+    import sys
+
+    n_paths = int(sys.argv[2]) if sys.argv[1:2] == ["--paths"] else 1000
+    x_obs = fm.simulate(Herd(), {"follow": 0.6, "rho": 0.03}, n_paths=n_paths, n_steps=100, warmup=50, seed=1)
+    fit = fm.calibrate(Herd(), x_obs, updater="parameter-score", seed=1)
+    print("truth: follow 0.6, rho 0.03")
+    print({name: f"{value:.4f}, 90% interval {fit.interval[name]}" for name, value in fit.estimate.items()})
+    print(fit.verdict)
