@@ -45,7 +45,8 @@ def one(number: int, updater: str, seed: int) -> dict[str, Any]:
     """Calibrate one data set and compare with the truth."""
     market, truth, x_obs = data_set(number)
     name, _, discriminator = updater.partition(":")
-    fit = fm.calibrate(market, x_obs, free=["kappa", "gamma"], updater=name, discriminator=discriminator or None, seed=seed)
+    fit = fm.calibrate(market, x_obs, free=["kappa", "gamma"], updater=name, discriminator=discriminator or None,
+                       seed=seed)
     error = {n: float(np.log(fit.estimate[n] / truth[n])) for n in truth}
     seconds = fit.result["seconds_by_phase"]
     return {"set": number, "updater": updater, "truth": truth, "estimate": fit.estimate, "interval": fit.interval,
@@ -64,7 +65,8 @@ def root_mean_square(values: list[float]) -> tuple[float, float]:
 
 def table(rows: list[dict[str, Any]]) -> str:
     """The summary, one line per updater."""
-    lines = ["updater                   log kappa, rms in bounds  log gamma, rms   worst    coverage of 90%  seconds (median, most)"]
+    lines = ["updater                   log kappa, rms in bounds  log gamma, rms   worst"
+             "    coverage of 90%  seconds (median, most)"]
     for updater in dict.fromkeys(r["updater"] for r in rows):
         mine = [r for r in rows if r["updater"] == updater]
         (units, units_se), (gamma, gamma_se) = (root_mean_square(v) for v in (
@@ -72,8 +74,9 @@ def table(rows: list[dict[str, Any]]) -> str:
         worst = max(abs(e) for r in mine for e in r["error"].values())
         covered = np.mean([c for r in mine for c in r["covered"].values()])
         seconds = [r["seconds"] for r in mine]
-        lines.append(f"{updater:25s} {units:.2f} +- {units_se:.2f}              {gamma:.4f} +- {gamma_se:.4f} {worst:.3f}"
-                     f"    {covered:.0%} of {2 * len(mine):<3d}      {np.median(seconds):.1f}, {max(seconds):.1f}")
+        lines.append(f"{updater:25s} {units:.2f} +- {units_se:.2f}              {gamma:.4f} +- {gamma_se:.4f}"
+                     f" {worst:.3f}    {covered:.0%} of {2 * len(mine):<3d}      {np.median(seconds):.1f},"
+                     f" {max(seconds):.1f}")
     return "\n".join(lines)
 
 

@@ -50,12 +50,12 @@ class Herd(fm.Model):
 
 MODEL = Herd
 
-if __name__ == "__main__":  # python examples/04_own_model.py [--paths 1000]
+if __name__ == "__main__":  # with [PATHS]
     import sys
 
-    n_paths = int(sys.argv[2]) if sys.argv[1:2] == ["--paths"] else 1000
-    x_obs = fm.simulate(Herd(), {"follow": 0.6, "rho": 0.03}, n_paths=n_paths, n_steps=100, warmup=50, seed=1)
-    fit = fm.calibrate(Herd(), x_obs, updater="parameter-score", seed=1)
-    print("truth: follow 0.6, rho 0.03")
-    print({name: f"{value:.4f}, 90% interval {fit.interval[name]}" for name, value in fit.estimate.items()})
+    n_paths, truth = int((sys.argv[1:] or ["1000"])[0]), {"follow": 0.6, "rho": 0.03}
+    x_obs = fm.simulate(Herd(), truth, n_paths=n_paths, n_steps=100, warmup=50, seed=1)
+    fit = fm.calibrate(Herd(), x_obs, seed=1)
+    for name, (low, high) in fit.interval.items():
+        print(f"{name}: truth {truth[name]}, estimate {fit.estimate[name]:.4f}, 90% interval {low:.4f} to {high:.4f}")
     print(fit.verdict)

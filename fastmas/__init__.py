@@ -26,7 +26,7 @@ _HOMES = {
     "resume": "fastmas.calibrate",
     "simulate": "fastmas.simulate",
 }
-__all__ = [*_HOMES, "models"]
+__all__ = list(_HOMES) + ["models"]  # noqa: PLE0605, RUF005  -- one list of public names, above
 
 
 def __getattr__(name: str) -> Any:

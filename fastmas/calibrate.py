@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from fastmas.calibration.verdict import Verdict, judge
 from fastmas.data import Observations, observe
 from fastmas.errors import Interrupted, ParameterError, RunDirectoryError
 from fastmas.model import Model
+from fastmas.parameters import ParameterSpace
 from fastmas.run_directory import RunDirectory
 
 HELDOUT_SERIES = 0.2
@@ -84,20 +85,18 @@ def calibrate(
     Interrupted
         Ctrl-C; with `out` the state is saved.
     """
-    observations = data if isinstance(data, Observations) else _observe(data, column, horizon, heldout_share)
+    observations = _observe(data, column, horizon, heldout_share)
     settings = decide(
         observations, updater=updater, discriminator=discriminator, objective=objective, statistic=statistic,
         generations=generations, paths=paths, warmup=warmup, seed=seed, interval=interval)
-    names = list(free) if free is not None else list(model.default_free(observations.regime))
-    if not names:
-        raise ParameterError(f"nothing to calibrate: name free parameters of {model.name!r}")
-    space = model.space(names, fixed)
+    space = _space(model, free, fixed, observations.regime)
     setup = Setup(model, space, observations, settings, statistic, n_threads)
     run = None
     if out is not None:
         if callable(statistic):
             raise ParameterError("a run directory cannot keep a statistic that is a function: leave `out` away")
-        run = RunDirectory.create(out, {**setup.describe(), "model_factory": models.origin(model)}, overwrite=overwrite)
+        config = {**setup.describe(), "model_factory": models.origin(model)}
+        run = RunDirectory.create(out, config, overwrite=overwrite)
         run.save_arrays(DATA_FILE, _data_arrays(observations))
     return _run(setup, Record(), run, progress)
 
@@ -114,28 +113,57 @@ def resume(path: str | Path, *, n_threads: int | None = None,
     run = RunDirectory.open(path)
     if run.has_result:
         raise RunDirectoryError(f"{path} is finished: see `fastmas report {path}`")
-    checkpoint = run.load_checkpoint()
-    config = run.config
-    try:
+    checkpoint, config = run.load_checkpoint(), run.config
+    with _damage(run, "config.json"):
         model = models.get(config["model_factory"], **_plain_config(config["model_config"]))
         settings = Settings(**{k: config[k] for k in Settings.__dataclass_fields__})
         space = model.space(config["free"], config["values"])
-    except KeyError as error:
-        raise RunDirectoryError(f"{path}/config.json has no {error.args[0]!r}: it is damaged; start anew") from error
-    setup = Setup(model, space, _observations(run), settings, None, n_threads)
-    return _run(setup, Record() if checkpoint is None else Record.unpack(*checkpoint), run, progress)
+    if not (run.path / DATA_FILE).exists():
+        raise RunDirectoryError(f"{path} has no {DATA_FILE}: its run was stopped before it began; start it anew with "
+                                "--overwrite")
+    with _damage(run, DATA_FILE):
+        observations = _observations(run)
+    with _damage(run, "checkpoint.safetensors"):
+        record = Record() if checkpoint is None else Record.unpack(*checkpoint)
+    return _run(Setup(model, space, observations, settings, None, n_threads), record, run, progress)
+
+
+def _space(model: Model, free: Iterable[str] | None, fixed: Mapping[str, Any] | None, regime: str) -> ParameterSpace:
+    """The named free parameters, or the model's own choice without those that have a value."""
+    if free is None:
+        free = [name for name in model.default_free(regime) if name not in (fixed or {})]
+    space = model.space(free, fixed)
+    if not space.free:
+        raise ParameterError(f"nothing to calibrate: name free parameters of {model.name!r}")
+    both = set(space.free) & set(model.space(list(fixed or {})).free)
+    if both:
+        raise ParameterError(f"parameter {min(both)!r} is both free and given a value: choose one")
+    return space
+
+
+@contextmanager
+def _damage(run: RunDirectory, name: str) -> Iterator[None]:
+    """What the content of a file breaks is a fault of that file."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RunDirectoryError(
+            f"{run.path / name} is damaged or foreign ({type(error).__name__}: {error}); restore it, or start anew in "
+            "another folder") from error
 
 
 def _run(setup: Setup, record: Record, run: RunDirectory | None,
          progress: Callable[[Mapping[str, Any]], None] | None) -> Fit:
     tell = progress or (lambda event: None)
     last_saved = time.monotonic()
+    setup.paths_simulated = record.paths_simulated
 
     def save(record: Record, at_once: bool) -> None:
         nonlocal last_saved
         if run is not None and (at_once or time.monotonic() - last_saved > SAVE_EVERY):
             run.save_checkpoint(*record.pack())
-            run.save_history(record.rows)
+            if record.rows:
+                run.save_history(record.rows)
             last_saved = time.monotonic()
 
     with setup.threads(), run.lock() if run is not None else nullcontext():
@@ -183,7 +211,9 @@ def _fit(setup: Setup, record: Record, z: np.ndarray, verdict: Verdict, uncertai
         **{k: config[k] for k in ("model", "rule", "updater", "discriminator", "objective", "statistic", "seed")},
         "estimate": named, "interval": interval, "interval_level": LEVEL,
         "interval_method": None if interval is None else METHOD, "auc_heldout": verdict.auc,
-        "auc_interval": list(verdict.auc_interval), "auc_blocked": verdict.auc_blocked and list(verdict.auc_blocked), "value": verdict.value, "start": start,
+        "auc_interval": list(verdict.auc_interval),
+        "auc_blocked": None if verdict.auc_blocked is None else list(verdict.auc_blocked),
+        "value": verdict.value, "start": start,
         "moment_distance": record.start.distance, "moment_degrees": record.start.degrees,
         "paths_simulated": setup.paths_simulated, "seconds": seconds, "seconds_by_phase": record.seconds,
         "version": fastmas.__version__, "warnings": said, "verdict": verdict.sentence,
@@ -196,6 +226,11 @@ def _fit(setup: Setup, record: Record, z: np.ndarray, verdict: Verdict, uncertai
 
 
 def _observe(data: Any, column: str | None, horizon: int | None, share: float | None) -> Observations:
+    if isinstance(data, Observations):
+        for name, value in (("column", column), ("horizon", horizon), ("heldout_share", share)):
+            if value is not None:
+                raise ParameterError(f"{name}={value!r}: these data are observed already; give it to `observe`")
+        return data
     if share is not None:
         return observe(data, column=column, horizon=horizon, heldout_share=share)
     seen = observe(data, column=column, horizon=horizon, heldout_share=HELDOUT_SERIES)

@@ -1,5 +1,7 @@
 """The result of a calibration."""
 
+# ruff: noqa: PLC0415  -- the report brings matplotlib, which a fit without pictures must not wait for
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -7,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from fastmas.files import write_atomically
+from fastmas.run_directory import HISTORY
 
 
 @dataclass(frozen=True)
@@ -56,14 +61,18 @@ class Fit:
         drawn = [figures.price_paths(x_obs, x_sim), figures.return_distribution(r_obs, r_sim),
                  figures.autocorrelations(r_obs, r_sim)]
         if self.history:
+            columns = {name: np.array([row[name] for row in self.history]) for name in self.history[0]}
             drawn.insert(0, figures.learning_curves(
-                self.history, self.config["parameters"], start=self.start, estimate=self.estimate,
+                columns, self.config["parameters"], start=self.start, estimate=self.estimate,
                 interval=self.interval))
         return drawn
 
 
 def write_result(run: Any, fit: Fit) -> None:
     """Write a finished run's files, the result last: a run that has one is complete."""
-    run.save_history(fit.history)
+    if fit.history:
+        run.save_history(fit.history)
+    else:  # no game was played: the columns of one, and no row
+        write_atomically(run.path / HISTORY, ",".join(["generation", "loss", *fit.estimate]) + "\n")
     run.save_arrays("sample.npz", fit.sample)
     run.save_json("result.json", fit.result)

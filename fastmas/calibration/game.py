@@ -42,46 +42,52 @@ def find_start(setup: Setup, record: Record, save: Save, tell: Tell) -> None:
 
 def play(setup: Setup, record: Record, save: Save, tell: Tell) -> None:
     """Play rounds until the search settles inside its region."""
-    updater = updaters.get(setup.settings.updater)
-    began, before = time.perf_counter(), record.seconds.get("game", 0.0)
     while not record.is_played:
         search, table = arrange(setup, record)
-        discriminator = (discriminators.seat(setup.settings.discriminator, table, setup.settings.objective)
-                         if search.n_generations else None)
-        state = updater.start(search)
-        if record.generation > 0:
-            state = updaters.from_arrays(type(state), search, record.part(UPDATER))
-            discriminator.restore(record.part(DISCRIMINATOR), record.generation)
-            setup.paths_simulated = record.paths_simulated
-        elif discriminator is not None:
-            tell({"phase": "game", "done": 0, "total": search.n_generations, "text": "training the discriminator"})
-            discriminator.begin()
-
-        for generation in range(record.generation, search.n_generations):
-            centre = updater.centre(state)
-            discriminator.play(generation, centre)
-            z = updater.ask(state)
-            loss = discriminator.loss(generation, z, centre)
-            state = updater.tell(state, loss)
-
-            record.centres.append(updater.centre(state))
-            record.generation = generation + 1
-            record.keep(updaters.to_arrays(state), discriminator.arrays())
-            record.paths_simulated = setup.paths_simulated
-            record.seconds["game"] = before + time.perf_counter() - began
-            record.rows.append(_row(setup, record, loss, discriminator.report()))
-            tell({"phase": "game", "done": generation + 1, "total": search.n_generations,
-                  "loss": float(np.mean(loss)), "estimate": _named(setup, record.centres[-1])})
-            save(record, False)
-        _finish_round(setup, record, search, local=discriminator is not None and discriminator.local)
+        if search.n_generations:
+            play_round(setup, record, search, table, save, tell)
+        _finish_round(setup, record, search)
         save(record, True)
+
+
+def play_round(setup: Setup, record: Record, search: Search, table: Table, save: Save, tell: Tell) -> None:
+    """One game within one region, from the generation that the record stands at."""
+    total = search.n_generations
+    began, before = time.perf_counter(), record.seconds.get("game", 0.0)
+    updater = updaters.get(setup.settings.updater)
+    discriminator = discriminators.seat(setup.settings.discriminator, table, setup.settings.objective)
+    state = updater.start(search)
+    if record.generation > 0:
+        state = updaters.from_arrays(type(state), search, record.part(UPDATER))
+        discriminator.restore(record.part(DISCRIMINATOR), record.generation)
+        setup.paths_simulated = record.paths_simulated
+    else:
+        tell({"phase": "game", "done": 0, "total": total, "text": "training the discriminator"})
+        discriminator.begin()
+
+    for generation in range(record.generation, total):
+        centre = updater.centre(state)
+        discriminator.play(generation, centre)
+        z = updater.ask(state)
+        loss = discriminator.loss(generation, z, centre)
+        state = updater.tell(state, loss)
+
+        record.centres.append(updater.centre(state))
+        record.generation = generation + 1
+        record.keep(updaters.to_arrays(state), discriminator.arrays())
+        record.paths_simulated = setup.paths_simulated
+        record.seconds["game"] = before + time.perf_counter() - began
+        record.rows.append(_row(setup, record, loss, discriminator.report()))
+        tell({"phase": "game", "done": generation + 1, "total": total, "loss": float(np.mean(loss)),
+              "estimate": _named(setup, record.centres[-1])})
+        save(record, False)
 
 
 def arrange(setup: Setup, record: Record, region: np.ndarray | None = None,
             first_run: int | None = None) -> tuple[Search, Table]:
     """The search and the table of this round: the whole box, or a region around a point."""
     assert record.start is not None
-    middle = record.region if region is None else region
+    middle = region if region is not None else record.start.z if record.region is None else record.region
     width = setup.high - setup.low
     spread = np.clip(record.start.spread, LEAST_SPREAD * width, MOST_SPREAD * width)
     spread = np.where(setup.space.integer, np.maximum(spread, 0.5), spread)
@@ -113,12 +119,13 @@ def average(setup: Setup, record: Record) -> np.ndarray:
     return np.mean(record.centres[-max(1, int(share * len(record.centres))):], axis=0)
 
 
-def _finish_round(setup: Setup, record: Record, search: Search, *, local: bool) -> None:
+def _finish_round(setup: Setup, record: Record, search: Search) -> None:
     """Go on to another round, around where the search ended, if it left the middle of its region."""
     end = average(setup, record)
     half = (search.high - search.low) / 2
     moved = np.abs(end - (search.low + search.high) / 2) > SETTLED * half
     at_box = (search.low <= setup.low) & (end < search.start) | (search.high >= setup.high) & (end > search.start)
+    local = search.n_generations > 0 and discriminators.get(setup.settings.discriminator).local
     record.is_settled = not (local and bool((moved & ~at_box).any()))
     record.is_played = record.is_settled or record.round + 1 >= MOST_ROUNDS[setup.observations.regime]
     if not record.is_played:

@@ -121,8 +121,12 @@ def _combination(setup: Setup, covariance: np.ndarray, i: int, j: int) -> str:
     if p.scale == q.scale == "log":
         if abs(abs(a) - abs(b)) < 0.15:
             return f"{x} / {y}" if a * b < 0 else f"{x} * {y}"
-        return f"{x}^{a:.2g} * {y}^{b:.2g}"
+        return f"{_power(x, a)} * {_power(y, b)}"
     return f"{a:.2g} {_coordinate(p, x)} {b:+.2g} {_coordinate(q, y)}"
+
+
+def _power(name: str, exponent: float) -> str:
+    return name if exponent == 1 else f"{name}^{exponent:.2g}"
 
 
 def _coordinate(parameter: Parameter, name: str) -> str:

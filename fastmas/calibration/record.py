@@ -44,7 +44,8 @@ class Record:
         if self.centres:
             arrays["centres"] = np.stack(self.centres)
         state = {"round": self.round, "generation": self.generation, "is_played": self.is_played,
-                 "is_settled": self.is_settled, "rows": self.rows, "seconds": self.seconds, "paths_simulated": self.paths_simulated,
+                 "is_settled": self.is_settled, "rows": self.rows, "seconds": self.seconds,
+                 "paths_simulated": self.paths_simulated,
                  "degrees": None if self.start is None else self.start.degrees}
         return arrays, state
 
@@ -57,8 +58,9 @@ class Record:
                               float(arrays[START + "distance"]), int(state["degrees"]))
         kept = {k: v for k, v in arrays.items() if k.startswith((UPDATER, DISCRIMINATOR))}
         return cls(start=start, region=arrays.get("region"), round=state["round"], generation=state["generation"],
-                   is_played=state["is_played"], is_settled=state["is_settled"], centres=list(arrays.get("centres", ())), rows=list(state["rows"]),
-                   arrays=kept, seconds=dict(state["seconds"]), paths_simulated=state["paths_simulated"])
+                   is_played=state["is_played"], is_settled=state["is_settled"],
+                   centres=list(arrays.get("centres", ())), rows=list(state["rows"]), arrays=kept,
+                   seconds=dict(state["seconds"]), paths_simulated=state["paths_simulated"])
 
     def part(self, prefix: str) -> dict[str, np.ndarray]:
         """The arrays of one part, without its prefix."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -68,12 +69,17 @@ def _with_interval(real: list[np.ndarray], fake: list[np.ndarray]) -> tuple[floa
     return auc, (max(0.0, auc - reach), min(1.0, auc + reach))
 
 
-def _blocked(setup: Setup, fake_train: np.ndarray, fake_test: np.ndarray) -> tuple[float, float, float]:
-    """AUC, low and high over N_BLOCKS stretches of the training series, a gap of one horizon around each."""
+def _blocked(setup: Setup, fake_train: np.ndarray, fake_test: np.ndarray) -> tuple[float, float, float] | None:
+    """AUC, low and high over N_BLOCKS stretches of the training series, a gap of one horizon around each.
+
+    None if the series is so short that nothing is left beside a stretch and its gaps.
+    """
     samples, gap = setup.real[0], setup.observations.horizon
     edges = np.linspace(0, len(samples), N_BLOCKS + 1).astype(int)
+    if any(first <= gap and last + gap >= len(samples) for first, last in pairwise(edges)):
+        return None
     aucs, variances = [], []
-    for first, last in zip(edges[:-1], edges[1:], strict=True):
+    for first, last in pairwise(edges):
         others = np.concatenate([samples[:max(0, first - gap)], samples[last + gap:]])
         network = _train(setup, flat(others), flat(fake_train))
         auc, error = area_under_curve(_clusters(setup, network, samples[None, first:last]),

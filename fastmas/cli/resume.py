@@ -10,12 +10,15 @@ from typing import Annotated, Any
 import typer
 
 from fastmas.cli import output
+from fastmas.cli.options import Threads
 from fastmas.cli.progress import reporter
 from fastmas.cli.result import print_fit, print_report
 
 
 def resume(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder that was the --out of a calibration.")],
+    *,
+    threads: Threads = None,
 ) -> None:
     """Go on with a calibration that was interrupted; it ends with the bits it would have had."""
     from fastmas.run_directory import RunDirectory
@@ -24,7 +27,7 @@ def resume(
     from fastmas.calibrate import resume as play_on
 
     with output.stoppable(run), reporter() as progress:
-        fit = play_on(run, progress=progress)
+        fit = play_on(run, n_threads=threads, progress=progress)
     print_fit(fit, {name: _unit(config, name) for name in fit.estimate})
     print_report(run)
 

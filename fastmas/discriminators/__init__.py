@@ -2,7 +2,8 @@
 
 A discriminator is built as `DISCRIMINATOR(table, objective)`. Its class says `statistics` (the default
 for many paths, and for one series), `n_generations` (of a round, by default), `local` (it must be
-played in a region, not in the whole box) and `own_objective` (the name of the one divergence that it plays, or None: the user's choice). It has
+played in a region, not in the whole box) and `own_objective` (the name of the one divergence that it
+plays, or None: the user's choice). It has
 
 - `begin()`: train until the game can start;
 - `play(generation, centre)`: train for this generation, the search standing at `centre` (d,);
@@ -48,7 +49,8 @@ class Table:
     simulated for each candidate; `start`, `spread`, `low`, `high` (d,) bound the search;
     `first_run` numbers the simulations of this game; `pool_paths` and `pool_times` size one theta of
     a replay; `blur` is the sd of noise added to windows in training, so that a network that is to judge
-    real data does not learn the lattice that a few agents leave in returns; `map` applies a function to items on the threads there are, in order.
+    real data does not learn the lattice that a few agents leave in returns; `map` applies a function
+    to items on the threads there are, in order.
     """
 
     sample: Sampler

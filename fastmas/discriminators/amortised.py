@@ -28,6 +28,7 @@ RATE, BETAS = 3e-3, (0.9, 0.99)
 N_CONTRAST, N_WINDOWS = 128, 32  # thetas that compete in a batch, and windows of each
 LEAST_PATHS = 8  # below it the data's covariance comes from blocks
 BLOCK = 125  # windows: half a year of days, long against the dependence of returns
+MORE_BLOCKS = 4  # than parameters, so that the covariance has an inverse
 STEPS, WARMUP = 10, 400  # a generation, and before the first
 
 
@@ -79,8 +80,9 @@ class Amortised:
     def data_covariance(self, u: Tensor) -> np.ndarray:
         """Covariance of the data's mean score, (d, d), from its paths or from blocks of its one series."""
         real = self.table.real
-        if len(real) < LEAST_PATHS:
-            n_blocks = max(2, real.shape[1] // BLOCK)
+        least = len(self.table.low) + MORE_BLOCKS
+        if len(real) < max(LEAST_PATHS, least):
+            n_blocks = min(real.shape[1], max(least, real.shape[1] // BLOCK))
             real = np.concatenate([np.stack(np.split(path[: len(path) // n_blocks * n_blocks], n_blocks))
                                    for path in real])
         means = self.mean_scores(real, u)

@@ -254,32 +254,30 @@ class StockMarket(Model):
                 raise ParameterError(f"window_short={l1:g} must be below window_long={l2:g}")
 
     def split(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        names = [e for p in self.parameters for e in p.entries]
-        column = {n: values[:, j:j + 1] for j, n in enumerate(names)}
-        rows = [column[p.name] for p in COMMON]
-        rows.append(column.get("temperature", np.ones((len(values), 1))))
+        column = self._columns(values)
         own = self._noise_rows(column)
-        rows += own + self._entries(column, "gamma" if self.rule != "smoothed" else "d")
-        windows = self._entries(column, "window_short") + self._entries(column, "window_long")
-        head = [self.n_noise, self.n_technical, self.n_fundamental, int(self._owned("kappa", "b")), len(own),
+        reals = [values[:, :len(COMMON)], column.get("temperature", np.ones((len(values), 1))), own,
+                 column["gamma" if self.rule != "smoothed" else "d"]]
+        head = [self.n_noise, self.n_technical, self.n_fundamental, int(self._owned("kappa", "b")), own.shape[1],
                 int(self._owned("gamma", "d")), int(len(self.windows) > 1),
                 int(self.moving_average == "literal"), SCHEMES.index(self.negative_variance)]
-        whole = [np.full((len(values), 1), h) for h in head] + windows
-        return (np.ascontiguousarray(np.hstack(rows), dtype=np.float32),
+        whole = [np.tile(head, (len(values), 1)), column["window_short"], column["window_long"]]
+        return (np.ascontiguousarray(np.hstack(reals), dtype=np.float32),
                 np.ascontiguousarray(np.rint(np.hstack(whole)), dtype=np.int64))
 
-    def _noise_rows(self, column: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-        if self.signal_weights == "ratio":
-            kappa = self._entries(column, "kappa")
-            return kappa if self.rule == "exact" else kappa + [np.ones_like(k) for k in kappa]
-        b, c = self._entries(column, "b"), self._entries(column, "c")
-        if self.rule == "exact":
-            return [x / np.maximum(np.abs(y), TINY_WEIGHT) for x, y in zip(b, c, strict=True)]
-        return b + c
+    def _columns(self, values: np.ndarray) -> dict[str, np.ndarray]:
+        """The values of each parameter, (n_theta, 1 or its number of agents)."""
+        counts = [1 if p.n_agents is None else p.n_agents for p in self.parameters]
+        ends = np.cumsum(counts)
+        return {p.name: values[:, end - n:end] for p, n, end in zip(self.parameters, counts, ends, strict=True)}
 
-    @staticmethod
-    def _entries(column: Mapping[str, np.ndarray], name: str) -> list[np.ndarray]:
-        return [v for k, v in column.items() if k == name or k.startswith(name + "[")]
+    def _noise_rows(self, column: Mapping[str, np.ndarray]) -> np.ndarray:
+        """What the noise rule reads: kappa, or all weights of the public signal and then of the others."""
+        if self.signal_weights == "ratio":
+            b, c = column["kappa"], np.ones_like(column["kappa"])
+        else:
+            b, c = column["b"], column["c"]
+        return b / np.maximum(np.abs(c), TINY_WEIGHT) if self.rule == "exact" else np.hstack([b, c])
 
     def _owned(self, *names: str) -> bool:
         return any(n in self.per_agent for n in names)

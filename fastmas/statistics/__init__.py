@@ -35,18 +35,37 @@ def fit(chosen: str | Callable[[Any], Any], x_obs: np.ndarray) -> Statistic:
 
 
 def _standardised(function: Callable[[Any], Any], x_obs: np.ndarray) -> Statistic:
+    name = getattr(function, "__name__", function)
+
     def samples(paths: np.ndarray) -> np.ndarray:
-        values = np.asarray(function(np.asarray(paths)), dtype=np.float64)
+        values = function(np.asarray(paths))
+        if hasattr(values, "detach"):  # a torch tensor may carry its gradient
+            values = values.detach()
+        values = np.asarray(values, dtype=np.float64)
         if values.ndim not in (2, 3) or len(values) != len(paths):
             raise ParameterError(
-                f"statistic {getattr(function, '__name__', function)!r} returned shape {values.shape} for "
+                f"statistic {name!r} returned shape {values.shape} for "
                 f"{len(paths)} paths: return (n_paths, k) or (n_paths, n_samples, k)")
         return values if values.ndim == 3 else values[:, None, :]
 
     seen = samples(x_obs)
+    if not np.isfinite(seen).all():
+        path, sample, entry = np.argwhere(~np.isfinite(seen))[0]
+        raise ParameterError(
+            f"statistic {name!r} is {seen[path, sample, entry]} for the data (path {path}, sample {sample}, "
+            f"entry {entry}): return finite numbers")
     mean, sd = seen.mean(axis=(0, 1)), seen.std(axis=(0, 1))
     scale = np.where(sd > 0, sd, 1.0)
-    return lambda paths: clipped((samples(paths) - mean) / scale)
+
+    def standardised(paths: np.ndarray) -> np.ndarray:
+        values = samples(paths)
+        if values.shape[-1] != len(mean):
+            raise ParameterError(
+                f"statistic {name!r} returned {values.shape[-1]} numbers for paths of {paths.shape[-1]} prices and "
+                f"{len(mean)} for {x_obs.shape[-1]}: its size must not depend on the length")
+        return clipped((values - mean) / scale)
+
+    return standardised
 
 
 def clipped(samples: np.ndarray) -> np.ndarray:

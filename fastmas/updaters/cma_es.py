@@ -39,7 +39,7 @@ class CMAES:
 
     def __init__(self) -> None:
         self._search: Search | None = None
-        self._told = -1
+        self._losses = np.empty((0, N_POP))
         self._strategy: Any = None
         self._asked: tuple[int, np.ndarray] | None = None
 
@@ -56,7 +56,7 @@ class CMAES:
         z = self.ask(state)
         _tell(self._strategy, state.search, len(state.losses), z, loss)
         after = replace(state, losses=np.vstack([state.losses, np.asarray(loss, dtype=np.float64)[None, :]]))
-        self._told, self._asked = len(after.losses), None
+        self._losses, self._asked = after.losses, None
         return after
 
     def centre(self, state: State) -> np.ndarray:
@@ -64,11 +64,11 @@ class CMAES:
 
     def _at(self, state: State) -> Any:
         """The strategy as it was after the state's losses."""
-        if self._search is not state.search or self._told != len(state.losses):
+        if self._search is not state.search or not np.array_equal(self._losses, state.losses, equal_nan=True):
             self._strategy, self._asked = _new(state.search), None
             for generation, loss in enumerate(state.losses):
                 _tell(self._strategy, state.search, generation, _ask(self._strategy, state.search, generation), loss)
-            self._search, self._told = state.search, len(state.losses)
+            self._search, self._losses = state.search, state.losses
         return self._strategy
 
 

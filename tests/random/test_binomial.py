@@ -84,8 +84,9 @@ def test_mean_and_variance_of_a_billion(p):
 def test_counting_agents_has_the_same_law(p):
     n, limits = 100, np.full(LANES, p * 2**32, dtype=np.uint32)
     address, count = address_of(range(LANES), seed=7), np.zeros((STEPS, LANES), dtype=np.float32)
+    words = tuple(np.empty(LANES, dtype=np.uint32) for _ in range(4))
     for t in range(STEPS):
-        count_below(LANES, address, t, 0, n, limits, count[t])
+        count_below(LANES, address, t, 0, n, limits, words, count[t])
     assert chi_square_level(count.ravel(), n, limits[0] / 2**32) > LEVEL
     assert chi_square_level(draws(n, limits[0] / 2**32), n, p) > LEVEL
 

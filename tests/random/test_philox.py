@@ -36,8 +36,13 @@ def plain(file):
     return json.loads(done.stdout)
 
 
+def room(lanes):
+    """Four lane arrays for words."""
+    return tuple(np.zeros(lanes, dtype=np.uint32) for _ in range(4))
+
+
 def words_of(address, t, slot):
-    words = [np.zeros(len(address[0]), dtype=np.uint32) for _ in range(4)]
+    words = room(len(address[0]))
     draw_words(len(address[0]), address, t, slot, *words)
     return np.stack(words, axis=1)
 
@@ -73,6 +78,14 @@ def test_split_rounds_equal_plain_rounds(address):
     np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.parametrize("lanes", [1, 2, 3, 4, 5, 7, 8, 63, 64])
+def test_any_number_of_lanes_has_the_same_words(lanes):
+    """Lanes are drawn four at a time, and what is left one by one."""
+    found = words_of(address_of(range(lanes), 5, 6, 7), 8, 9)
+    expected = [philox4x32(path, 8, 9, 7, 5, 6) for path in range(lanes)]
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_only_the_lanes_asked_for_are_written():
     words = [np.full(8, 7, dtype=np.uint32) for _ in range(4)]
     draw_words(5, address_of(range(8)), 1, 2, *words)
@@ -92,7 +105,7 @@ def test_count_below_counts_its_words_one_by_one(n):
     if n:
         limits[2] = words[2, n - 1]
     count = np.full(64, 5.0, dtype=np.float32)
-    count_below(64, address, t, slot, n, limits, count)
+    count_below(64, address, t, slot, n, limits, room(64), count)
     np.testing.assert_array_equal(count, 5 + (words < limits[:, None]).sum(axis=1))
     assert count[0] == 5
 
@@ -104,7 +117,7 @@ def sample():
         address = address_of(paths[:2], seed, run, purpose)
         count = np.zeros(2, dtype=np.float32)
         limits = np.array([2**31, LAST], dtype=np.uint32)
-        count_below(2, address, t, min(slot, 2**31), 7, limits, count)
+        count_below(2, address, t, min(slot, 2**31), 7, limits, room(2), count)
         direct = philox4x32(int(paths[0]), t, slot, purpose, seed, run)
         rows += [words_of(address, t, slot).tolist(), count.tolist(), [int(word) for word in direct]]
     return rows
