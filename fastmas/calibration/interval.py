@@ -19,7 +19,7 @@ from fastmas.calibration.game import arrange
 from fastmas.calibration.record import Record
 from fastmas.calibration.setup import Setup
 from fastmas.discriminators import Purpose
-from fastmas.discriminators.amortised import Amortised
+from fastmas.discriminators.amortised import Amortised, covariance_of_mean
 from fastmas.parameters import Parameter
 
 LEVEL = 0.9
@@ -66,11 +66,10 @@ def score_uncertainty(setup: Setup, record: Record, z: np.ndarray) -> Uncertaint
                   for p in points]
         return np.stack(values)
 
-    d = len(z)
     slopes = (means(above).mean(axis=1) - means(below).mean(axis=1)) / np.diag(above - below)[:, None]
     # A series is long enough to say itself how much its mean score varies, also where the model is wrong.
-    score_covariance = judge.data_covariance(u) if setup.is_series else np.cov(means(z[None])[0].T).reshape(d, d) / len(
-        setup.real)
+    score_covariance = covariance_of_mean(judge.data_scores(u)) if setup.is_series else (
+        covariance_of_mean(means(z[None])[0]) * n_paths / len(setup.real))
     precision = slopes @ np.linalg.solve(score_covariance, slopes.T)
     # A direction that the score does not see is as uncertain as the box is wide.
     prior = np.diag(12.0 / (setup.high - setup.low) ** 2)

@@ -32,6 +32,11 @@ MORE_BLOCKS = 4  # than parameters, so that the covariance has an inverse
 STEPS, WARMUP = 10, 400  # a generation, and before the first
 
 
+def covariance_of_mean(scores: np.ndarray) -> np.ndarray:
+    """Covariance (d, d) of the mean of independent scores (n, d)."""
+    return np.cov(scores.T).reshape(scores.shape[1], scores.shape[1]) / len(scores)
+
+
 class Amortised:
     """InfoNCE on a replay of simulations; Fisher distance of learned scores on the data."""
 
@@ -64,8 +69,8 @@ class Amortised:
         table, u = self.table, self.replay.to_u(centre)
         samples = table.sample(z, table.n_paths, table.first_run + generation, Purpose.CANDIDATES)
         means = np.stack(list(table.map(lambda one: self.mean_scores(one, u), samples)))
-        gap = means.mean(axis=1) - self.mean_scores(table.real, u).mean(axis=0)
-        covariance = self.data_covariance(u)
+        real = self.data_scores(u)
+        gap, covariance = means.mean(axis=1) - real.mean(axis=0), covariance_of_mean(real)
         distance = np.einsum("ni,ni->n", gap, np.linalg.solve(covariance, gap.T).T)
         self._distance = float(np.min(distance))
         return distance
@@ -77,16 +82,15 @@ class Amortised:
             slopes = self.network.slopes(torch.from_numpy(samples.reshape(-1, k)), u)
         return slopes.reshape(n_paths, n_samples, -1).double().mean(dim=1).numpy()
 
-    def data_covariance(self, u: Tensor) -> np.ndarray:
-        """Covariance of the data's mean score, (d, d), from its paths or from blocks of its one series."""
+    def data_scores(self, u: Tensor) -> np.ndarray:
+        """Mean score of each path of the data, (n_paths, d), or of each block if they are one series."""
         real = self.table.real
         least = len(self.table.low) + MORE_BLOCKS
         if len(real) < max(LEAST_PATHS, least):
             n_blocks = min(real.shape[1], max(least, real.shape[1] // BLOCK))
             real = np.concatenate([np.stack(np.split(path[: len(path) // n_blocks * n_blocks], n_blocks))
                                    for path in real])
-        means = self.mean_scores(real, u)
-        return np.cov(means.T).reshape(u.shape[0], u.shape[0]) / len(means)
+        return self.mean_scores(real, u)
 
     def report(self) -> dict[str, float]:
         return {"discriminator_loss": self._last, "logit_real": float("nan"), "logit_heldout": float("nan"),

@@ -2,13 +2,16 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
 
+from fastmas.engine.lanes import stack_array
 from fastmas.random import count_below, draw_words, philox4x32
 from fastmas.random.philox import MASK, TWO, WEYL_0, WEYL_1, path_part
 
@@ -129,7 +132,22 @@ def test_plain_python_gives_the_same_words():
 
 @pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled")
 def test_words_are_made_several_lanes_at_a_time():
-    words_of(address_of(range(64)), 0, 0)
-    code = "".join(draw_words.inspect_llvm().values())
-    assert " x i64>" in code
+    """In a block as the engine has it: a constant number of lanes, and arrays on the stack."""
+    lane_words, lane_parts = stack_array((64,), numba.uint32), stack_array((64,), numba.uint64)
+
+    @numba.njit
+    def block(t, address, out):
+        words = (lane_words(), lane_words(), lane_words(), lane_words())
+        a, b, c = lane_parts(), lane_parts(), lane_parts()
+        for w in range(64):
+            a[w], b[w], c[w] = address[0][w], address[1][w], address[2][w]
+        draw_words(64, (a, b, c, address[3]), t, 0, *words)
+        for w in range(64):
+            out[w, 0], out[w, 1], out[w, 2], out[w, 3] = words[0][w], words[1][w], words[2][w], words[3][w]
+
+    address, found = address_of(range(64)), np.zeros((64, 4), dtype=np.uint32)
+    block(1, address, found)
+    np.testing.assert_array_equal(found, words_of(address, 1, 0))
+    code = "".join(block.inspect_llvm().values())
+    assert len(re.findall(r"mul .*<\d+ x i64>", code)) >= 16 * 4
     assert "double" not in code
