@@ -1,6 +1,6 @@
 """Recover kappa and gamma of the exact market from many paths: truth, estimate and interval.
 
-    python examples/02_calibrate_paths.py [--paths 1000] [--generations 60]
+    python examples/02_calibrate_paths.py [--paths 1000] [--updater cma-es]
 """
 
 import argparse
@@ -13,12 +13,12 @@ TRUTH = {"kappa": 1.5, "gamma": 2.5}
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--paths", type=int, default=1000)
-    parser.add_argument("--generations", type=int)
+    parser.add_argument("--updater", default="cma-es", help='"moments" for a first look, without the game')
     options = parser.parse_args()
 
     market = fm.models.stock_market()
     x_obs = fm.simulate(market, TRUTH, n_paths=options.paths, n_steps=100, warmup=50, seed=1)
-    fit = fm.calibrate(market, x_obs, free=["kappa", "gamma"], generations=options.generations, seed=1)
+    fit = fm.calibrate(market, x_obs, free=["kappa", "gamma"], updater=options.updater, seed=1)
 
     print("parameter  truth  moment fit  estimate  90% interval")
     for name, true in TRUTH.items():

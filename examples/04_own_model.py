@@ -50,12 +50,13 @@ class Herd(fm.Model):
 
 MODEL = Herd
 
-if __name__ == "__main__":  # with [PATHS]
+if __name__ == "__main__":  # with [PATHS [UPDATER]]
     import sys
 
-    n_paths, truth = int((sys.argv[1:] or ["1000"])[0]), {"follow": 0.6, "rho": 0.03}
-    x_obs = fm.simulate(Herd(), truth, n_paths=n_paths, n_steps=100, warmup=50, seed=1)
-    fit = fm.calibrate(Herd(), x_obs, seed=1)
+    n_paths, updater = (sys.argv[1:] + ["1000", "cma-es"][len(sys.argv) - 1:])[:2]
+    truth = {"follow": 0.6, "rho": 0.03}
+    x_obs = fm.simulate(Herd(), truth, n_paths=int(n_paths), n_steps=100, warmup=50, seed=1)
+    fit = fm.calibrate(Herd(), x_obs, updater=updater, seed=1)
     for name, (low, high) in fit.interval.items():
         print(f"{name}: truth {truth[name]}, estimate {fit.estimate[name]:.4f}, 90% interval {low:.4f} to {high:.4f}")
     print(fit.verdict)

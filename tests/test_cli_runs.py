@@ -114,7 +114,7 @@ def test_resume_goes_on_and_reports(tmp_path, capsys, library):
     run = RunDirectory.create(tmp_path / "run", {"parameters": PARAMETERS})
     library.result = fit(estimate={"kappa": 1.0, "gamma[1]": 2.0}, interval=None)
     assert main(["resume", str(run.path)]) == 0
-    assert library.calls == [((run.path,), {})]
+    assert library.calls == [((run.path,), {"n_threads": None})]
     out = capsys.readouterr().out
     assert re.search(r"^gamma\[1\] +2 +price units$", out, re.MULTILINE)
     assert f"report: {run.path / 'report.html'}" in out

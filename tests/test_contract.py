@@ -15,9 +15,10 @@ from oracles.plain_python import stray_writes
 
 from fastmas import models
 from fastmas.engine import cpu
+from fastmas.engine.cpu import Address
 from fastmas.errors import ModelError
 from fastmas.model import Kernels, Model
-from fastmas.simulate import simulate
+from fastmas.simulate import simulate, simulate_values
 
 simulate_module = sys.modules["fastmas.simulate"]  # `fastmas.simulate` is the function
 HERE = Path(__file__).parent
@@ -79,6 +80,20 @@ def test_one_theta_loses_its_axis_and_the_first_observable_is_the_default(model)
     assert bits(one) == bits(simulate(model, **SIZES))
     assert bits(one) == bits(simulate(model, [{}], **SIZES)[0])
     assert bits(one) == bits(simulate(model, observable=model.observables[0].name, **SIZES))
+
+
+@pytest.mark.parametrize("lanes", [50, 1000])
+def test_observables_together_are_what_each_is_alone(model, monkeypatch, lanes):
+    """In any order and twice: some share a state row, of which others are computed."""
+    monkeypatch.setattr(simulate_module, "CHUNK_LANES", lanes)
+    chosen = [model.observables[0], *reversed(model.observables)]
+    values = np.stack([model.space(fixed=theta).base for theta in two_thetas(model)])
+    together = simulate_values(model, values, n_paths=70, n_steps=20, warmup=3, address=Address(4),
+                               observables=chosen, common=False)
+    for one, paths in zip(chosen, together, strict=True):
+        alone = simulate(model, two_thetas(model), n_paths=70, n_steps=20, warmup=3, seed=4,
+                         observable=one.name)
+        assert bits(paths) == bits(alone)
 
 
 def test_paths_move_and_differ(model):

@@ -59,6 +59,7 @@ def score_uncertainty(setup: Setup, record: Record, z: np.ndarray) -> Uncertaint
     u = judge.replay.to_u(z)
     n_paths = N_SERIES if setup.is_series else max(2000, 2 * len(setup.real))
     step = np.minimum(STEP * table.spread, 0.5 * (table.high - table.low))
+    step = np.where(setup.space.integer, np.ceil(step), step)
     above, below = np.minimum(z + np.diag(step), setup.high), np.maximum(z - np.diag(step), setup.low)
 
     def means(points: np.ndarray) -> np.ndarray:
@@ -92,22 +93,19 @@ def warnings(setup: Setup, record: Record, z: np.ndarray, covariance: np.ndarray
         "the search was still moving when its rounds were over: no convergence; free fewer parameters, or look at the "
         "learning curves before using these values"]
     spread, width = np.sqrt(np.diag(covariance)), setup.high - setup.low
+    correlation = covariance / np.outer(spread, spread)
     names = setup.space.free
+    # A ridge makes both as vague as the box is long; what the data do identify is the news.
+    pairs = [(i, j) for i in range(len(names)) for j in range(i + 1, len(names)) if abs(correlation[i, j]) > TOGETHER]
     for j, name in enumerate(names):
         for bound, where in ((setup.low[j], "lower"), (setup.high[j], "upper")):
             if abs(z[j] - bound) < NEAR_BOUND * width[j]:
                 said.append(f"{name} ended at its {where} bound: widen the bounds or fix it")
-        if spread[j] > VAGUE * width[j]:
+        if spread[j] > VAGUE * width[j] and not any(j in pair for pair in pairs):
             said.append(f"{name} is hardly identified by these data: its standard error is "
                         f"{spread[j] / width[j]:.0%} of its range")
-    correlation = covariance / np.outer(spread, spread)
-    for i in range(len(names)):
-        for j in range(i + 1, len(names)):
-            vague = max(spread[i] / width[i], spread[j] / width[j]) > VAGUE
-            if abs(correlation[i, j]) > TOGETHER and not vague:
-                said.append(f"{names[i]} and {names[j]} move together (correlation {correlation[i, j]:+.2f}): "
-                            f"the data identify {_combination(setup, covariance, i, j)}, not each of them")
-    return said
+    return said + [f"{names[i]} and {names[j]} move together (correlation {correlation[i, j]:+.2f}): the data identify "
+                   f"{_combination(setup, covariance, i, j)}, not each of them" for i, j in pairs]
 
 
 def _combination(setup: Setup, covariance: np.ndarray, i: int, j: int) -> str:

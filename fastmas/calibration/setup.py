@@ -164,7 +164,8 @@ class Setup:
         """The moment fit of these data."""
         return Problem(simulated=self.moments, observed=self._moments(self.x_train).mean(axis=0),
                        n_observed=len(self.x_train), n_sim=32 if self.is_series else max(500, 2 * len(self.x_train)),
-                       variance=self._moment_variance(), low=self.low, high=self.high, seed=self.settings.seed)
+                       variance=self._moment_variance(), low=self.low, high=self.high, integer=self.space.integer,
+                       seed=self.settings.seed)
 
     def _moment_variance(self) -> np.ndarray | None:
         """Long-run variance of the series' moments, from the means of its blocks (Carlstein 1986)."""

@@ -144,14 +144,20 @@ def _facts(setup: Setup, z: np.ndarray) -> tuple[list[dict[str, Any]], dict[str,
         simulated = setup.simulate(z[None], N_SERIES, 2, Purpose.SAMPLE, n_times=len(series))[0].astype(np.float64)
         windows = setup.simulate(z[None], N_SHOWN, 3, Purpose.SAMPLE, n_times=observations.horizon + 1)[0]
         facts = stylised_facts.compare(*_returns(series[None], simulated)) if _usable(simulated) else []
-        return facts, {"x_obs": observations.x_obs[:N_SHOWN], "x_sim": windows, "series_obs": series,
-                       "series_sim": simulated[:20]}
+        return facts, {"x_obs": observations.x_obs[:N_SHOWN], "x_sim": _shown(windows, N_SHOWN), "series_obs": series,
+                       "series_sim": _shown(simulated, 20)}
     simulated = setup.simulate(z[None], max(N_SHOWN, len(setup.real)), 2, Purpose.SAMPLE)[0].astype(np.float64)
     both = np.concatenate([observations.x_obs, observations.x_heldout])
     facts = []
-    if _usable(simulated):
+    if _usable(simulated) and _usable(both):
         facts = stylised_facts.compare_paths(*(stylised_facts.log_returns(x) for x in (both, simulated)))
-    return facts, {"x_obs": observations.x_obs[:N_SHOWN], "x_sim": simulated[:N_SHOWN]}
+    return facts, {"x_obs": observations.x_obs[:N_SHOWN], "x_sim": _shown(simulated, N_SHOWN)}
+
+
+def _shown(paths: np.ndarray, n: int) -> np.ndarray:
+    """The first n paths that can be drawn: those that did not run away, if there are any."""
+    drawable = np.array([_usable(path) for path in paths])
+    return paths[drawable][:n] if drawable.any() else paths[:n]
 
 
 def _returns(series: np.ndarray, simulated: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

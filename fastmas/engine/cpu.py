@@ -53,8 +53,8 @@ def simulate_block(model: Model, values: np.ndarray, n_paths: int, n_steps: int,
     slots = np.array([rows.index(r) if r in rows else -1 for r in observable_rows(model)], dtype=np.int64)
 
     def task(first_block: int, last_block: int) -> None:
-        run(first_block, last_block, thetas, integers, lane_theta, lane_path, lane_row, n_steps, warmup, address.seed,
-            address.run, address.purpose, slots, out)
+        run(first_block, last_block, thetas, integers, lane_theta, lane_path, lane_row, n_steps, warmup,
+            address.seed, address.run, address.purpose, slots, out)
 
     _run_tasks(task, len(lane_theta), max(1, TASK_PATH_STEPS // (LANES * max(1, n_steps))),
                1 if len(thetas) * n_paths * n_steps < SMALL_RUN else n_threads)

@@ -53,7 +53,7 @@ def clear(state, history):
 
 @kernel
 def flush(block, n, first, slots, lane_row, buffer, out):
-    """Write n buffered steps out path by path, from time `first` on; a full buffer needs no run-time bound."""
+    """Write n buffered steps out path by path, from time `first` on; a full buffer has a constant bound."""
     for k in range(N_OUT):
         if slots[k] >= 0:
             for w in range(W):

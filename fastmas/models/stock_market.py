@@ -258,8 +258,8 @@ class StockMarket(Model):
         own = self._noise_rows(column)
         reals = [values[:, :len(COMMON)], column.get("temperature", np.ones((len(values), 1))), own,
                  column["gamma" if self.rule != "smoothed" else "d"]]
-        head = [self.n_noise, self.n_technical, self.n_fundamental, int(self._owned("kappa", "b")), own.shape[1],
-                int(self._owned("gamma", "d")), int(len(self.windows) > 1),
+        head = [self.n_noise, self.n_technical, self.n_fundamental, int(self._owned("kappa", "b")),
+                own.shape[1], int(self._owned("gamma", "d")), int(len(self.windows) > 1),
                 int(self.moving_average == "literal"), SCHEMES.index(self.negative_variance)]
         whole = [np.tile(head, (len(values), 1)), column["window_short"], column["window_long"]]
         return (np.ascontiguousarray(np.hstack(reals), dtype=np.float32),
@@ -268,8 +268,8 @@ class StockMarket(Model):
     def _columns(self, values: np.ndarray) -> dict[str, np.ndarray]:
         """The values of each parameter, (n_theta, 1 or its number of agents)."""
         counts = [1 if p.n_agents is None else p.n_agents for p in self.parameters]
-        ends = np.cumsum(counts)
-        return {p.name: values[:, end - n:end] for p, n, end in zip(self.parameters, counts, ends, strict=True)}
+        blocks = np.split(values, np.cumsum(counts)[:-1], axis=1)
+        return {p.name: block for p, block in zip(self.parameters, blocks, strict=True)}
 
     def _noise_rows(self, column: Mapping[str, np.ndarray]) -> np.ndarray:
         """What the noise rule reads: kappa, or all weights of the public signal and then of the others."""

@@ -12,7 +12,7 @@ from numpy import float32
 from fastmas.kernel import kernel
 from fastmas.random.functions import tanh
 from fastmas.random.normal import cdf_thresholds, draw_normals
-from fastmas.random.philox import count_below, draw_words
+from fastmas.random.philox import draw_words
 
 # Agent i of this type owns word i % 4 of slot SLOT + i // 4.
 SLOT = 0x10000000
@@ -33,21 +33,16 @@ def exact(t, lanes, signal, demand, scratch, words, address, theta, row, n, stri
     limits = words[4]
     for w in range(lanes):
         demand[w] = ZERO
-    if stride == 0:
-        for w in range(lanes):
-            scratch[w] = theta[row, w] * signal[w] / theta[spread, w]
-        cdf_thresholds(lanes, scratch, limits)
-        count_below(lanes, address, t, SLOT, n, limits, words, demand)
-    else:
-        for i in range(n):
+    for i in range(n):
+        if i == 0 or stride == 1:  # agents who share their values share the threshold
             for w in range(lanes):
                 scratch[w] = theta[row + i, w] * signal[w] / theta[spread, w]
             cdf_thresholds(lanes, scratch, limits)
-            if i % 4 == 0:
-                draw_words(lanes, address, t, SLOT + i // 4, words[0], words[1], words[2], words[3])
-            chosen = words[i % 4]
-            for w in range(lanes):
-                demand[w] += ONE if chosen[w] < limits[w] else ZERO
+        if i % 4 == 0:
+            draw_words(lanes, address, t, SLOT + i // 4, words[0], words[1], words[2], words[3])
+        chosen = words[i % 4]
+        for w in range(lanes):
+            demand[w] += ONE if chosen[w] < limits[w] else ZERO
     total = float32(n)
     for w in range(lanes):
         demand[w] = TWO * demand[w] - total  # eq. (5)

@@ -50,17 +50,19 @@ class CMAES:
         strategy, generation = self._at(state), len(state.losses)
         if self._asked is None or self._asked[0] != generation:
             self._asked = generation, _ask(strategy, state.search, generation)
-        return self._asked[1].copy()
+        return self._asked[1][:, :len(state.search.start)].copy()
 
     def tell(self, state: State, loss: np.ndarray) -> State:
-        z = self.ask(state)
-        _tell(self._strategy, state.search, len(state.losses), z, loss)
+        self.ask(state)
+        assert self._asked is not None
+        _tell(self._strategy, state.search, len(state.losses), self._asked[1], loss)
         after = replace(state, losses=np.vstack([state.losses, np.asarray(loss, dtype=np.float64)[None, :]]))
         self._losses, self._asked = after.losses, None
         return after
 
     def centre(self, state: State) -> np.ndarray:
-        return np.asarray(self._at(state).result.xfavorite, dtype=np.float64)  # the mean, inside the bounds
+        mean = np.asarray(self._at(state).result.xfavorite, dtype=np.float64)  # inside the bounds
+        return mean[:len(state.search.start)]
 
     def _at(self, state: State) -> Any:
         """The strategy as it was after the state's losses."""
@@ -73,6 +75,7 @@ class CMAES:
 
 
 def _new(search: Search) -> Any:
+    search = _widened(search)
     options = {
         "popsize": N_POP, "verbose": -9, "seed": np.nan, "CMA_stds": list(SIGMA_START * search.spread),
         "minstd": list(SIGMA_LEAST * search.spread), "bounds": [list(search.low), list(search.high)],
@@ -81,6 +84,14 @@ def _new(search: Search) -> Any:
         options["integer_variables"] = list(np.flatnonzero(search.integer))
     with _numpy_random(search.seed, 0):
         return cma.CMAEvolutionStrategy(search.start, 1.0, options)
+
+
+def _widened(search: Search) -> Search:
+    """cma fails in one dimension: one that changes nothing is put beside it."""
+    if len(search.start) > 1:
+        return search
+    beside = {"start": 0.5, "spread": 0.05, "low": 0.0, "high": 1.0, "integer": False}
+    return replace(search, **{name: np.append(getattr(search, name), value) for name, value in beside.items()})
 
 
 def _ask(strategy: Any, search: Search, generation: int) -> np.ndarray:

@@ -18,6 +18,7 @@ import numpy as np
 from scipy.optimize import least_squares
 from scipy.stats import qmc
 
+from fastmas.errors import SimulationError
 from fastmas.updaters import Search
 
 N_SCAN = 512  # thetas of the first look over the box
@@ -47,7 +48,7 @@ class Problem:
     `simulated(z (n, d), n_paths, run, common)` gives the moments of each path (n, n_paths, k);
     `observed` (k,) are the data's means over `n_observed` paths; `n_sim` paths are simulated for
     each theta at the least effort; `variance` (k,) is that of `observed` over data sets like it, if the
-    moments are to be weighed one by one.
+    moments are to be weighed one by one; `integer` (d,) marks whole numbers.
     """
 
     simulated: Moments
@@ -57,6 +58,7 @@ class Problem:
     variance: np.ndarray | None
     low: np.ndarray
     high: np.ndarray
+    integer: np.ndarray
     seed: int
 
 
@@ -91,9 +93,11 @@ def _scan(problem: Problem) -> np.ndarray:
     unit = qmc.Sobol(len(problem.low), seed=problem.seed).random(N_SCAN)
     z = problem.low + (problem.high - problem.low) * unit
     moments = problem.simulated(z, max(4, problem.n_sim // 16), 0, True)
-    with np.errstate(invalid="ignore"):
-        variance = np.nanmedian(moments.var(axis=1), axis=0)
-        gap = (moments.mean(axis=1) - problem.observed) / np.sqrt(np.maximum(variance, 1e-12))
+    means = _means(moments)
+    if np.isnan(means).all():
+        raise SimulationError("most paths ran away wherever the moment fit looked; check the model and its bounds")
+    variance = np.nanmedian(_means((moments - means[:, None]) ** 2), axis=0)
+    gap = (means - problem.observed) / np.sqrt(np.maximum(variance, 1e-12))
     distance = np.where(np.isfinite(gap), np.minimum(np.abs(gap), WORST), WORST).sum(axis=1)
     return z[np.argsort(distance, kind="stable")[:N_STARTS]]
 
@@ -103,9 +107,10 @@ def _refine(problem: Problem, z: np.ndarray, stage: Stage, number: int) -> tuple
     n_paths = problem.n_sim * stage.effort
     whitener = _whitener(problem, _moments_at(problem, z, n_paths, 2 * number))
     step = stage.step * (problem.high - problem.low)
+    step = np.where(problem.integer, np.maximum(step, 1.0), step)  # or rounding would hide the difference
 
     def residuals(points: np.ndarray) -> np.ndarray:
-        means = problem.simulated(points, n_paths, 2 * number + 1, True).mean(axis=1)
+        means = _means(problem.simulated(points, n_paths, 2 * number + 1, True))
         gap = (means - problem.observed) @ whitener.T
         return np.where(np.isfinite(gap), np.clip(gap, -WORST, WORST), WORST)
 
@@ -122,9 +127,23 @@ def _refine(problem: Problem, z: np.ndarray, stage: Stage, number: int) -> tuple
     return fit.x, 2.0 * fit.cost, jacobian(fit.x)
 
 
+def _means(moments: np.ndarray) -> np.ndarray:
+    """Means over the paths that did not run away, (n, n_paths, k) to (n, k); NaN where most did."""
+    finite = np.isfinite(moments).all(axis=2)
+    if finite.all():
+        return moments.mean(axis=1)
+    count = finite.sum(axis=1)[:, None]
+    total = np.where(finite[:, :, None], moments, 0.0).sum(axis=1)
+    return np.where(count > moments.shape[1] / 2, total / np.maximum(count, 1), np.nan)
+
+
 def _moments_at(problem: Problem, z: np.ndarray, n_paths: int, run: int) -> np.ndarray:
     moments = problem.simulated(z[None, :], n_paths, run, True)[0]
-    return moments[np.isfinite(moments).all(axis=1)]
+    finite = moments[np.isfinite(moments).all(axis=1)]
+    if len(finite) < 2:
+        raise SimulationError(f"{n_paths - len(finite)} of {n_paths} paths ran away at the best parameters that the "
+                              "moment fit found; check the model, or narrow its bounds")
+    return finite
 
 
 def _whitener(problem: Problem, moments: np.ndarray) -> np.ndarray:

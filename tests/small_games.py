@@ -1,0 +1,82 @@
+"""Small games for tests: constants cut down, a market seen through few paths, and a toy in place of a simulator.
+
+Cut down, a game of five generations takes half a second instead of ten. What it finds is rough; its bits, files,
+messages and states are what the tests look at. Accuracy is tested with the constants as they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+
+from fastmas import models
+from fastmas.calibration import interval, verdict
+from fastmas.discriminators import Table, amortised, conditional, path, windowed
+from fastmas.simulate import simulate
+from fastmas.updaters import moments
+
+TRUTH = {"kappa": 1.0, "gamma": 2.0}
+
+
+def cuts():
+    """Module, name and value of every constant that makes a game small."""
+    stages = tuple(replace(stage, iterations=2) for stage in moments.STAGES)
+    few = {"batch": 256, "warmup": 15}
+    return [
+        (moments, "N_SCAN", 64), (moments, "N_STARTS", 1), (moments, "STAGES", stages),
+        (amortised, "WARMUP", 20), (amortised, "STEPS", 2), (conditional, "WARMUP", 20), (conditional, "STEPS", 2),
+        (conditional, "BATCH", 256), (windowed, "RECIPE", replace(windowed.RECIPE, **few)),
+        (path, "RECIPE", replace(path.RECIPE, **few)),
+        (verdict, "STEPS", 10), (verdict, "BATCH", 256), (interval, "N_SERIES", 8),
+    ]
+
+
+def cut():
+    """Cut the constants of this process down, for good: for child processes."""
+    for module, name, value in cuts():
+        setattr(module, name, value)
+
+
+@cache
+def market(**config):
+    """The stock market with this configuration."""
+    return models.stock_market(**config)
+
+
+@cache
+def market_paths(n_paths=60, n_times=31, seed=1003):
+    """Paths of the market at TRUTH, t = 50 and on."""
+    return simulate(market(), TRUTH, n_paths=n_paths, n_steps=49 + n_times, warmup=50, seed=seed)
+
+
+@cache
+def market_series(n_times, seed=1003):
+    """One series of the market at TRUTH."""
+    return simulate(market(), TRUTH, n_paths=1, n_steps=199 + n_times, warmup=200, seed=seed)[0]
+
+
+# ---------------------------------------------------------------------- a toy
+
+N_SAMPLES = 6
+TOY_TRUTH = np.array([0.5, -0.2])
+TOY_LOW, TOY_HIGH = np.array([-2.0, -1.5]), np.array([2.0, 1.5])
+
+
+def toy_samples(z, n_paths, run, purpose, *, common=True, n_times=None):
+    """Windows (n_theta, n_paths, N_SAMPLES, 3) of three independent normals with mean z[0] and sd exp(z[1])."""
+    drawn = []
+    for i, (mean, log_sd) in enumerate(z):
+        rng = np.random.default_rng([7, run, purpose, 0 if common else i])
+        drawn.append(mean + np.exp(log_sd) * rng.standard_normal((n_paths, N_SAMPLES, 3)))
+    return np.array(drawn, dtype=np.float32)
+
+
+def toy_table(**changes):
+    """A table at which the toy stands for simulator and statistic; the data are its own at TOY_TRUTH."""
+    real, heldout = toy_samples(TOY_TRUTH[None], 250, 0, 99)[0].copy(), toy_samples(TOY_TRUTH[None], 50, 1, 99)[0]
+    return Table(**{
+        "sample": toy_samples, "real": real, "heldout": heldout, "n_paths": 100, "start": np.zeros(2),
+        "spread": np.array([0.05, 0.05]), "low": TOY_LOW, "high": TOY_HIGH, "seed": 3, "first_run": 1 << 16,
+        "n_generations": 20, "pool_paths": 4, "pool_times": None, "blur": 0.0, "map": map, **changes})
