@@ -13,7 +13,7 @@ All but the last are repeated, and median and best given. A machine that does ot
 stretches the time on the wall; CPU time of the process (`cpu_median_ns`) counts only what it worked itself.
 The load average stands in the first line of the result.
 
-    python benchmarks/simulation.py [--repeats 25] [--stream 1000000] [--out FILE]
+    python benchmarks/simulation.py [--repeats 60] [--stream 1000000] [--out FILE]
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ def stream(n_paths: int) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=25)
+    parser.add_argument("--repeats", type=int, default=60)
     parser.add_argument("--stream", type=int, default=1_000_000)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "simulation.jsonl")
     parser.add_argument("--stream-only", action="store_true", help=argparse.SUPPRESS)

@@ -6,7 +6,7 @@ from typing import ClassVar
 from numpy import float32
 
 import fastmas as fm
-from fastmas.random import draw_words, threshold
+from fastmas.random import count_below, threshold
 
 PRICE, MOOD, BUYERS = range(3)  # rows of the state
 FOLLOW, RHO = range(2)  # rows of theta, in the order of `parameters`
@@ -26,11 +26,7 @@ def step(t, lanes, state, words, history, address, theta, integers):
     for w in range(lanes):
         limit[w] = threshold(HALF + HALF * theta[FOLLOW, w] * mood[w])  # the probability to buy
         buyers[w] = ZERO
-    for i in range(N_TRADERS):
-        if i % 4 == 0:  # a slot holds four words: trader i owns word i % 4 of slot i // 4
-            draw_words(lanes, address, t, i // 4, words[0], words[1], words[2], words[3])
-        for w in range(lanes):
-            buyers[w] += ONE if words[i % 4][w] < limit[w] else ZERO
+    count_below(lanes, address, t, 0, N_TRADERS, limit, words, buyers)  # one random word for each trader
     for w in range(lanes):
         mood[w] = TWO * buyers[w] / N - ONE
         state[PRICE][w] *= ONE + theta[RHO, w] * mood[w]
@@ -50,10 +46,10 @@ class Herd(fm.Model):
 
 MODEL = Herd
 
-if __name__ == "__main__":  # with [PATHS [UPDATER]]
+if __name__ == "__main__":  # with [PATHS UPDATER]
     import sys
 
-    n_paths, updater = (sys.argv[1:] + ["1000", "cma-es"][len(sys.argv) - 1:])[:2]
+    n_paths, updater = sys.argv[1:] or ["1000", "cma-es"]
     truth = {"follow": 0.6, "rho": 0.03}
     x_obs = fm.simulate(Herd(), truth, n_paths=int(n_paths), n_steps=100, warmup=50, seed=1)
     fit = fm.calibrate(Herd(), x_obs, updater=updater, seed=1)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -112,7 +113,7 @@ def resume(path: str | Path, *, n_threads: int | None = None,
     """
     run = RunDirectory.open(path)
     if run.has_result:
-        raise RunDirectoryError(f"{path} is finished: see `fastmas report {path}`")
+        raise RunDirectoryError(f"{path} is finished: see `fastmas report {quote(str(path))}`")
     checkpoint, config = run.load_checkpoint(), run.config
     with _damage(run, "config.json"):
         model = models.get(config["model_factory"], **_plain_config(config["model_config"]))
@@ -174,7 +175,8 @@ def _run(setup: Setup, record: Record, run: RunDirectory | None,
         except KeyboardInterrupt as stop:
             if run is None:
                 raise
-            raise Interrupted(f"stopped; the state is saved: go on with `fastmas resume {run.path}`") from stop
+            raise Interrupted(
+                f"stopped; the state is saved: go on with `fastmas resume {quote(str(run.path))}`") from stop
         if run is not None:
             write_result(run, fit)
     return fit

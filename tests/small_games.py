@@ -12,7 +12,9 @@ from functools import cache
 import numpy as np
 
 from fastmas import models
-from fastmas.calibration import interval, verdict
+from fastmas.calibration import interval, setup, verdict
+from fastmas.calibration.setup import Setup, decide
+from fastmas.data import Observations, observe
 from fastmas.discriminators import Table, amortised, conditional, path, windowed
 from fastmas.simulate import simulate
 from fastmas.updaters import moments
@@ -22,11 +24,12 @@ TRUTH = {"kappa": 1.0, "gamma": 2.0}
 
 def cuts():
     """Module, name and value of every constant that makes a game small."""
-    stages = tuple(replace(stage, iterations=2) for stage in moments.STAGES)
+    stages = tuple(replace(stage, effort=1, iterations=2) for stage in moments.STAGES[:2])
     few = {"batch": 256, "warmup": 15}
     return [
         (moments, "N_SCAN", 64), (moments, "N_STARTS", 1), (moments, "STAGES", stages),
-        (amortised, "WARMUP", 20), (amortised, "STEPS", 2), (conditional, "WARMUP", 20), (conditional, "STEPS", 2),
+        (amortised, "WARMUP", 20), (amortised, "STEPS", 2), (amortised, "N_CONTRAST", 64),
+        (amortised, "N_WINDOWS", 8), (setup, "POOL_STEPS", 600), (conditional, "WARMUP", 20), (conditional, "STEPS", 2),
         (conditional, "BATCH", 256), (windowed, "RECIPE", replace(windowed.RECIPE, **few)),
         (path, "RECIPE", replace(path.RECIPE, **few)),
         (verdict, "STEPS", 10), (verdict, "BATCH", 256), (interval, "N_SERIES", 8),
@@ -66,11 +69,10 @@ TOY_LOW, TOY_HIGH = np.array([-2.0, -1.5]), np.array([2.0, 1.5])
 
 def toy_samples(z, n_paths, run, purpose, *, common=True, n_times=None):
     """Windows (n_theta, n_paths, N_SAMPLES, 3) of three independent normals with mean z[0] and sd exp(z[1])."""
-    drawn = []
-    for i, (mean, log_sd) in enumerate(z):
-        rng = np.random.default_rng([7, run, purpose, 0 if common else i])
-        drawn.append(mean + np.exp(log_sd) * rng.standard_normal((n_paths, N_SAMPLES, 3)))
-    return np.array(drawn, dtype=np.float32)
+    rng = np.random.default_rng([7, run, purpose])
+    noise = rng.standard_normal((1 if common else len(z), n_paths, N_SAMPLES, 3))
+    mean, log_sd = z.T[:, :, None, None, None]
+    return (mean + np.exp(log_sd) * noise).astype(np.float32)
 
 
 def toy_table(**changes):
@@ -80,3 +82,21 @@ def toy_table(**changes):
         "sample": toy_samples, "real": real, "heldout": heldout, "n_paths": 100, "start": np.zeros(2),
         "spread": np.array([0.05, 0.05]), "low": TOY_LOW, "high": TOY_HIGH, "seed": 3, "first_run": 1 << 16,
         "n_generations": 20, "pool_paths": 4, "pool_times": None, "blur": 0.0, "map": map, **changes})
+
+
+# ---------------------------------------------------------------------- parts of a calibration
+
+
+def make_setup(data, free=("kappa", "gamma"), *, model=None, updater="cma-es", n_threads=1, fixed=None, **options):
+    """The setup that `calibrate` would make of these data."""
+    observations = data if isinstance(data, Observations) else observe(data, heldout_share=0.2)
+    given = {"discriminator": None, "objective": None, "statistic": None, "generations": 5, "paths": None,
+             "warmup": None, "seed": 1, "interval": True, **options}
+    chosen = model or market()
+    settings = decide(observations, updater=updater, **given)
+    return Setup(chosen, chosen.space(free, fixed), observations, settings, given["statistic"], n_threads)
+
+
+def z_of(setup, **values):
+    """Search coordinates of these values, in the order of the free parameters."""
+    return setup.space.to_z(np.array([values[name] for name in setup.space.free]))

@@ -165,8 +165,8 @@ def test_a_noisy_bowl_is_found_within_one_spread(name, seed):
     """The bowl rises by 1 at one spread, its noise has sd 1, and the start is six spreads away.
 
     A search that stands one spread off sees pairs at +-1.5 spreads differ by 4 x 1.5 = 6 with a noise of sqrt(2), or
-    ranks of candidates 0.7 spreads apart: a signal of four sds or of one in every generation. Over the thirty generations
-    that are averaged neither can stand there.
+    ranks of candidates 0.7 spreads apart: a signal of four sds or of one in every generation. Over the thirty
+    generations that are averaged neither can stand there.
     """
     updater, given = get(name), search(seed)
     _, _, centres = play(updater, updater.start(given), range(N_GENERATIONS))

@@ -62,7 +62,7 @@ def play_round(setup: Setup, record: Record, search: Search, table: Table, save:
         discriminator.restore(record.part(DISCRIMINATOR), record.generation)
         setup.paths_simulated = record.paths_simulated
     else:
-        tell({"phase": "game", "done": 0, "total": total, "text": "training the discriminator"})
+        tell({"phase": _phase(record), "done": 0, "total": total, "text": "training the discriminator"})
         discriminator.begin()
 
     for generation in range(record.generation, total):
@@ -78,7 +78,7 @@ def play_round(setup: Setup, record: Record, search: Search, table: Table, save:
         record.paths_simulated = setup.paths_simulated
         record.seconds["game"] = before + time.perf_counter() - began
         record.rows.append(_row(setup, record, loss, discriminator.report()))
-        tell({"phase": "game", "done": generation + 1, "total": total, "loss": float(np.mean(loss)),
+        tell({"phase": _phase(record), "done": generation + 1, "total": total, "loss": float(np.mean(loss)),
               "estimate": _named(setup, record.centres[-1])})
         save(record, False)
 
@@ -130,6 +130,10 @@ def _finish_round(setup: Setup, record: Record, search: Search) -> None:
     record.is_played = record.is_settled or record.round + 1 >= MOST_ROUNDS[setup.observations.regime]
     if not record.is_played:
         record.round, record.region, record.generation, record.centres = record.round + 1, end, 0, []
+
+
+def _phase(record: Record) -> str:
+    return "game" if record.round == 0 else f"game, round {record.round + 1}"
 
 
 def _named(setup: Setup, z: np.ndarray) -> dict[str, float]:

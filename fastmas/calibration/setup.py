@@ -150,7 +150,9 @@ class Setup:
         paths = self.simulate(z, n_paths, run, purpose, common=common, n_times=n_times)
         with np.errstate(all="ignore"):
             samples = np.stack(list(self.map(self.statistic, paths)))
-        return np.nan_to_num(samples, copy=False, nan=statistics.CLIP)
+        if not np.isfinite(paths).all():
+            np.nan_to_num(samples, copy=False, nan=statistics.CLIP)
+        return samples
 
     def moments(self, z: np.ndarray, n_paths: int, run: int, common: bool) -> np.ndarray:
         """Moments of each simulated path, (n_theta, n_paths, k)."""
@@ -192,7 +194,9 @@ class Setup:
         """Threads for `map`; torch itself works on one, since its sums depend on how many it has."""
         before = torch.get_num_threads()
         torch.set_num_threads(1)
-        pool = ThreadPoolExecutor(self.n_threads) if self.n_threads > 1 else None
+        # Every thread must be told: the matrix products under torch ask the thread they run in.
+        pool = (ThreadPoolExecutor(self.n_threads, initializer=torch.set_num_threads, initargs=(1,))
+                if self.n_threads > 1 else None)
         self._pool = pool
         try:
             yield

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 def perceptron(widths: list[int], activation: Callable[[], nn.Module]) -> nn.Sequential:
     """Linear layers of these widths with an activation between them."""
     layers: list[nn.Module] = []
-    for wide, narrow in pairwise(widths):
-        layers += [nn.Linear(wide, narrow), activation()]
+    with torch.random.fork_rng(devices=[]):  # torch draws weights from a state that is the user's
+        for wide, narrow in pairwise(widths):
+            layers += [nn.Linear(wide, narrow), activation()]
     return nn.Sequential(*layers[:-1])
 
 

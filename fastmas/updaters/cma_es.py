@@ -91,7 +91,8 @@ def _widened(search: Search) -> Search:
     if len(search.start) > 1:
         return search
     beside = {"start": 0.5, "spread": 0.05, "low": 0.0, "high": 1.0, "integer": False}
-    return replace(search, **{name: np.append(getattr(search, name), value) for name, value in beside.items()})
+    wider: dict[str, Any] = {name: np.append(getattr(search, name), value) for name, value in beside.items()}
+    return replace(search, **wider)
 
 
 def _ask(strategy: Any, search: Search, generation: int) -> np.ndarray:
