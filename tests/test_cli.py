@@ -324,7 +324,9 @@ def test_a_reader_that_stops_early_is_no_fault():
 
 def test_ctrl_c_in_a_real_process_leaves_no_file(tmp_path):
     words = ["simulate", "stock-market", "--paths", "2000000000", "--out", str(tmp_path / "paths.csv")]
-    child = subprocess.Popen([sys.executable, "-m", "fastmas", *words], stderr=subprocess.PIPE, text=True)
+    # A background job of a shell ignores SIGINT, and so would its children.
+    child = subprocess.Popen([sys.executable, "-m", "fastmas", *words], stderr=subprocess.PIPE, text=True,
+                             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # noqa: PLW1509
     deadline = time.monotonic() + 100
     while not list(tmp_path.iterdir()) and time.monotonic() < deadline:
         time.sleep(0.02)

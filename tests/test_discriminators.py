@@ -102,7 +102,7 @@ def test_a_loss_changes_nothing(name, small):
     first = judge.loss(1, z, centre(1))
     assert np.array_equal(judge.loss(1, z, centre(1)), first)
     alone = judge.loss(1, z[:1], centre(1))
-    assert np.array_equal(alone, first[:1])
+    np.testing.assert_allclose(alone, first[:1], rtol=1e-9)  # a solve of one column rounds unlike one of two
 
 
 @pytest.mark.parametrize("name", NAMES)

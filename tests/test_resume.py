@@ -219,11 +219,12 @@ CHILD = """
     import fastmas as fm
     from fastmas.calibrate import calibrate, resume
     sys.modules["fastmas.calibrate"].SAVE_EVERY = 0.0
+    small_games.market_paths()  # compiled, or read from the cache
     print("ready", flush=True)
     tell = lambda event: print(event["phase"], event.get("done"), flush=True)
     if sys.argv[3] == "start":
         calibrate(small_games.market(), small_games.market_paths(), free=["kappa", "gamma"], generations=15,
-                  n_threads=1, seed=3, out=sys.argv[1], progress=tell)
+                  n_threads=1, seed=3, out=sys.argv[1], overwrite=True, progress=tell)
     else:
         resume(sys.argv[1], n_threads=1, progress=tell)
 """
@@ -258,7 +259,7 @@ def test_killed_at_very_many_random_moments(small, tmp_path):
     """From the first millisecond on: before the folder is there, in the middle of every write, after the result."""
     whole = calibrate(tmp_path / "whole", generations=15)
     run, rng, kills = tmp_path / "run", random.Random(5), 0
-    while not (run / "result.json").exists():
+    while not (run / "result.json").exists() and kills < 60:
         process = child(run, "resume" if (run / "data.npz").exists() else "start")
         assert process.stdout.readline() == "ready\n"
         if not (run / "data.npz").exists() and run.exists():
@@ -278,8 +279,10 @@ def test_ctrl_c_on_the_command_line_says_how_to_go_on(small, tmp_path):
     data, run = tmp_path / "paths.npy", tmp_path / "my run"
     np.save(data, market_paths())
     words = ["stock-market", "--data", str(data), "--free", "kappa,gamma", "--out", str(run)]
-    process = subprocess.Popen([sys.executable, "-m", "fastmas", "calibrate", *words], stderr=subprocess.PIPE,
-                               stdout=subprocess.PIPE, text=True)
+    # A background job of a shell ignores SIGINT, and so would its children.
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fastmas", "calibrate", *words], stderr=subprocess.PIPE, stdout=subprocess.PIPE,
+        text=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # noqa: PLW1509
     said = []
     while not said or not said[-1].startswith("game"):
         said.append(process.stderr.readline())
