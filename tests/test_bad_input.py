@@ -32,7 +32,8 @@ def refuse(capsys, argv, *parts):
     said = capsys.readouterr().err.strip()
     assert status == 2, said
     lines = [line for line in said.splitlines() if line.startswith("fastmas: error:")]
-    assert len(lines) == 1 and "Traceback" not in said, said
+    assert len(lines) == 1, said
+    assert "Traceback" not in said
     for part in parts:
         assert str(part) in lines[0], said
 
