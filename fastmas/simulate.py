@@ -91,8 +91,7 @@ def simulate_values(
     chosen = list(observables or model.observables[:1])
     threads = count_threads(n_threads)
     n_theta, n_times = len(values), n_steps - warmup + 1
-    if address.first_path + n_theta * n_paths > MOST_PATHS:
-        raise ParameterError(f"paths={n_theta * n_paths}: at most 2**32 paths have addresses of their own")
+    _check_addresses(address.first_path + n_theta * n_paths)
     _check_memory(len(chosen) * n_theta * n_paths * n_times * BYTES_PER_VALUE)
     out = np.empty((len(chosen), n_theta, n_paths, n_times), dtype=np.float32)
     rows = tuple(o.row for o in chosen)
@@ -120,6 +119,7 @@ def iterate_paths(
     float32 arrays (n_chunk, n_steps - warmup + 1) of at most `chunk_bytes`
     """
     _check_sizes(n_paths, n_steps, warmup)
+    _check_addresses(n_paths)
     values = _values(model, theta)
     if len(values) > 1:
         raise ParameterError(f"theta: {len(values)} of them, and iterate_paths streams one: call it for each")
@@ -163,6 +163,11 @@ def _address(seed: int, run: int = 0, purpose: int = 0, first_path: int = 0) -> 
         if not is_whole(value) or not 0 <= value < 2**32:
             raise ParameterError(f"{name}={value}: give a whole number in [0, 2**32)")
     return Address(int(seed), int(run), int(purpose), first_path)
+
+
+def _check_addresses(n_paths: int) -> None:
+    if n_paths > MOST_PATHS:
+        raise ParameterError(f"paths={n_paths}: at most 2**32 paths have addresses of their own")
 
 
 def _check_sizes(n_paths: int, n_steps: int, warmup: int) -> None:

@@ -215,7 +215,6 @@ def test_simulated_paths_that_no_memory_holds(more, capsys, tmp_path, monkeypatc
     assert listing(tmp_path) == []
 
 
-@pytest.mark.xfail(strict=True, reason="a stream of too many paths fails after 2**32 of them, hours later")
 def test_simulated_paths_that_no_address_has():
     with pytest.raises(ParameterError, match="at most 2"):
         next(fm.iterate_paths(fm.models.stock_market(), n_paths=2**32 + 1, n_steps=5, chunk_bytes=2**12))
