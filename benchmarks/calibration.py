@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from machine import machine
 
 import fastmas as fm
+from fastmas.bench.machine import machine
 
 # Information bound of log kappa (sd over data sets of 1,000 paths), demand of the other types hidden:
 # particle-filter Fisher information of the exact market at gamma = 2, rho = .1.

@@ -12,9 +12,8 @@ import argparse
 import json
 from pathlib import Path
 
-from machine import machine
-
 import fastmas as fm
+from fastmas.bench.machine import machine
 
 
 def main() -> None:

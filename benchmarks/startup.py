@@ -25,7 +25,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from machine import machine
+
+from fastmas.bench.machine import machine
 
 FIRST = ("import fastmas as fm; "
          "fm.simulate(fm.models.stock_market(), n_paths=1000, n_steps=100)")
@@ -58,7 +59,7 @@ def main() -> None:
     parser.add_argument("--cold", type=int, default=3)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "startup.jsonl")
     options = parser.parse_args()
-    rows = [{"machine": machine(), "load": os.getloadavg()}]
+    rows = [{"machine": machine()}]
     with tempfile.TemporaryDirectory() as folder:
         for what, command in COLD.items():
             rows.append(row(what, [seconds(command, Path(folder) / f"{what}-{i}") for i in range(options.cold)]))

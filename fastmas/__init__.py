@@ -20,6 +20,7 @@ _HOMES = {
     "Parameter": "fastmas.parameters",
     "ParameterSpace": "fastmas.parameters",
     "calibrate": "fastmas.calibrate",
+    "check": "fastmas.conformance",
     "iterate_paths": "fastmas.simulate",
     "kernel": "fastmas.kernel",
     "observe": "fastmas.data",

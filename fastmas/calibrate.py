@@ -36,8 +36,8 @@ def calibrate(
     updater: str = "cma-es", discriminator: str | None = None, objective: str | None = None, statistic: Any = None,
     generations: int | None = None, paths: int | None = None, horizon: int | None = None,
     warmup: int | None = None, column: str | None = None, heldout_share: float | None = None, seed: int = 1,
-    n_threads: int | None = None, interval: bool = True, out: str | Path | None = None, overwrite: bool = False,
-    progress: Callable[[Mapping[str, Any]], None] | None = None,
+    n_threads: int | None = None, device: str = "cpu", interval: bool = True, out: str | Path | None = None,
+    overwrite: bool = False, progress: Callable[[Mapping[str, Any]], None] | None = None,
 ) -> Fit:
     """Find the parameters that make a model's paths look like the data.
 
@@ -66,6 +66,9 @@ def calibrate(
         As in `observe`; a tenth of many paths, at most 50, is held out, and the last fifth of a series.
     warmup : int, optional
         Steps simulated before the window: 50, or 200 for a series.
+    device : {"cpu", "cuda"}
+        Where paths are simulated; on a GPU they stay there and the discriminator reads them there. The
+        result differs from the CPU's by rounding.
     interval : bool
         Compute 90% intervals.
     out : path, optional
@@ -79,8 +82,8 @@ def calibrate(
 
     Raises
     ------
-    DataError, ParameterError, ModelError
-        Data, names or values that cannot be used.
+    DataError, ParameterError, ModelError, DeviceError
+        Data, names, values or a device that cannot be used.
     RunDirectoryError, OutputError
         `out` exists already, or cannot be written.
     Interrupted
@@ -91,7 +94,7 @@ def calibrate(
         observations, updater=updater, discriminator=discriminator, objective=objective, statistic=statistic,
         generations=generations, paths=paths, warmup=warmup, seed=seed, interval=interval)
     space = _space(model, free, fixed, observations.regime)
-    setup = Setup(model, space, observations, settings, statistic, n_threads)
+    setup = Setup(model, space, observations, settings, statistic, n_threads, device)
     run = None
     if out is not None:
         if callable(statistic):
@@ -126,7 +129,8 @@ def resume(path: str | Path, *, n_threads: int | None = None,
         observations = _observations(run)
     with _damage(run, "checkpoint.safetensors"):
         record = Record() if checkpoint is None else Record.unpack(*checkpoint)
-    return _run(Setup(model, space, observations, settings, None, n_threads), record, run, progress)
+    setup = Setup(model, space, observations, settings, None, n_threads, config.get("device", "cpu"))
+    return _run(setup, record, run, progress)
 
 
 def _space(model: Model, free: Iterable[str] | None, fixed: Mapping[str, Any] | None, regime: str) -> ParameterSpace:

@@ -35,3 +35,7 @@ class SimulationError(FastmasError):
 
 class Interrupted(FastmasError):
     """Ctrl-C during a long run: the state is saved and the message says how to resume."""
+
+
+class DeviceError(FastmasError):
+    """A device that is unknown or not there; names what is missing and how to get it."""

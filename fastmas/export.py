@@ -1,4 +1,4 @@
-"""Write simulated paths, or their moments, from a stream of blocks that fits any memory.
+"""Write simulated paths from a stream of blocks that fits any memory.
 
 A table (.parquet, .csv) has one row per path and time: `path`, `t` and the observable, after `theta`
 where there are several. A .npz has `paths` (n_paths, n_times), or (n_theta, n_paths, n_times) for
@@ -7,7 +7,6 @@ several thetas, and the times `t` (n_times,).
 
 from __future__ import annotations
 
-import math
 import shutil
 import tempfile
 import zipfile
@@ -23,15 +22,17 @@ from pyarrow import csv
 
 from fastmas.errors import OutputError
 from fastmas.files import replacing
+from fastmas.limits import check_disk
 
 Block = tuple[int, int, np.ndarray]  # theta index, index of the first path, paths (n, n_times)
 
+SHORTEST_ROW = len("0,0,1\n")
 ROWS = 1 << 20  # rows of a table in memory at a time: about 30 MB
 
 
 def write_paths(
     path: str | Path, chunks: Iterable[Block], *, observable: str, times: Sequence[int] | np.ndarray,
-    several: bool = False, overwrite: bool = False,
+    several: bool = False, overwrite: bool = False, dtype: str = "float32",
 ) -> int:
     """Write paths to a file whose suffix says how: .parquet, .csv or .npz.
 
@@ -49,6 +50,8 @@ def write_paths(
         Whether there are several thetas.
     overwrite : bool
         Replace a file that is there.
+    dtype : str
+        Of the values in the file: float32 or float64.
 
     Returns
     -------
@@ -62,7 +65,7 @@ def write_paths(
     path = Path(path)
     write = _writer(path)
     check_place(path, overwrite)
-    stream = _Stream(chunks, observable, np.asarray(times, dtype=np.int64), several)
+    stream = _Stream(chunks, observable, np.asarray(times, dtype=np.int64), several, np.dtype(dtype).newbyteorder("<"))
     with replacing(path) as file:
         write(file, stream)
     return stream.n_paths
@@ -70,14 +73,30 @@ def write_paths(
 
 def check_place(path: str | Path, overwrite: bool) -> None:
     """Raise OutputError unless a file may be written there."""
+    _writer(Path(path))
+    check_free(path, overwrite)
+
+
+def check_free(path: str | Path, overwrite: bool) -> None:
+    """Raise OutputError unless a file of any kind may be written there."""
     path = Path(path)
-    _writer(path)
     if path.is_dir():
         raise OutputError(f"{path} is a folder; name a file")
     if path.exists() and not overwrite:
         raise OutputError(f"{path} exists already; --overwrite replaces it")
     if not path.parent.is_dir():
         raise OutputError(f"cannot write {path}: there is no folder {path.parent}")
+
+
+def check_space(path: str | Path, n_values: int, dtype: str) -> None:
+    """Raise OutputError if so many values will not fit on the disk of this file.
+
+    A .npz is written twice, since its shape comes first. Of a .parquet only the values are counted, as if they
+    did not shrink; of a .csv the shortest rows.
+    """
+    path = Path(path)
+    itemsize = np.dtype(dtype).itemsize
+    check_disk(path, n_values * {".npz": 2 * itemsize, ".csv": SHORTEST_ROW}.get(path.suffix.lower(), itemsize))
 
 
 @dataclass
@@ -88,6 +107,7 @@ class _Stream:
     observable: str
     times: np.ndarray
     several: bool
+    dtype: np.dtype
     counts: dict[int, int] = field(default_factory=dict)
 
     @property
@@ -109,7 +129,7 @@ class _Stream:
             if theta > 0 and not self.several:
                 raise ValueError("several thetas, and `several` is not set")
             self.counts[theta] = first + len(block)
-            yield theta, first, np.ascontiguousarray(block, dtype="<f4")
+            yield theta, first, np.ascontiguousarray(block, dtype=self.dtype)
 
     def columns(self) -> Iterator[dict[str, np.ndarray]]:
         """Columns of at most about ROWS rows."""
@@ -134,7 +154,7 @@ def _writer(path: Path) -> Callable[[BinaryIO, _Stream], None]:
 
 def _schema(stream: _Stream) -> Any:
     names = (["theta"] if stream.several else []) + ["path", "t"]
-    return pa.schema([*((name, pa.int64()) for name in names), (stream.observable, pa.float32())])
+    return pa.schema([*((name, pa.int64()) for name in names), (stream.observable, pa.from_numpy_dtype(stream.dtype))])
 
 
 def _write_parquet(file: BinaryIO, stream: _Stream) -> None:
@@ -161,7 +181,7 @@ def _write_npz(file: BinaryIO, stream: _Stream) -> None:
         spool.seek(0)
         with zipfile.ZipFile(file, "w") as archive:
             with archive.open("paths.npy", "w", force_zip64=True) as entry:
-                header = {"descr": "<f4", "fortran_order": False, "shape": stream.shape}
+                header = {"descr": stream.dtype.str, "fortran_order": False, "shape": stream.shape}
                 np.lib.format.write_array_header_1_0(entry, header)
                 shutil.copyfileobj(spool, entry, 1 << 20)
             with archive.open("t.npy", "w") as entry:
@@ -169,37 +189,3 @@ def _write_npz(file: BinaryIO, stream: _Stream) -> None:
 
 
 _WRITERS = {".parquet": _write_parquet, ".csv": _write_csv, ".npz": _write_npz}
-
-
-class Moments:
-    """Mean and standard deviation of values that pass in blocks; NaN is left out."""
-
-    def __init__(self) -> None:
-        self.n, self.mean, self._squares = 0, math.nan, 0.0
-
-    def add(self, values: np.ndarray) -> None:
-        """Take in an array of any shape."""
-        values = values[~np.isnan(values)].astype(np.float64)
-        if values.size == 0:
-            return
-        mean, n = float(values.mean()), self.n + values.size
-        shift = mean - self.mean if self.n else 0.0
-        self._squares += float(np.square(values - mean).sum()) + shift**2 * self.n * values.size / n
-        self.mean = mean if self.n == 0 else self.mean + shift * values.size / n
-        self.n = n
-
-    @property
-    def sd(self) -> float:
-        """Sample standard deviation; NaN below two values."""
-        return math.sqrt(self._squares / (self.n - 1)) if self.n > 1 else math.nan
-
-
-def summarise(blocks: Iterable[np.ndarray]) -> tuple[Moments, Moments | None]:
-    """Moments of paths (n, n_times) and of their log returns; None for these if not all are positive."""
-    values, returns, positive = Moments(), Moments(), True
-    for block in blocks:
-        values.add(block)
-        positive = positive and bool((block > 0).all())
-        if positive:
-            returns.add(np.diff(np.log(block.astype(np.float64)), axis=-1))
-    return values, returns if positive else None

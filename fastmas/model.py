@@ -55,7 +55,8 @@ class Model:
     """Base of every model: subclass it as a frozen dataclass whose fields are the configuration.
 
     Class attributes to set: `name`, `source`, `n_state`, `n_words`, `observables` (the first is
-    what `simulate` returns unless asked otherwise); `kernels`, `parameters` and `n_history` are
+    what `simulate` returns unless asked otherwise), `variants` (the configurations that have kernels of
+    their own, for `fastmas warmup`); `kernels`, `parameters` and `n_history` are
     class attributes or properties that depend on the configuration.
     """
 
@@ -65,6 +66,7 @@ class Model:
     n_state: ClassVar[int] = 1
     n_words: ClassVar[int] = 0
     history_dtype: ClassVar[str] = "float32"
+    variants: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
 
     @property
     def kernels(self) -> Kernels:
@@ -79,6 +81,11 @@ class Model:
     @property
     def n_history(self) -> int:
         """Rows of the history ring buffer that the engine keeps per path; 0 for none."""
+        return 0
+
+    @property
+    def n_counted(self) -> int:
+        """Most agents that a step counts in one go (`count_below`); many of them are worth a warp of a GPU."""
         return 0
 
     def check(self, values: Mapping[str, float]) -> None:  # noqa: B027
@@ -116,7 +123,7 @@ class Model:
         raise ModelError(f"model {self.name!r} has no observable {name!r}; it has: {known}")
 
     def split(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Values (n_theta, n_entries) as the kernels read them: float32 reals and int64 integers."""
+        """Values (n_theta, n_entries) as the kernels read them: float64 reals, which the engine casts, and int64."""
         whole = np.array([p.integer for p in self.parameters for _ in p.entries], dtype=bool)
-        reals = np.ascontiguousarray(values[:, ~whole], dtype=np.float32)
+        reals = np.ascontiguousarray(values[:, ~whole], dtype=np.float64)
         return reals, np.ascontiguousarray(np.rint(values[:, whole]), dtype=np.int64)

@@ -1,32 +1,43 @@
-"""The one way to run a model: arrays of paths, or a stream of them that fits any memory."""
+"""The one way to run a model: arrays of paths, a stream of them, or what a reduction leaves of them."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastmas.engine.cpu import Address, count_threads, simulate_block
-from fastmas.errors import MemoryLimitError, ParameterError, SimulationError
+from fastmas import reductions
+from fastmas.engine import devices
+from fastmas.engine.cpu import Address, count_threads
+from fastmas.engine.source import cache_directory
+from fastmas.engine.threads import in_order
+from fastmas.errors import ParameterError, SimulationError
+from fastmas.limits import available_memory, check_memory, parse_bytes
 from fastmas.model import Model, Observable
 from fastmas.parameters import is_whole, shown
+from fastmas.progress import Progress, counting_paths
+
+__all__ = ["available_memory", "iterate_paths", "simulate", "simulate_values", "warm_up"]
 
 CHUNK_LANES = 1 << 19  # paths whose addresses are laid out at a time: about 10 MB
-CHUNK_BYTES = 1 << 23  # of paths at a time: what a transform may copy
-SMALL_BYTES = 1 << 24  # always there: not worth a look at the memory
+CHUNK_BYTES = 1 << 26  # of a chunk of a stream
 MOST_PATHS = 1 << 32  # addresses of paths are 32 bits wide
-BYTES_PER_VALUE = 4
+COPIES = 4  # of a cell's paths that a reduction may need while it looks at them
+COMPILED = "__pycache__/*.nb?"  # what Numba keeps of a kernel
+CELLS_OF_A_LAUNCH = 64  # of a device that one cell would leave idle
+DTYPES = ("float32", "float64")
 
 Theta = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
+Tick = Callable[[int], None]
 
 
 def simulate(
     model: Model, theta: Theta = None, *, n_paths: int, n_steps: int, warmup: int = 0, seed: int = 0,
-    observable: str | None = None, common_random_numbers: bool = False, n_threads: int | None = None,
-    run: int = 0, purpose: int = 0,
-) -> np.ndarray:
+    observable: str | None = None, common_random_numbers: bool = False, dtype: Any = "float32",
+    device: str = "cpu", reduce: Any = None, n_threads: int | None = None, memory_limit: int | str | None = None,
+    progress: bool | Progress | None = None, run: int = 0, purpose: int = 0,
+) -> Any:
     """Simulate exact paths of a model.
 
     Parameters
@@ -45,35 +56,59 @@ def simulate(
         One of `model.observables`; the first if not given.
     common_random_numbers : bool
         Give every theta the same random numbers, so that differences show theta alone.
+    dtype : {"float32", "float64"}
+        Of the arithmetic and of the paths. The random words are the same.
+    reduce : str, callable or object, optional
+        Hand back what this makes of the paths instead of the paths, which are never kept:
+
+        - "moments" or another name of `fastmas.reductions`: moments over paths at each time;
+        - a function of paths (n, n_times), such as a statistic or a discriminator's loss, that returns
+          one number or one array a path, (n, ...), as NumPy or torch: its mean over all paths with the
+          standard error. It is called from several threads at once and may depend on its paths alone;
+        - an object with `update(paths)` and `result()`: it is given all paths in their order, a part at
+          a time, in the calling thread. Several thetas have a copy each (a class: an object each).
+
+        No bit of the result depends on the number of threads or on the memory there is.
+    n_threads : int, optional
+        By default every CPU.
+    memory_limit : int or str, optional
+        Bytes, or a text as "2GB": more is refused, and a reduction keeps to it.
+    progress : bool or callable, optional
+        True writes to standard error when a run takes longer than a second; a callable is given a mapping
+        with done, total (paths) and text (paths per second), some ten times a second.
     run, purpose : int
         Further parts of the random address, for independent streams under one seed.
 
     Returns
     -------
-    float32 array (n_paths, n_steps - warmup + 1) for one theta, (n_theta, n_paths, ...) for several.
+    Array (n_paths, n_steps - warmup + 1) for one theta, (n_theta, n_paths, ...) for several. With
+    `reduce`: its result; for several thetas each array of it has the first axis n_theta, and objects
+    of one's own give a list.
 
     Raises
     ------
     ParameterError, ModelError
         A value outside its bounds, an unknown name, a size that cannot be.
     MemoryLimitError
-        The array does not fit; `iterate_paths` streams it instead.
+        The array does not fit; `reduce` or `iterate_paths` do without it.
     SimulationError
         A path left the finite numbers.
     """
     several = theta is not None and not isinstance(theta, Mapping)
-    values = _values(model, theta)
-    paths = simulate_values(
-        model, values, n_paths=n_paths, n_steps=n_steps, warmup=warmup,
-        address=_address(seed, run, purpose), observables=[model.observable(observable)],
-        common=common_random_numbers, n_threads=n_threads)[0]
+    task = _plan(model, _values(model, theta), n_paths, n_steps, warmup, _address(seed, run, purpose),
+                 [model.observable(observable)], common_random_numbers, n_threads, dtype, device)
+    limit = parse_bytes(memory_limit)
+    with counting_paths(progress, len(task.values) * task.n_paths) as tick:
+        if reduce is not None:
+            return _reduce(task, reduce, limit, several, tick)
+        paths = _simulate(task, limit, True, tick)[0]
     return paths if several else paths[0]
 
 
 def simulate_values(
     model: Model, values: np.ndarray, *, n_paths: int, n_steps: int, warmup: int, address: Address,
     observables: Sequence[Observable] | None = None, common: bool = True, n_threads: int | None = None,
-    check: bool = True,
+    check: bool = True, dtype: Any = "float32", device: str = "cpu",
 ) -> np.ndarray:
     """Simulate rows of parameter values: the call under `simulate`, without name look-ups.
 
@@ -85,62 +120,192 @@ def simulate_values(
 
     Returns
     -------
-    float32 array (n_observables, n_theta, n_paths, n_steps - warmup + 1)
+    Array (n_observables, n_theta, n_paths, n_steps - warmup + 1) of this dtype
     """
-    _check_sizes(n_paths, n_steps, warmup)
-    chosen = list(observables or model.observables[:1])
-    threads = count_threads(n_threads)
-    n_theta, n_times = len(values), n_steps - warmup + 1
-    _check_addresses(address.first_path + n_theta * n_paths)
-    _check_memory(len(chosen) * n_theta * n_paths * n_times * BYTES_PER_VALUE)
-    out = np.empty((len(chosen), n_theta, n_paths, n_times), dtype=np.float32)
-    rows = tuple(o.row for o in chosen)
-    lanes = max(1, min(CHUNK_LANES, CHUNK_BYTES // (len(chosen) * n_times * BYTES_PER_VALUE)))
-    for i, p in _chunks(n_theta, n_paths, lanes):
-        first = address.first_path + p.start + (0 if common else i.start * n_paths)
-        simulate_block(
-            model, values[i], p.stop - p.start, n_steps, warmup=warmup,
-            address=address._replace(first_path=first), stride=0 if common else n_paths, n_threads=threads,
-            out=out.reshape(len(chosen), -1, n_times), rows=rows, first=i.start * n_paths + p.start)
-        _transform(out[:, i, p], chosen)
-    if check:
-        _check_finite(model, out, chosen, warmup)
-    return out
+    task = _plan(model, values, n_paths, n_steps, warmup, address, list(observables or model.observables[:1]), common,
+                 n_threads, dtype, device)
+    return _simulate(task, None, check, None)
 
 
 def iterate_paths(
     model: Model, theta: Theta = None, *, n_paths: int, n_steps: int, warmup: int = 0, seed: int = 0,
-    observable: str | None = None, n_threads: int | None = None, chunk_bytes: int = 1 << 26,
-) -> Iterator[np.ndarray]:
-    """Yield the paths of `simulate` for one theta, chunk after chunk, bit for bit the same.
+    observable: str | None = None, common_random_numbers: bool = False, dtype: Any = "float32", device: str = "cpu",
+    n_threads: int | None = None, chunk_bytes: int = CHUNK_BYTES, memory_limit: int | str | None = None,
+    progress: bool | Progress | None = None,
+) -> Iterator[Any]:
+    """Iterate over the paths of `simulate`, chunk after chunk, bit for bit the same.
+
+    Parameters
+    ----------
+    chunk_bytes : int
+        The most that a chunk takes, if one path is not longer than that.
+    memory_limit : int or str, optional
+        Bytes, or a text as "2GB": chunks are smaller where it asks for it.
 
     Yields
     ------
-    float32 arrays (n_chunk, n_steps - warmup + 1) of at most `chunk_bytes`
+    Arrays (n_chunk, n_steps - warmup + 1) for one theta; for several (index of theta, index of the first
+    path, array) in this order, as `fastmas.export.write_paths` takes them
+
+    Raises
+    ------
+    ParameterError, ModelError, MemoryLimitError, SimulationError
+        As `simulate`: all but the last at once, before the first chunk is asked for.
     """
-    _check_sizes(n_paths, n_steps, warmup)
-    _check_addresses(n_paths)
-    values = _values(model, theta)
-    if len(values) > 1:
-        raise ParameterError(f"theta: {len(values)} of them, and iterate_paths streams one: call it for each")
-    size = max(1, chunk_bytes // ((n_steps - warmup + 1) * BYTES_PER_VALUE))
-    for first in range(0, n_paths, size):
-        yield simulate_values(
-            model, values[:1], n_paths=min(size, n_paths - first), n_steps=n_steps, warmup=warmup,
-            address=_address(seed, first_path=first),
-            observables=[model.observable(observable)], n_threads=n_threads)[0, 0]
+    several = theta is not None and not isinstance(theta, Mapping)
+    task = _plan(model, _values(model, theta), n_paths, n_steps, warmup, _address(seed, 0, 0),
+                  [model.observable(observable)], common_random_numbers, n_threads, dtype, device)
+    limit = parse_bytes(memory_limit)
+    size = max(1, min(chunk_bytes, limit or chunk_bytes) // task.path_bytes)
+    _check_memory(min(size, task.n_paths) * task.path_bytes, limit)
+    return _iterate(task, size, several, progress)
 
 
-def available_memory() -> int:
-    """Bytes that can be had without swapping."""
-    try:
-        with open("/proc/meminfo") as lines:
-            for line in lines:
-                if line.startswith("MemAvailable:"):
-                    return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 1 << 33
+def _iterate(task: _Task, size: int, several: bool, progress: bool | Progress | None) -> Iterator[Any]:
+    with counting_paths(progress, len(task.values) * task.n_paths) as tick:
+        for i, first, n in task.parts(size):
+            done = _shifted(tick, i * task.n_paths + first)
+            paths = _simulate(task.part(i, first, n), None, True, done, (i, first))[0, 0]
+            yield (i, first, paths) if several else paths
+
+
+def warm_up(model: Model, dtype: Any = "float32", device: str = "cpu") -> bool:
+    """Compile the kernels of a model for `simulate`, or load them from the cache.
+
+    Returns
+    -------
+    Whether anything had to be compiled, here or in another process that did so at the same time.
+
+    Raises
+    ------
+    ParameterError, DeviceError
+        A dtype or device that cannot be.
+    ModelError
+        The kernels cannot be compiled; says where and why.
+    """
+    def kept() -> set[str]:
+        return {path.name for path in cache_directory().glob(COMPILED)}
+
+    before = kept()
+    _compile(_plan(model, _values(model, None), 1, 1, 0, Address(0), [model.observable()], True, 1, dtype, device))
+    return kept() != before
+
+
+class _Task(NamedTuple):
+    """What to simulate; `_plan` checks it."""
+
+    model: Model
+    values: np.ndarray
+    n_paths: int
+    n_steps: int
+    warmup: int
+    address: Address
+    chosen: list[Observable]
+    common: bool
+    n_threads: int
+    dtype: str
+    device: str
+
+    @property
+    def n_times(self) -> int:
+        return self.n_steps - self.warmup + 1
+
+    @property
+    def path_bytes(self) -> int:
+        return len(self.chosen) * self.n_times * np.dtype(self.dtype).itemsize
+
+    def parts(self, size: int) -> Iterator[tuple[int, int, int]]:
+        """(theta, first path, number of paths) of parts of at most so many paths of one theta."""
+        for i in range(len(self.values)):
+            for first in range(0, self.n_paths, size):
+                yield i, first, min(size, self.n_paths - first)
+
+    def part(self, i: int, first: int, n: int) -> _Task:
+        """The task of some paths of one theta."""
+        return self._replace(values=self.values[i:i + 1], n_paths=n, common=True,
+                             address=self.first_address(i, first))
+
+    def first_address(self, i: int, first: int) -> Address:
+        own = 0 if self.common else i * self.n_paths
+        return self.address._replace(first_path=self.address.first_path + own + first)
+
+
+def _plan(model: Model, values: np.ndarray, n_paths: Any, n_steps: Any, warmup: Any, address: Address,
+          chosen: list[Observable], common: bool, n_threads: int | None, dtype: Any, device: str) -> _Task:
+    """The task, if it can be."""
+    for name, value, least in (("paths", n_paths, 1), ("steps", n_steps, 1), ("warmup", warmup, 0)):
+        if not is_whole(value) or value < least:
+            raise ParameterError(f"{name}={shown(value)}: give a whole number of at least {least}")
+    if warmup > n_steps:
+        raise ParameterError(f"warmup={warmup} is longer than steps={n_steps}")
+    if address.first_path + n_paths * (1 if common else len(values)) > MOST_PATHS:
+        raise ParameterError(f"paths={n_paths}: at most 2**32 paths have addresses of their own")
+    return _Task(model, values, int(n_paths), int(n_steps), int(warmup), address, chosen, common,
+                 count_threads(n_threads), _dtype(dtype), devices.check(device))
+
+
+def _simulate(task: _Task, limit: int | None, check: bool, tick: Tick | None, place: tuple[int, int] = (0, 0),
+              stop: np.ndarray | None = None) -> np.ndarray:
+    """The paths of a task; `place` is the theta and path that its first one has in the whole."""
+    n_theta, n_paths = len(task.values), task.n_paths
+    _check_memory(n_theta * n_paths * task.path_bytes, limit)
+    out = np.empty((len(task.chosen), n_theta, n_paths, task.n_times), dtype=task.dtype)
+    flat = out.reshape(len(task.chosen), -1, task.n_times)
+    engine, rows, flaws = devices.engine_for(task.device), tuple(o.row for o in task.chosen), list[int]()
+
+    def finish(span: slice) -> None:
+        _transform(flat[:, span], task.chosen)
+        if check and not _is_finite(flat[:, span], task.chosen):
+            flaws.append(span.start)
+
+    for i, p in _chunks(n_theta, n_paths, CHUNK_LANES):
+        first = i.start * n_paths + p.start
+        engine.simulate_block(
+            task.model, task.values[i], p.stop - p.start, task.n_steps, warmup=task.warmup,
+            address=task.first_address(i.start, p.start), stride=0 if task.common else n_paths,
+            n_threads=task.n_threads, out=flat, rows=rows, first=first, finish=finish, tick=_shifted(tick, first),
+            stop=stop)
+    if flaws:
+        _raise_flaw(task, flat, min(flaws), place)
+    return out
+
+
+def _reduce(task: _Task, reduce: Any, limit: int | None, several: bool, tick: Tick | None) -> Any:
+    """What a reduction leaves of the paths, cell by cell."""
+    found = reductions.start(reduce, len(task.values))
+    cell = min(reductions.cell_paths(task.n_times), task.n_paths)
+    size = cell * (1 if task.device == "cpu" else CELLS_OF_A_LAUNCH)
+    n_bytes = (size + (COPIES - 1) * cell) * task.path_bytes
+    check_memory(n_bytes, limit, "the paths", "no part of them fits, ask for fewer paths or steps, or a longer warmup")
+    ahead = min(2 * task.n_threads, (limit or available_memory()) // n_bytes)
+    n_done = 0
+    under_way: dict[tuple[int, int], int] = {}
+
+    def look(item: tuple[int, int, int], stop: np.ndarray) -> tuple[int, int, int, list[Any]]:
+        i, first, n = item
+        paths = _simulate(task.part(i, first, n), None, True, lambda k: under_way.__setitem__((i, first), k),
+                          (i, first), stop)[0, 0]
+        return i, first, n, [found[i].look(paths[k:k + cell]) for k in range(0, n, cell) if not stop[0]]
+
+    def count() -> None:
+        if tick is not None:
+            tick(n_done + sum(list(under_way.values())))
+
+    _compile(task)
+    for i, first, n, parts in in_order(look, task.parts(size), task.n_threads, ahead, count):
+        for part in parts:
+            found[i].add(part)
+        n_done += n
+        under_way.pop((i, first), None)
+        count()
+    return reductions.results(found, several)
+
+
+def _compile(task: _Task) -> None:
+    """Compile in this thread, where Ctrl-C is heard."""
+    devices.engine_for(task.device).simulate_block(
+        task.model, task.values[:1], 0, 1, warmup=0, address=task.address, stride=0, n_threads=1,
+        out=np.empty((1, 0, 2), dtype=task.dtype), rows=(task.chosen[0].row,))
 
 
 def _values(model: Model, theta: Theta) -> np.ndarray:
@@ -158,31 +323,33 @@ def _values(model: Model, theta: Theta) -> np.ndarray:
     return np.stack([model.space(fixed=one).base for one in given])
 
 
-def _address(seed: int, run: int = 0, purpose: int = 0, first_path: int = 0) -> Address:
+def _address(seed: int, run: int, purpose: int) -> Address:
     for name, value in (("seed", seed), ("run", run), ("purpose", purpose)):
         if not is_whole(value) or not 0 <= value < 2**32:
             raise ParameterError(f"{name}={value}: give a whole number in [0, 2**32)")
-    return Address(int(seed), int(run), int(purpose), first_path)
+    return Address(int(seed), int(run), int(purpose))
 
 
-def _check_addresses(n_paths: int) -> None:
-    if n_paths > MOST_PATHS:
-        raise ParameterError(f"paths={n_paths}: at most 2**32 paths have addresses of their own")
+def _dtype(dtype: Any) -> str:
+    if isinstance(dtype, str) and dtype in DTYPES:
+        return dtype
+    try:
+        name = np.dtype(dtype).name
+    except TypeError:
+        name = ""
+    if name not in DTYPES:
+        raise ParameterError(f"dtype={shown(dtype)}: give one of {', '.join(DTYPES)}")
+    return name
 
 
-def _check_sizes(n_paths: int, n_steps: int, warmup: int) -> None:
-    for name, value, least in (("paths", n_paths, 1), ("steps", n_steps, 1), ("warmup", warmup, 0)):
-        if not is_whole(value) or value < least:
-            raise ParameterError(f"{name}={value}: give a whole number of at least {least}")
-    if warmup > n_steps:
-        raise ParameterError(f"warmup={warmup} is longer than steps={n_steps}")
+def _check_memory(n_bytes: int, limit: int | None) -> None:
+    check_memory(n_bytes, limit, "the paths", "ask for fewer paths or steps, stream them with fastmas.iterate_paths, "
+                                              "or give simulate a `reduce`")
 
 
-def _check_memory(n_bytes: int) -> None:
-    if n_bytes > SMALL_BYTES and n_bytes > 0.9 * (free := available_memory()):
-        raise MemoryLimitError(
-            f"the paths need {n_bytes / 1e9:.3g} GB and {free / 1e9:.3g} GB are free: "
-            "ask for fewer paths or steps, or stream them with fastmas.iterate_paths")
+def _shifted(tick: Tick | None, before: int) -> Tick | None:
+    """A tick for a part, which has so many paths before it."""
+    return None if tick is None else lambda n: tick(before + n)
 
 
 def _chunks(n_theta: int, n_paths: int, lanes: int) -> Iterator[tuple[slice, slice]]:
@@ -202,18 +369,26 @@ def _transform(paths: np.ndarray, chosen: Sequence[Observable]) -> None:
     for k in reversed(range(len(chosen))):  # the first layer of a row, which has its paths, comes last
         first, transform = rows.index(rows[k]), chosen[k].transform
         if transform is not None:
-            paths[k] = transform(paths[first])
+            with np.errstate(all="ignore"):  # what is not finite is named later, or wanted
+                paths[k] = transform(paths[first])
         elif first != k:
             paths[k] = paths[first]
 
 
-def _check_finite(model: Model, out: np.ndarray, chosen: Sequence[Observable], warmup: int) -> None:
-    for k, one in enumerate(chosen):
-        finite = np.isfinite(out[k])
+def _is_finite(paths: np.ndarray, chosen: Sequence[Observable]) -> bool:
+    """Whether all is; a return has no value at the first time."""
+    return all(bool(np.isfinite(layer if one.transform is None else layer[:, 1:]).all())
+               for layer, one in zip(paths, chosen, strict=True))
+
+
+def _raise_flaw(task: _Task, flat: np.ndarray, first_row: int, place: tuple[int, int]) -> None:
+    for layer, one in zip(flat, task.chosen, strict=True):
+        finite = np.isfinite(layer[first_row:])
         if one.transform is not None:
-            finite[..., 0] = True  # a return has no value at the first time
+            finite[:, 0] = True
         if not finite.all():
-            i, p, j = (int(x) for x in np.argwhere(~finite)[0])
+            row, j = (int(x) for x in np.argwhere(~finite)[0])
+            i, p = divmod(first_row + row, task.n_paths)
             raise SimulationError(
-                f"model {model.name!r}: {one.name} of theta {i}, path {p} is {out[k, i, p, j]} "
-                f"at t={warmup + j}; the parameters let it run away")
+                f"model {task.model.name!r}: {one.name} of theta {place[0] + i}, path {place[1] + p} is "
+                f"{layer[first_row + row, j]} at t={task.warmup + j}; the parameters let it run away")

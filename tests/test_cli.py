@@ -2,11 +2,14 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import textwrap
 import time
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -22,7 +25,8 @@ from fastmas.data import observe
 from fastmas.errors import ParameterError
 from fastmas.simulate import simulate
 
-COMMANDS = ("models", "simulate", "calibrate", "resume", "report")
+SIR, SLOW = (str(Path(__file__).parent / "models" / name) for name in ("sir.py", "slow.py"))
+COMMANDS = ("models", "check", "simulate", "calibrate", "resume", "report", "warmup")
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")  # every control character but the line feed
 
 
@@ -204,6 +208,40 @@ def test_simulate_without_a_file_prints_moments(capsys):
     assert "log return" not in out
 
 
+def test_simulate_says_the_mode_and_where_time_begins(tmp_path, capsys):
+    words = ["simulate", "stock-market", "--paths", "8", "--steps", "6", "--warmup", "2"]
+    assert main([*words, "--out", str(tmp_path / "paths.npz"), "--memory-limit", "64B"]) == 0
+    said = capsys.readouterr()
+    assert re.search(r"^8 paths of 6 steps, mode agents, in .* paths/s$", said.out, re.MULTILINE)
+    assert said.out.splitlines()[-1].endswith("paths.npz, t = 2 to 6")
+    assert said.err == ""  # no progress of a short run
+    assert np.load(tmp_path / "paths.npz")["t"].tolist() == [2, 3, 4, 5, 6]
+
+
+def test_simulate_in_float64(tmp_path, capsys):
+    words = ["simulate", SIR, "--paths", "8", "--steps", "6", "--dtype", "float64"]
+    assert main([*words, "--out", str(tmp_path / "paths.npz")]) == 0
+    expected = simulate(fastmas.models.get(SIR), n_paths=8, n_steps=6, seed=1, dtype="float64")
+    found = np.load(tmp_path / "paths.npz")["paths"]
+    assert found.dtype == np.float64
+    assert np.array_equal(found, expected)
+
+
+def test_a_file_larger_than_the_disk_is_refused_before_it_starts(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=10**6))
+    words = ["simulate", SIR, "--paths", "1000", "--steps", "500"]
+    assert main([*words, "--out", str(tmp_path / "paths.parquet")]) == 2
+    err = capsys.readouterr().err
+    assert "paths.parquet needs 0.002 GB and 0.001 GB are free on its disk: ask for fewer paths" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_path_that_runs_away_is_a_status(capsys):
+    assert main(["simulate", f"{SLOW}:Fuse", "--set", "p=1", "--paths", "3"]) == 2
+    assert capsys.readouterr().err == (
+        "fastmas: error: model 'fuse': age of theta 0, path 0 is inf at t=1; the parameters let it run away\n")
+
+
 # ---------------------------------------------------------------------- wrong input
 
 SIMULATE = ["simulate", "stock-market", "--paths", "10", "--steps", "5"]
@@ -212,6 +250,13 @@ WRONG = [
     (["simulate"], ["MODEL", "fastmas simulate --help"]),
     ([*SIMULATE, "--paths", "many"], ["--paths"]),
     ([*SIMULATE, "--colour"], ["--colour"]),
+    ([*SIMULATE, "--dtype", "float16"], ["dtype='float16'", "float32, float64"]),
+    ([*SIMULATE, "--device", "abacus"], ["device='abacus'", "cpu, cuda"]),
+    ([*SIMULATE, "--memory-limit", "much"], ["memory_limit='much'", "'2GB'"]),
+    ([*SIMULATE, "--memory-limit", "9B"], ["the paths need", "memory_limit is 9e-09 GB"]),
+    (["warmup", "stok-market"], ["unknown model 'stok-market'"]),
+    (["warmup", "stock-market", "--dtype", "int8"], ["dtype='int8'", "float32, float64"]),
+    (["warmup", "stock-market", "--set", "rule=vague"], ["rule='vague'"]),
     (["simulate", "stok-market"], ["unknown model 'stok-market'", "stock-market", "FILE.py:NAME"]),
     (["models", "stok-market"], ["unknown model 'stok-market'"]),
     (["simulate", "missing.py:Market"], ["missing.py"]),
@@ -323,7 +368,7 @@ def test_a_reader_that_stops_early_is_no_fault():
 
 
 def test_ctrl_c_in_a_real_process_leaves_no_file(tmp_path):
-    words = ["simulate", "stock-market", "--paths", "2000000000", "--out", str(tmp_path / "paths.csv")]
+    words = ["simulate", "stock-market", "--paths", "20000000", "--out", str(tmp_path / "paths.csv")]
     # A background job of a shell ignores SIGINT, and so would its children.
     child = subprocess.Popen([sys.executable, "-m", "fastmas", *words], stderr=subprocess.PIPE, text=True,
                              preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # noqa: PLW1509

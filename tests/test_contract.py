@@ -14,7 +14,7 @@ from oracles.plain_python import paths as state_paths
 from oracles.plain_python import stray_writes
 
 from fastmas import models
-from fastmas.engine import cpu
+from fastmas.engine import threads
 from fastmas.engine.cpu import Address
 from fastmas.errors import ModelError
 from fastmas.model import Kernels, Model
@@ -25,6 +25,7 @@ HERE = Path(__file__).parent
 CASES = {name: (name, {}) for name in models.names()} | {
     "stock-market, smoothed": ("stock-market", {"rule": "smoothed"}),
     "stock-market, relaxed": ("stock-market", {"rule": "relaxed"}),
+    "stock-market, aggregate": ("stock-market", {"mode": "aggregate", "n_noise": 101}),
     "stock-market, owners": (
         "stock-market", {"per_agent": ["kappa", "gamma"], "n_noise": 2, "n_technical": 2}),
     "sir": (str(HERE / "models" / "sir.py"), {"n_people": 23}),
@@ -111,12 +112,14 @@ def test_an_unknown_observable_is_refused_with_the_known_ones(model):
 
 
 def test_threads_do_not_change_a_bit(model, monkeypatch):
-    monkeypatch.setattr(cpu, "SMALL_RUN", 0)
-    used = []
-    pool = cpu.ThreadPoolExecutor
-    monkeypatch.setattr(cpu, "ThreadPoolExecutor", lambda n: used.append(n) or pool(n))
-    runs = [simulate(model, two_thetas(model), n_paths=333, n_steps=30, n_threads=n) for n in (1, 2, 3)]
-    assert used == [2, 3]
+    monkeypatch.setattr(threads, "QUICK", 0.0)
+    monkeypatch.setattr(threads, "SPAN", 1e-5)
+    used, submit = [], threads._pool.submit
+    monkeypatch.setattr(threads._pool, "submit", lambda f: used.append(n) or submit(f))
+    runs = []
+    for n in (1, 2, 3):
+        runs.append(simulate(model, two_thetas(model), n_paths=333, n_steps=30, n_threads=n))
+    assert used == [1, 2, 2, 3, 3, 3]
     assert bits(runs[0]) == bits(runs[1]) == bits(runs[2])
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from fastmas import models
-from fastmas.engine import cpu, lanes, source
+from fastmas.engine import lanes, source, threads
 from fastmas.engine.cpu import Address
 from fastmas.errors import MemoryLimitError, ModelError, ParameterError, SimulationError
 from fastmas.kernel import kernel
@@ -260,14 +260,16 @@ def test_no_steps_beyond_warmup_still_give_one_time():
     assert simulate(models.get(SIR), n_paths=3, n_steps=4, warmup=4).shape == (3, 1)
 
 
-def test_small_runs_start_no_threads(monkeypatch):
-    def refuse(n):
+def test_small_runs_wake_no_threads(monkeypatch):
+    """Once it is known how long a step takes."""
+    def refuse(*work):
         raise AssertionError("threads for a small run")
 
-    monkeypatch.setattr(cpu, "ThreadPoolExecutor", refuse)
+    simulate(models.get(SIR), n_paths=100, n_steps=10, n_threads=2)
+    monkeypatch.setattr(threads._pool, "submit", refuse)
     simulate(models.get(SIR), n_paths=100, n_steps=10, n_threads=2)
     with pytest.raises(AssertionError):
-        simulate(models.get(SIR), n_paths=cpu.SMALL_RUN // 10 + 1, n_steps=10, n_threads=2)
+        simulate(models.get(SIR), n_paths=100_000, n_steps=10, n_threads=2)
 
 
 # -- what cannot be -----------------------------------------------------------------------------------
@@ -320,11 +322,6 @@ def test_what_is_no_size_or_address_at_all_is_refused(change):
 def test_largest_seed_is_a_seed():
     paths = simulate(models.get(SIR), n_paths=40, n_steps=20, seed=2**32 - 1)
     assert not np.array_equal(paths, simulate(models.get(SIR), n_paths=40, n_steps=20))
-
-
-def test_a_stream_of_several_thetas_is_refused():
-    with pytest.raises(ParameterError, match="theta: 2 of them, and iterate_paths streams one"):
-        next(iterate_paths(models.get(SIR), [{}, {}], **SIZE))
 
 
 def test_more_than_fits_is_refused_before_it_is_asked_for():

@@ -12,7 +12,7 @@ import pytest
 
 from fastmas import export
 from fastmas.errors import OutputError
-from fastmas.export import Moments, summarise, write_paths
+from fastmas.export import write_paths
 
 TIMES = range(5, 12)
 SUFFIXES = (".parquet", ".csv", ".npz")
@@ -53,6 +53,17 @@ def test_values_come_back_bit_for_bit(tmp_path, suffix):
         assert np.array_equal(back["path"], np.repeat(np.arange(10), len(TIMES)))
         assert np.array_equal(back["t"], np.tile(TIMES, 10))
     assert [p.suffix for p in tmp_path.iterdir()] == [suffix.lower()]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_float64_comes_back_bit_for_bit(tmp_path, suffix):
+    values = make().astype(np.float64) * np.pi
+    path = tmp_path / f"paths{suffix}"
+    write_paths(path, blocks(values), observable="price", times=TIMES, dtype="float64")
+    back = read(path)
+    found = back["paths"] if suffix == ".npz" else back["price"].to_numpy().reshape(10, -1)
+    assert found.dtype == np.float64
+    assert np.array_equal(found, values[0])
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -175,23 +186,3 @@ def test_memory_does_not_grow_with_the_number_of_paths(tmp_path, suffix):
     grown = int(done.stdout) * unit
     whole = 12 * 50_000 * 41 * 4  # 98 MB of values, 500 MB of rows
     assert grown < whole / 2, f"grew by {grown / 1e6:.0f} MB"
-
-
-def test_moments_in_blocks_are_those_of_the_whole():
-    values = 1e6 + np.random.default_rng(1).normal(size=1001)
-    moments = Moments()
-    for part in (values[:1], values[1:1], values[1:400], np.append(values[400:], np.nan)):
-        moments.add(part)
-    assert moments.n == 1001
-    assert moments.mean == pytest.approx(values.mean(), rel=1e-14)
-    assert moments.sd == pytest.approx(values.std(ddof=1), rel=1e-9)
-    assert math.isnan(Moments().sd)
-    assert math.isnan(Moments().mean)
-
-
-def test_summary_has_log_returns_of_prices_alone():
-    paths = make()[0]
-    values, returns = summarise([paths[:3], paths[3:]])
-    assert values.mean == pytest.approx(paths.mean(), rel=1e-6)
-    assert returns.sd == pytest.approx(np.diff(np.log(paths.astype(float)), axis=1).std(ddof=1), rel=1e-9)
-    assert summarise([paths, -paths])[1] is None

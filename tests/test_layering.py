@@ -17,12 +17,12 @@ TOP = "__init__"
 # A file or folder of the package may import those of a lower floor and itself: never up, never sideways.
 FLOOR = {
     "errors": 0,
-    "kernel": 1, "parameters": 1, "files": 1, "registry": 1, "datasets": 1,
-    "random": 2, "model": 2, "objectives": 2,
+    "kernel": 1, "parameters": 1, "progress": 1, "files": 1, "registry": 1, "datasets": 1,
+    "limits": 2, "reductions": 2, "random": 2, "model": 2, "objectives": 2,
     "rules": 3,
     "models": 4, "engine": 4,
     "simulate": 5, "statistics": 5, "data": 5, "discriminators": 5, "updaters": 5, "export": 5,
-    "run_directory": 6,
+    "run_directory": 6, "conformance": 6, "bench": 6,
     "report": 7,
     "calibration": 8,
     "calibrate": 9,
@@ -33,8 +33,9 @@ FLOOR = {
 # Where a library may be imported at all; a deeper path gives one file of a folder.
 ROOMS = {
     "numba": ("kernel", "random", "rules", "models", "engine"),
-    "numba.cuda": ("engine/cuda",),
-    "torch": ("objectives", "discriminators", "calibration", "calibrate", "updaters/pathwise"),
+    "numba.cuda": ("engine/cuda", "engine/cuda_functions"),
+    "torch": ("statistics/tensors", "objectives", "discriminators", "calibration", "calibrate", "updaters/pathwise",
+              "bench/peers/pytorch", "bench/studies/gpu"),
     "typer": ("cli",),
     "rich": ("cli",),
 }

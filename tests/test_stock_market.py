@@ -49,6 +49,12 @@ EXACT = {
         {}, {"price_0": 40, "value_0": 60, "mu1": 50, "v1": 0.3, "sigma_public": 4, "variance_0": 9}),
     "agents of their own": ({"per_agent": ("kappa", "gamma")}, OWN),
     "a crowd": ({"n_noise": 101, "n_technical": 7, "n_fundamental": 50}, {}),
+    "technical traders by rank": (
+        {"n_technical": 40, "windows": [(2 + i % 2, 6 + i % 3) for i in range(40)], "per_agent": "gamma"},
+        {f"gamma[{i}]": 0.5 + 0.1 * (i * 17 % 40) for i in range(40)}),
+    "one pair of windows, by rank": (
+        {"windows": SHARED_WINDOWS, "per_agent": "gamma"}, {f"gamma[{i}]": 3.0 - 0.5 * i for i in range(5)}),
+    "a crowd of its own": ({"n_noise": 70, "per_agent": "kappa"}, {f"kappa[{i}]": 0.2 + 0.1 * i for i in range(70)}),
 }
 
 
@@ -158,7 +164,9 @@ FAULTS = {
     "public signal's sign": ({}, "noise", lambda self, i, s, word: Oracle.noise(self, i, -s, word)),
     "kappa off by 10%": ({}, "weights", lambda self, i: (1.1 * self.v("kappa"), 1.0)),
     "sellers who do not sell": ({}, "noise", lambda self, i, s, word: max(0, Oracle.noise(self, i, s, word))),
-    "words in another order": ({}, "words", lambda self, *a: Oracle.words(self, *a)[::-1]),
+    "agents' words of the next step": (
+        {}, "agent_words", lambda self, path, t, *a: Oracle.agent_words(self, path, t + 1, *a)),
+    "public words in another order": ({}, "words", lambda self, *a: Oracle.words(self, *a)[::-1]),
     "variance mended another way": ({}, "next_variance", _partial_truncation),
     "yesterday's variance": ({}, "next_value", _older_variance),
     "one agent too many": ({}, "next_price", lambda self, d, n: Oracle.next_price(self, d, n + 1)),
@@ -292,7 +300,7 @@ def test_both_ends_of_the_threshold_trade():
     below = np.nextafter(np.float32(2), np.float32(0))
     m = np.array([-3, -2, -below, 0, below, 2, 3], dtype=np.float32)
     demand, theta = np.zeros(7, dtype=np.float32), np.full((1, 7), 2, dtype=np.float32)
-    technical.exact.py_func(7, m, demand, theta, 0, 0)
+    technical.exact.py_func(7, m, demand, (), theta, 0, 1, 0, 0)
     np.testing.assert_array_equal(demand, [-1, -1, 0, 0, 0, 1, 1])
 
 
@@ -359,7 +367,8 @@ def test_relaxed_technical_traders_are_the_exact_ones_when_cold():
     ({"n_noise": 0, "n_technical": 0, "n_fundamental": 0}, ParameterError, "zero agents"),
     ({"n_noise": -1}, ParameterError, "n_noise=-1"),
     ({"n_fundamental": 2.5}, ParameterError, "n_fundamental=2.5"),
-    ({"n_noise": 2**24 + 1}, ParameterError, "at most 16777216"),
+    ({"n_noise": 10**12 + 1}, ParameterError, "n_noise=1000000000001: at most 1000000000000"),
+    ({"n_technical": 10**6 + 1}, ParameterError, "give one pair for all, as windows=[(3, 8)]"),
     ({"windows": [(3, 3)]}, ParameterError, "windows (3, 3)"),
     ({"windows": [(0, 3)]}, ParameterError, "windows (0, 3)"),
     ({"windows": [(2, 3), (2, 4)]}, ParameterError, "2 window pairs for 5"),

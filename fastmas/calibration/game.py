@@ -103,10 +103,10 @@ def arrange(setup: Setup, record: Record, region: np.ndarray | None = None,
     search = Search(start, spread, low, high, setup.space.integer, setup.settings.generations,
                     setup.settings.seed + record.round)
     table = Table(
-        sample=setup.sample, real=setup.real, heldout=setup.heldout, n_paths=setup.settings.paths, start=start,
+        sample=setup.sample_there, real=setup.real, heldout=setup.heldout, n_paths=setup.settings.paths, start=start,
         spread=spread, low=low, high=high, seed=setup.settings.seed, first_run=first,
         n_generations=setup.settings.generations, pool_paths=pool_paths, pool_times=pool_times,
-        blur=BLUR if setup.is_series else 0.0, map=setup.map)
+        blur=BLUR if setup.is_series else 0.0, map=setup.map, device=setup.device)
     return search, table
 
 

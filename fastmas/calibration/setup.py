@@ -14,6 +14,7 @@ import torch
 from fastmas import discriminators, objectives, statistics, updaters
 from fastmas.data import Observations
 from fastmas.discriminators import Purpose
+from fastmas.engine import devices
 from fastmas.engine.cpu import Address, count_threads
 from fastmas.errors import DataError, MemoryLimitError, ParameterError
 from fastmas.model import Model
@@ -102,7 +103,8 @@ class Setup:
     """
 
     def __init__(self, model: Model, space: ParameterSpace, observations: Observations, settings: Settings,
-                 statistic: Any = None, n_threads: int | None = None) -> None:
+                 statistic: Any = None, n_threads: int | None = None, device: str = "cpu") -> None:
+        self.device = devices.check(device)
         self.model, self.space, self.observations, self.settings = model, space, observations, settings
         self.n_threads = count_threads(n_threads)
         self.is_series = observations.regime == "series"
@@ -110,6 +112,7 @@ class Setup:
         self.x_heldout = (observations.x_heldout if observations.series_heldout is None
                           else observations.series_heldout[None])
         self.statistic = statistics.fit(statistic or settings.statistic, self.x_train)
+        self._reads_tensors = not callable(statistic)
         self.real = self.statistic(self.x_train)
         self.heldout = self.statistic(self.x_heldout)
         self._check_samples()
@@ -142,7 +145,7 @@ class Setup:
         return simulate_values(
             self.model, self.space.full(self.space.to_theta(z)), n_paths=n_paths, n_steps=steps,
             warmup=self.settings.warmup, address=Address(self.settings.seed, run, purpose), common=common,
-            n_threads=self.n_threads, check=False)[0]
+            n_threads=self.n_threads, check=False, device=self.device)[0]
 
     def sample(self, z: np.ndarray, n_paths: int, run: int, purpose: int, *, common: bool = True,
                n_times: int | None = None) -> np.ndarray:
@@ -153,6 +156,20 @@ class Setup:
         if not np.isfinite(paths).all():
             np.nan_to_num(samples, copy=False, nan=statistics.CLIP)
         return samples
+
+    def sample_there(self, z: np.ndarray, n_paths: int, run: int, purpose: int, *, common: bool = True,
+                     n_times: int | None = None) -> Any:
+        """The same as a tensor: of paths on a GPU, which stay there, if the statistic reads them there."""
+        if self.device == "cpu" or not self._reads_tensors:
+            return self.sample(z, n_paths, run, purpose, common=common, n_times=n_times)
+        steps = self.settings.warmup + (n_times or self.n_times) - 1
+        self.paths_simulated += len(z) * n_paths
+        array = devices.engine_for(self.device).simulate_on_device(
+            self.model, self.space.full(self.space.to_theta(z)), n_paths=n_paths, n_steps=steps,
+            warmup=self.settings.warmup, address=Address(self.settings.seed, run, purpose), common=common,
+            check_finite=False)
+        samples: list[Any] = [self.statistic(paths) for paths in torch.from_dlpack(array)[0]]
+        return torch.nan_to_num(torch.stack(samples), nan=statistics.CLIP)
 
     def moments(self, z: np.ndarray, n_paths: int, run: int, common: bool) -> np.ndarray:
         """Moments of each simulated path, (n_theta, n_paths, k)."""
@@ -247,5 +264,5 @@ class Setup:
                      "n_paths": len(data.x_obs), "n_times": self.n_times, "n_heldout": len(data.x_heldout)},
             "parameters": {n: {"low": p.low, "high": p.high, "unit": p.unit, "scale": p.scale, "doc": p.doc}
                            for n, p in zip(self.space.free, parameters, strict=True)},
-            "horizon": data.horizon, **asdict(self.settings),
+            "horizon": data.horizon, "device": self.device, **asdict(self.settings),
         }

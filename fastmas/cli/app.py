@@ -11,11 +11,14 @@ from typing import Annotated
 import typer
 
 from fastmas import __version__
+from fastmas.cli.bench import bench
 from fastmas.cli.calibrate import calibrate
+from fastmas.cli.check import check
 from fastmas.cli.models import models
 from fastmas.cli.report import report
 from fastmas.cli.resume import resume
 from fastmas.cli.simulate import simulate
+from fastmas.cli.warmup import warmup
 from fastmas.errors import FastmasError, Interrupted
 
 INTERNAL, WRONG_INPUT, INTERRUPTED = 1, 2, 130
@@ -24,8 +27,9 @@ app = typer.Typer(
     name="fastmas", rich_markup_mode="rich", pretty_exceptions_enable=False, add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (models, simulate, calibrate, resume, report):
+for _command in (models, check, simulate, calibrate, resume, report, warmup):
     app.command()(_command)
+app.add_typer(bench, name="bench")
 
 
 @app.callback(invoke_without_command=True)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from fastmas.cli import output
-from fastmas.cli.options import GAME, PLACE, SIZES, ModelName, Overwrite, Seed, Settings, Threads
+from fastmas.cli.options import GAME, PLACE, SIZES, Device, ModelName, Overwrite, Seed, Settings, Threads
 from fastmas.cli.progress import reporter
 from fastmas.cli.result import print_fit, print_report
 from fastmas.cli.settings import build
@@ -55,6 +55,7 @@ def calibrate(
         metavar="N", rich_help_panel=SIZES, help="Steps simulated before the window begins.")] = None,
     seed: Seed = None,
     threads: Threads = None,
+    device: Device = "cpu",
     out: Annotated[Path | None, typer.Option(
         metavar="RUN", rich_help_panel=PLACE,
         help="Folder for checkpoints, result and report. Without it the run cannot be resumed.")] = None,
@@ -71,7 +72,7 @@ def calibrate(
     given = {name: value for name, value in chosen.items() if value is not None}
     with output.stoppable(out), reporter() as progress:
         fit = play(
-            built, data, fixed=fixed, interval=not no_interval, out=out, overwrite=overwrite,
+            built, data, fixed=fixed, device=device, interval=not no_interval, out=out, overwrite=overwrite,
             progress=progress, **given)
     print_fit(fit, {e: p.unit for p in built.parameters for e in p.entries})
     if out is not None:

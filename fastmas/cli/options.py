@@ -20,5 +20,9 @@ Seed = Annotated[int | None, typer.Option(
 Threads = Annotated[int | None, typer.Option(
     metavar="N", rich_help_panel=SIZES,
     help="Number of threads. By default every CPU; results do not depend on it.")]
+Dtype = Annotated[str, typer.Option(
+    metavar="TYPE", rich_help_panel=SIZES, help="Arithmetic of a step: float32, or float64 at a lower speed.")]
+Device = Annotated[str, typer.Option(
+    metavar="NAME", rich_help_panel=SIZES, help="Where to simulate: cpu or cuda.")]
 Overwrite = Annotated[bool, typer.Option(
     "--overwrite", rich_help_panel=PLACE, help="Replace what is there.")]

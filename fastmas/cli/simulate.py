@@ -4,22 +4,24 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fastmas.cli import output
-from fastmas.cli.options import PLACE, SIZES, ModelName, Overwrite, Seed, Settings, Threads
-from fastmas.cli.progress import Progress, reporter
+from fastmas.cli.options import PLACE, SIZES, Device, Dtype, ModelName, Overwrite, Seed, Settings, Threads
+from fastmas.cli.progress import reporter
 from fastmas.cli.settings import build
+from fastmas.progress import PATIENCE
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from fastmas.export import Moments
+    from fastmas.model import Model
 
 
 def simulate(
@@ -32,57 +34,63 @@ def simulate(
     steps: Annotated[int, typer.Option(
         metavar="N", rich_help_panel=SIZES, help="Steps of a path, counted from t = 0.")] = 100,
     warmup: Annotated[int, typer.Option(
-        metavar="N", rich_help_panel=SIZES, help="First steps that are simulated and not returned.")] = 0,
+        metavar="N", rich_help_panel=SIZES,
+        help="First steps that are simulated and not returned: the times t of a file begin here.")] = 0,
     seed: Seed = 1,
     threads: Threads = None,
+    dtype: Dtype = "float32",
+    device: Device = "cpu",
+    memory_limit: Annotated[str | None, typer.Option(
+        metavar="SIZE", rich_help_panel=SIZES, help="Memory that paths may take at a time, as 500MB or 2GB.")] = None,
     out: Annotated[Path | None, typer.Option(
         metavar="FILE", rich_help_panel=PLACE,
         help="File to write: .parquet, .csv or .npz. Without it a summary is printed.")] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Simulate exact paths of a model and write them to a file, or summarise them."""
-    from fastmas.export import check_place, summarise, write_paths
-    from fastmas.simulate import iterate_paths
+    from fastmas.export import check_place, check_space, write_paths
+    from fastmas.simulate import iterate_paths, warm_up
+    from fastmas.simulate import simulate as run
 
     if out is not None:
         check_place(out, overwrite)
     built, theta = build(model, settings or [])
     name = built.observable(observable).name
+    given: dict[str, Any] = {
+        "n_paths": paths, "n_steps": steps, "warmup": warmup, "seed": 1 if seed is None else seed, "observable": name,
+        "n_threads": threads, "dtype": dtype, "device": device, "memory_limit": memory_limit}
 
-    def stream(n_paths: int) -> Iterator[np.ndarray]:
-        return iterate_paths(built, theta, n_paths=n_paths, n_steps=steps, warmup=warmup,
-                             seed=1 if seed is None else seed, observable=name, n_threads=threads)
-
-    with output.stoppable(), reporter() as progress:
-        next(stream(1))  # compile, and check what was asked for, before the clock runs
-        began = time.perf_counter()
-        blocks = _counted(progress, paths, stream(paths))
-        if out is None:
-            moments = summarise(blocks)
-        else:
-            write_paths(out, _numbered(blocks), observable=name, times=range(warmup, steps + 1),
-                        overwrite=overwrite)
-    seconds = time.perf_counter() - began
-    output.line(f"{paths} paths of {steps} steps in {seconds:.3g} s, {paths / seconds:,.0f} paths/s")
-    if out is None:
-        _print_moments(name, *moments)
+    with output.stoppable():
+        iterate_paths(built, theta, **given)  # sees what cannot be, and draws nothing
+        if out is not None:
+            check_space(out, paths * (steps - warmup + 1), dtype)
+        warm_up(built, dtype, device)  # before the clock runs
+        with reporter(patience=PATIENCE) as progress:
+            began, summary = time.perf_counter(), None
+            if out is None:
+                summary = run(built, theta, reduce="summary", progress=progress, **given)
+            else:
+                blocks = iterate_paths(built, theta, progress=progress, **given)
+                write_paths(out, _numbered(blocks), observable=name, times=range(warmup, steps + 1),
+                            overwrite=overwrite, dtype=dtype)
+            seconds = time.perf_counter() - began
+    output.line(f"{paths} paths of {steps} steps{_mode(built)} in {seconds:.3g} s, {paths / seconds:,.0f} paths/s")
+    if summary is not None:
+        _print_summary(name, *map(float, summary))
     else:
-        output.line(f"written to {out}")
+        output.line(f"written to {out}, t = {warmup} to {steps}")
 
 
-def _print_moments(name: str, values: Moments, returns: Moments | None) -> None:
-    rows = [(name, values.mean, values.sd)]
-    if returns is not None:
-        rows.append((f"log return of {name}", returns.mean, returns.sd))
+def _mode(model: Model) -> str:
+    mode = getattr(model, "mode", None)
+    return f", mode {mode}," if mode else ""
+
+
+def _print_summary(name: str, mean: float, sd: float, return_mean: float, return_sd: float) -> None:
+    rows = [(name, mean, sd)]
+    if not math.isnan(return_mean):
+        rows.append((f"log return of {name}", return_mean, return_sd))
     output.table(("observable", "mean", "sd"), rows)
-
-
-def _counted(progress: Progress, total: int, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-    done = 0
-    for block in blocks:
-        yield block
-        done += len(block)
-        progress({"phase": "paths", "done": done, "total": total})
 
 
 def _numbered(blocks: Iterable[np.ndarray]) -> Iterator[tuple[int, int, np.ndarray]]:

@@ -37,8 +37,11 @@ class Sampler(Protocol):
     """Simulate thetas and take the statistic."""
 
     def __call__(self, z: np.ndarray, n_paths: int, run: int, purpose: int, *, common: bool = True,
-                 n_times: int | None = None) -> np.ndarray:
-        """Samples (n_theta, n_paths, n_samples, k) in float32 for z (n_theta, d)."""
+                 n_times: int | None = None) -> Any:
+        """Samples (n_theta, n_paths, n_samples, k) in float32 for z (n_theta, d).
+
+        A NumPy array, or a torch tensor on the table's device.
+        """
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +53,7 @@ class Table:
     `first_run` numbers the simulations of this game; `pool_paths` and `pool_times` size one theta of
     a replay; `blur` is the sd of noise added to windows in training, so that a network that is to judge
     real data does not learn the lattice that a few agents leave in returns; `map` applies a function
-    to items on the threads there are, in order.
+    to items on the threads there are, in order; `device`, a name of torch's, is where the networks are.
     """
 
     sample: Sampler
@@ -68,6 +71,7 @@ class Table:
     pool_times: int | None
     blur: float
     map: Callable[..., Any]
+    device: str = "cpu"
 
 
 def seat(name: str, table: Table, objective: str) -> Any:

@@ -20,7 +20,7 @@ from torch import Tensor
 from fastmas.discriminators import Purpose, Table
 from fastmas.discriminators.networks import QuadraticInTheta
 from fastmas.discriminators.replay import N_THETA, Replay
-from fastmas.discriminators.training import Trainer, initialise, seeded
+from fastmas.discriminators.training import Trainer, flat, initialise, seeded
 from fastmas.objectives import Objective
 
 HIDDEN = 48
@@ -47,8 +47,9 @@ class Amortised:
 
     def __init__(self, table: Table, objective: Objective | None = None) -> None:
         self.table, self.replay = table, Replay(table)
-        network = QuadraticInTheta(table.real.shape[-1], len(table.low), HIDDEN)
-        self.trainer = Trainer(initialise(network, table.seed, table.first_run), RATE, BETAS, table.map)
+        network = initialise(QuadraticInTheta(table.real.shape[-1], len(table.low), HIDDEN), table.seed,
+                             table.first_run)
+        self.trainer = Trainer(network.to(table.device), RATE, BETAS, table.map)
         self._last, self._distance = float("nan"), float("nan")
 
     @property
@@ -75,12 +76,12 @@ class Amortised:
         self._distance = float(np.min(distance))
         return distance
 
-    def mean_scores(self, samples: np.ndarray, u: Tensor) -> np.ndarray:
+    def mean_scores(self, samples: np.ndarray | Tensor, u: Tensor) -> np.ndarray:
         """Mean learned score of each path, (n_paths, n_samples, k) to (n_paths, d) in float64."""
-        n_paths, n_samples, k = samples.shape
+        n_paths, n_samples, _ = samples.shape
         with torch.no_grad():
-            slopes = self.network.slopes(torch.from_numpy(samples.reshape(-1, k)), u)
-        return slopes.reshape(n_paths, n_samples, -1).double().mean(dim=1).numpy()
+            slopes = self.network.slopes(flat(samples, self.table.device), u)
+        return slopes.reshape(n_paths, n_samples, -1).double().mean(dim=1).cpu().numpy()
 
     def data_scores(self, u: Tensor) -> np.ndarray:
         """Mean score of each path of the data, (n_paths, d), or of each block if they are one series."""
@@ -112,14 +113,14 @@ class Amortised:
         rows = torch.randint(self.replay.samples.shape[1], (N_CONTRAST, N_WINDOWS), generator=generator)
         windows = self.replay.samples[thetas[:, None], rows]
         if self.table.blur > 0:
-            windows = windows + self.table.blur * torch.randn(windows.shape, generator=generator)
+            windows = windows + self.table.blur * torch.randn(windows.shape, generator=generator).to(windows.device)
         monomials = self.network.monomials(self.replay.u[thetas])[:, 1:]
 
         def contrast(shard: Tensor, labels: Tensor) -> Tensor:
             logits = self.network.trunk(shard.flatten(0, 1))[:, 1:] @ monomials.T
             return torch.nn.functional.cross_entropy(logits, labels.flatten())
 
-        labels = torch.arange(N_CONTRAST)[:, None].expand(-1, N_WINDOWS)
+        labels = torch.arange(N_CONTRAST, device=windows.device)[:, None].expand(-1, N_WINDOWS)
         self._last = self.trainer.step(contrast, windows, labels)
 
 

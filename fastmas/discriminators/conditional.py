@@ -33,9 +33,10 @@ class Conditional:
 
     def __init__(self, table: Table, objective: Objective) -> None:
         self.table, self.objective, self.replay = table, objective, Replay(table)
-        network = QuadraticInTheta(table.real.shape[-1], len(table.low), HIDDEN)
-        self.trainer = Trainer(initialise(network, table.seed, table.first_run), RATE, BETAS, table.map)
-        self.real = flat(table.real)
+        network = initialise(QuadraticInTheta(table.real.shape[-1], len(table.low), HIDDEN), table.seed,
+                             table.first_run)
+        self.trainer = Trainer(network.to(table.device), RATE, BETAS, table.map)
+        self.real = flat(table.real, table.device)
         self._last = float("nan")
 
     def begin(self) -> None:
@@ -53,9 +54,10 @@ class Conditional:
         return np.array(list(table.map(lambda pair: self._value(*pair), list(zip(samples, z, strict=True)))))
 
     def report(self) -> dict[str, float]:
-        middle = torch.zeros(len(self.table.low))
+        device = self.table.device
+        middle = torch.zeros(len(self.table.low), device=device)
         return {"discriminator_loss": self._last, "logit_real": self._mean_logit(self.real, middle),
-                "logit_heldout": self._mean_logit(flat(self.table.heldout), middle), "logit_fake": float("nan")}
+                "logit_heldout": self._mean_logit(flat(self.table.heldout, device), middle), "logit_fake": float("nan")}
 
     def arrays(self) -> dict[str, np.ndarray]:
         return {**self.trainer.arrays(), "last": np.array(self._last)}
@@ -79,10 +81,10 @@ class Conditional:
         network: QuadraticInTheta = self.trainer.network  # type: ignore[assignment]
         return (network.trunk(windows) * network.monomials(u)).sum(dim=-1)
 
-    def _value(self, samples: np.ndarray, z: np.ndarray) -> float:
-        u = self.replay.to_u(z)
+    def _value(self, samples: np.ndarray | Tensor, z: np.ndarray) -> float:
+        u, fake = self.replay.to_u(z), flat(samples, self.table.device)
         with torch.no_grad():
-            return -float(self.objective.discriminator_loss(self._logit(self.real, u), self._logit(flat(samples), u)))
+            return -float(self.objective.discriminator_loss(self._logit(self.real, u), self._logit(fake, u)))
 
     def _mean_logit(self, samples: Tensor, u: Tensor) -> float:
         if len(samples) == 0:

@@ -38,7 +38,7 @@ class QuadraticInTheta(nn.Module):
     def slopes(self, w: Tensor, u: Tensor) -> Tensor:
         """d logit / d u at one u (d,) for windows w (n, k), shape (n, d)."""
         coefficients = self.trunk(w)
-        jacobian = torch.zeros(coefficients.shape[-1], self.d)
+        jacobian = torch.zeros(coefficients.shape[-1], self.d, device=w.device)
         jacobian[1 + torch.arange(self.d), torch.arange(self.d)] = 1.0
         row = 1 + self.d + torch.arange(len(self.first))
         jacobian.index_put_((row, self.first), u[self.second], accumulate=True)

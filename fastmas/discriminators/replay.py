@@ -12,6 +12,7 @@ from scipy.stats import qmc
 from torch import Tensor
 
 from fastmas.discriminators import Purpose, Table
+from fastmas.discriminators.training import flat
 
 N_THETA = 512
 N_SHARES = 16  # the pool is renewed in this many generations
@@ -30,7 +31,7 @@ class Replay:
 
     def to_u(self, z: np.ndarray) -> Tensor:
         """Search coordinates to units of the region."""
-        return torch.from_numpy(((z - self.middle) / self.half).astype(np.float32))
+        return torch.from_numpy(((z - self.middle) / self.half).astype(np.float32)).to(self.table.device)
 
     def renew(self, generation: int) -> None:
         """Replace one share by new thetas and new paths."""
@@ -51,4 +52,4 @@ class Replay:
         unit = qmc.Sobol(len(table.low), seed=np.random.default_rng([table.seed, run])).random(size)
         z = table.low + (table.high - table.low) * unit
         samples = table.sample(z, table.pool_paths, run, Purpose.POOL, common=False, n_times=table.pool_times)
-        return torch.from_numpy(samples.reshape(size, -1, samples.shape[-1])), self.to_u(z)
+        return flat(samples, table.device).reshape(size, -1, samples.shape[-1]), self.to_u(z)

@@ -30,9 +30,10 @@ def initialise(network: nn.Module, *key: int) -> nn.Module:
     return network
 
 
-def flat(samples: np.ndarray) -> Tensor:
-    """Samples (..., n_samples, k) as a tensor (n, k)."""
-    return torch.from_numpy(np.ascontiguousarray(samples.reshape(-1, samples.shape[-1])))
+def flat(samples: np.ndarray | Tensor, device: str | torch.device = "cpu") -> Tensor:
+    """Samples (..., n_samples, k) as a tensor (n, k) on this device."""
+    rows = samples.reshape(-1, samples.shape[-1])
+    return (rows if isinstance(rows, Tensor) else torch.from_numpy(np.ascontiguousarray(rows))).to(device)
 
 
 class Trainer:
@@ -60,9 +61,9 @@ class Trainer:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Weights and Adam's moments."""
-        named = {f"network.{k}": v.detach().numpy().copy() for k, v in self.network.state_dict().items()}
+        named = {f"network.{k}": v.detach().cpu().numpy().copy() for k, v in self.network.state_dict().items()}
         for i, state in self.optimiser.state_dict()["state"].items():
-            named.update({f"adam.{i}.{k}": np.asarray(v) for k, v in state.items()})
+            named.update({f"adam.{i}.{k}": np.asarray(torch.as_tensor(v).cpu()) for k, v in state.items()})
         return named
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:

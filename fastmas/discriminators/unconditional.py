@@ -39,9 +39,10 @@ class Unconditional:
 
     def __init__(self, table: Table, objective: Objective, recipe: Recipe) -> None:
         self.table, self.objective, self.recipe = table, objective, recipe
-        network = perceptron([table.real.shape[-1], *HIDDEN, 1], recipe.activation)
-        self.trainer = Trainer(initialise(network, table.seed, table.first_run), recipe.rate, recipe.betas, table.map)
-        self.real = flat(table.real)
+        network = initialise(perceptron([table.real.shape[-1], *HIDDEN, 1], recipe.activation), table.seed,
+                             table.first_run)
+        self.trainer = Trainer(network.to(table.device), recipe.rate, recipe.betas, table.map)
+        self.real = flat(table.real, table.device)
         self._last = float("nan")
         self._fake = self.real[:0]
 
@@ -61,23 +62,23 @@ class Unconditional:
         return {
             "discriminator_loss": self._last,
             "logit_real": self._mean_logit(self.real),
-            "logit_heldout": self._mean_logit(flat(self.table.heldout)),
+            "logit_heldout": self._mean_logit(flat(self.table.heldout, self.table.device)),
             "logit_fake": self._mean_logit(self._fake),
         }
 
     def arrays(self) -> dict[str, np.ndarray]:
-        return {**self.trainer.arrays(), "last": np.array(self._last), "fake": self._fake.numpy()}
+        return {**self.trainer.arrays(), "last": np.array(self._last), "fake": self._fake.cpu().numpy()}
 
     def restore(self, arrays: dict[str, np.ndarray], generation: int) -> None:
         self.trainer.restore(arrays)
-        self._last, self._fake = float(arrays["last"]), torch.from_numpy(np.array(arrays["fake"]))
+        self._last, self._fake = float(arrays["last"]), flat(np.array(arrays["fake"]), self.table.device)
 
     def _train(self, centre: np.ndarray, generation: int) -> None:
         table, recipe = self.table, self.recipe
         # Warm-up generations are negative; addresses are not.
         purpose = Purpose.TRAINING if generation >= 0 else Purpose.WARMUP
         run = table.first_run + (generation if generation >= 0 else -1 - generation)
-        fake = flat(table.sample(centre[None, :], table.n_paths, run, purpose)[0])
+        fake = flat(table.sample(centre[None, :], table.n_paths, run, purpose)[0], table.device)
         generator = seeded(table.seed, run, purpose)
         for _ in range(recipe.steps):
             real_rows = torch.randint(len(self.real), (recipe.batch,), generator=generator)
@@ -92,9 +93,9 @@ class Unconditional:
         loss = self.objective.discriminator_loss(logits, network(fake))
         return loss + self.recipe.penalty * gradient_penalty(logits, real)
 
-    def _generator_loss(self, samples: np.ndarray) -> float:
+    def _generator_loss(self, samples: np.ndarray | Tensor) -> float:
         with torch.no_grad():
-            return float(self.objective.generator_loss(self.trainer.network(flat(samples))))
+            return float(self.objective.generator_loss(self.trainer.network(flat(samples, self.table.device))))
 
     def _mean_logit(self, samples: Tensor) -> float:
         if len(samples) == 0:

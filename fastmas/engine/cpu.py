@@ -2,25 +2,29 @@
 
 A lane's numbers depend on its own theta and address alone, so neither threads nor chunks nor the
 other lanes of its block change a bit. Threads are Python threads around kernels that release the
-GIL: unlike a parallel Numba region they cost nothing to a small run and may be used from several
+GIL: unlike a parallel Numba region they cost little to a small run and may be used from several
 threads at once.
 """
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastmas.engine import threads
+from fastmas.engine.faults import compiling
 from fastmas.engine.source import LANES, load_runner, observable_rows
-from fastmas.errors import ParameterError
+from fastmas.engine.threads import count_threads
 from fastmas.model import Model
-from fastmas.parameters import is_whole
 
-TASK_PATH_STEPS = 1 << 21  # about ten milliseconds: how long Ctrl-C waits
-SMALL_RUN = 1 << 18  # path-steps below which starting threads costs more than it saves
+__all__ = ["Address", "count_threads", "simulate_block"]
+
+DTYPES = {"f": "float32", "d": "float64"}
+MOST_PACES = 256  # remembered
+_paces: dict[Any, float] = {}  # seconds of one step of one block, by kernel and whole numbers
 
 
 class Address(NamedTuple):
@@ -32,10 +36,13 @@ class Address(NamedTuple):
     first_path: int = 0
 
 
-def simulate_block(model: Model, values: np.ndarray, n_paths: int, n_steps: int, *, warmup: int,
-                   address: Address, stride: int, n_threads: int, out: np.ndarray, rows: tuple[int, ...],
-                   first: int = 0) -> None:
-    """Simulate `n_paths` paths for each row of `values`.
+def simulate_block(
+    model: Model, values: np.ndarray, n_paths: int, n_steps: int, *, warmup: int, address: Address, stride: int,
+    n_threads: int, out: np.ndarray, rows: tuple[int, ...], first: int = 0,
+    finish: Callable[[slice], None] | None = None, tick: Callable[[int], None] | None = None,
+    stop: np.ndarray | None = None,
+) -> None:
+    """Simulate `n_paths` paths for each row of `values`; none at all only compiles.
 
     Parameters
     ----------
@@ -43,81 +50,92 @@ def simulate_block(model: Model, values: np.ndarray, n_paths: int, n_steps: int,
     stride : int
         Theta i owns the path addresses from address.first_path + i * stride on; 0 gives every
         theta the same random numbers.
-    out : C-contiguous float32 array (len(rows), at least first + n_theta * n_paths, n_steps - warmup + 1)
-        Path p of theta i goes to out[:, first + i * n_paths + p].
+    out : C-contiguous array (len(rows), at least first + n_theta * n_paths, n_steps - warmup + 1)
+        Path p of theta i goes to out[:, first + i * n_paths + p]; its dtype, float32 or float64, is the
+        arithmetic's.
     rows : state rows that go to `out`; of a row that is named twice only the first place is written
+    finish : callable, optional
+        Called with each span of rows of `out` that is complete, perhaps from several threads at once.
+    tick : callable, optional
+        Told the number of paths done so far, now and then and at the end, in the calling thread.
+    stop : int64 array (1,), optional
+        Whoever gives it hears Ctrl-C in another thread: everything runs in this one, and is left
+        unfinished soon after stop[0] is set.
     """
     thetas, integers = model.split(values)
-    run = load_runner(model, thetas.shape[1])
-    lane_theta, lane_path, lane_row = _lanes(integers, n_paths, address.first_path, stride, first)
+    thetas = thetas.astype(out.dtype, copy=False)
+    run = load_runner(model, thetas.shape[1], dtype=DTYPES[out.dtype.char])
+    grouped = len(integers) > 1 and bool((integers != integers[0]).any())
+    lanes = _lanes(integers if grouped else integers[:1], len(values), n_paths, address.first_path, stride, first)
     slots = np.array([rows.index(r) if r in rows else -1 for r in observable_rows(model)], dtype=np.int64)
+    total, n_blocks = len(values) * n_paths, len(lanes[0])
+    pace = (run, integers[0].tobytes())
 
-    def task(first_block: int, last_block: int) -> None:
-        run(first_block, last_block, thetas, integers, lane_theta, lane_path, lane_row, n_steps, warmup,
-            address.seed, address.run, address.purpose, slots, out)
+    def task(first_block: int, last_block: int, stop: np.ndarray) -> None:
+        began = time.perf_counter()
+        n_done = run(first_block, last_block, thetas, integers, *lanes, n_steps, warmup, address.seed, address.run,
+                     address.purpose, slots, out, stop)
+        if 0 < n_done == last_block - first_block:
+            _remember(pace, (time.perf_counter() - began) / (n_done * n_steps))
+            if finish is not None and not grouped:
+                finish(slice(first + LANES * first_block, first + min(LANES * last_block, total)))
 
-    _run_tasks(task, len(lane_theta), max(1, TASK_PATH_STEPS // (LANES * max(1, n_steps))),
-               1 if len(thetas) * n_paths * n_steps < SMALL_RUN else n_threads)
+    if pace not in _paces:
+        with compiling(model.name):
+            task(0, 0, np.zeros(1, dtype=np.int64))
+    seconds = _paces[pace] * n_steps if pace in _paces else None
+    counted = None if tick is None else lambda n: tick(min(n * LANES, total))
+    if stop is None:
+        threads.share(task, n_blocks, n_threads, seconds, counted)
+    else:
+        threads.go_through(task, n_blocks, seconds, counted, stop)
+    if finish is not None and grouped and not (stop is not None and stop[0]):
+        finish(slice(first, first + total))
 
 
-def count_threads(n_threads: int | None = None) -> int:
-    """The number of threads to use: as given, or the CPUs this process may run on.
-
-    Raises
-    ------
-    ParameterError
-        If `n_threads` is not a whole number of at least 1.
-    """
-    if n_threads is None:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if not is_whole(n_threads) or n_threads < 1:
-        raise ParameterError(f"threads={n_threads}: give a whole number of at least 1")
-    return int(n_threads)
+def _remember(key: Any, seconds: float) -> None:
+    if len(_paces) >= MOST_PACES and key not in _paces:
+        _paces.clear()
+    _paces[key] = seconds
 
 
-def _lanes(integers: np.ndarray, n_paths: int, first_path: int, stride: int,
+def _lanes(integers: np.ndarray, n_theta: int, n_paths: int, first_path: int, stride: int,
            first_row: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Which theta, path address and output row each lane has, (n_blocks, LANES) each; row -1 is padding.
 
-    Lanes of one block share their integers, so thetas are grouped by them.
+    Lanes of one block share their integers, so thetas are grouped by them; one row of integers is for all.
     """
-    parts = [_pad(thetas, n_paths) for thetas in _groups(integers)]
-    theta = np.concatenate([p[0] for p in parts])
-    path = np.concatenate([p[1] for p in parts])
-    row = np.where(path >= 0, first_row + theta * n_paths + path, -1)
-    path = np.maximum(path, 0) + first_path + theta * stride
+    if n_theta == 1:
+        return _lanes_of_one(n_paths, first_path, first_row)
+    groups = [np.arange(n_theta)] if len(integers) == 1 else _groups(integers)
+    sizes = [-(-len(group) * n_paths // LANES) for group in groups]
+    theta = np.empty(LANES * sum(sizes), dtype=np.int32)
+    path = np.empty(len(theta), dtype=np.uint32)
+    row = np.empty(len(theta), dtype=np.int64)
+    place = 0
+    for group, size in zip(groups, sizes, strict=True):
+        n, end = len(group) * n_paths, place + LANES * size
+        each = (len(group), n_paths)
+        theta[place:place + n].reshape(each)[:] = group[:, None]
+        path[place:place + n].reshape(each)[:] = np.arange(n_paths) + (first_path + group[:, None] * stride)
+        row[place:place + n].reshape(each)[:] = np.arange(n_paths) + (first_row + group[:, None] * n_paths)
+        theta[place + n:end], path[place + n:end], row[place + n:end] = group[-1], first_path, -1
+        place = end
     shape = (-1, LANES)
-    return (theta.astype(np.int32).reshape(shape), path.astype(np.uint32).reshape(shape),
-            row.astype(np.int64).reshape(shape))
+    return theta.reshape(shape), path.reshape(shape), row.reshape(shape)
+
+
+def _lanes_of_one(n_paths: int, first_path: int, first_row: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    shape = (-(-n_paths // LANES), LANES)
+    lane = np.arange(shape[0] * LANES)
+    row = lane + first_row
+    row[n_paths:] = -1
+    path = (lane + first_path).astype(np.uint32)
+    return np.zeros(shape, dtype=np.int32), path.reshape(shape), row.reshape(shape)
 
 
 def _groups(integers: np.ndarray) -> list[np.ndarray]:
     """Positions of the thetas that share their integers."""
-    if (integers == integers[0]).all():
-        return [np.arange(len(integers))]
     groups = np.unique(integers, axis=0, return_inverse=True)[1].ravel()
-    return [np.flatnonzero(groups == g) for g in range(groups.max() + 1)]
-
-
-def _pad(thetas: np.ndarray, n_paths: int) -> tuple[np.ndarray, np.ndarray]:
-    theta = np.repeat(thetas, n_paths)
-    path = np.tile(np.arange(n_paths, dtype=np.int64), len(thetas))
-    missing = -len(theta) % LANES
-    return (np.concatenate([theta, np.full(missing, thetas[-1])]),
-            np.concatenate([path, np.full(missing, -1, dtype=np.int64)]))
-
-
-def _run_tasks(task, n_blocks: int, blocks_per_task: int, n_threads: int) -> None:
-    share = -(-n_blocks // n_threads)
-    size = max(1, min(blocks_per_task, share))
-    spans = [(first, min(first + size, n_blocks)) for first in range(0, n_blocks, size)]
-    if n_threads == 1 or len(spans) == 1:
-        for first, last in spans:
-            task(first, last)
-        return
-    pool = ThreadPoolExecutor(n_threads)
-    try:
-        for future in [pool.submit(task, *span) for span in spans]:
-            future.result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    order = np.argsort(groups, kind="stable")
+    return np.split(order, np.cumsum(np.bincount(groups))[:-1])

@@ -1,4 +1,4 @@
-"""Stack arrays for lanes: separate stack allocations, which LLVM knows not to overlap."""
+"""What lanes need of LLVM: stack arrays, which it knows not to overlap, and tiles turned over in registers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
+from llvmlite import ir
 from numba import config, types
 from numba.core import cgutils
 from numba.core.typing import signature
@@ -43,3 +44,77 @@ def stack_array(shape: tuple[int, ...], dtype: Any) -> Any:
             return array._getvalue()
         return signature(array_type), codegen
     return allocate
+
+
+def tile_transpose(size: int) -> Any:
+    """Return a function of (source, k, w, tile) that fills tile[v, i] with source[k, i, w + v], i and v < size.
+
+    Both are C arrays of one dtype, `size` a power of two. LLVM knows no loop that it would turn into these
+    shuffles; element by element a transpose takes about eight times as long.
+    """
+    if config.DISABLE_JIT:  # type: ignore[attr-defined]
+        def plain(source, k, w, tile):
+            tile[:] = source[k, :size, w:w + size].T
+        return plain
+
+    @intrinsic
+    def transpose(typing_context, source, k, w, tile):
+        def codegen(context, builder, sig, args):
+            source_type, _, _, tile_type = sig.args
+            item = context.get_data_type(source_type.dtype)
+            vector = ir.VectorType(item, size).as_pointer()
+            origin = make_array(source_type)(context, builder, args[0])
+            target = make_array(tile_type)(context, builder, args[3])
+            n_rows, width = (builder.extract_value(origin.shape, i) for i in (1, 2))
+            at = builder.add(builder.mul(builder.mul(args[1], n_rows), width), args[2])
+
+            def place(data, offset):
+                return builder.bitcast(builder.gep(data, [offset]), vector)
+
+            bytes_of = context.get_abi_sizeof(item)
+            rows = []
+            for i in range(size):
+                offset = builder.add(at, builder.mul(width, cgutils.intp_t(i)))
+                rows.append(builder.load(place(origin.data, offset), align=bytes_of))
+            for i, row in enumerate(_turned_over(builder, rows)):
+                builder.store(row, place(target.data, cgutils.intp_t(i * size)), align=bytes_of)
+            return context.get_dummy_value()
+        return signature(types.none, source, types.int64, types.int64, tile), codegen
+    return transpose
+
+
+def line_copy(size: int) -> Any:
+    """Return a function of (tile, v, out, at) that puts tile[v] at place `at` of the C array `out`, flattened."""
+    if config.DISABLE_JIT:  # type: ignore[attr-defined]
+        def plain(tile, v, out, at):
+            out.reshape(-1)[at:at + size] = tile[v]
+        return plain
+
+    @intrinsic
+    def copy(typing_context, tile, v, out, at):
+        def codegen(context, builder, sig, args):
+            item = context.get_data_type(sig.args[0].dtype)
+            vector, bytes_of = ir.VectorType(item, size).as_pointer(), context.get_abi_sizeof(item)
+            source = make_array(sig.args[0])(context, builder, args[0]).data
+            target = make_array(sig.args[2])(context, builder, args[2]).data
+            first = builder.mul(args[1], cgutils.intp_t(size))
+            line = builder.load(builder.bitcast(builder.gep(source, [first]), vector), align=bytes_of)
+            builder.store(line, builder.bitcast(builder.gep(target, [args[3]]), vector), align=bytes_of)
+            return context.get_dummy_value()
+        return signature(types.none, tile, types.int64, out, types.int64), codegen
+    return copy
+
+
+def _turned_over(builder: Any, rows: list[Any]) -> list[Any]:
+    """The transpose of square blocks, halved until they are single numbers."""
+    size, half = len(rows), len(rows) // 2
+    while half:
+        upper = [j if not j & half else size + (j ^ half) for j in range(size)]
+        lower = [j ^ half if not j & half else size + j for j in range(size)]
+        for i in (i for i in range(size) if not i & half):
+            pair = rows[i], rows[i | half]
+            for place, mask in ((i, upper), (i | half, lower)):
+                constant = ir.Constant(ir.VectorType(ir.IntType(32), size), mask)
+                rows[place] = builder.shuffle_vector(*pair, constant)
+        half //= 2
+    return rows

@@ -28,6 +28,8 @@ from fastmas.random.philox import path_part
 
 LANES = 64  # below 64 LLVM unrolls the lane loops to scalars before it vectorises them
 LOADING = threading.Lock()
+REAL = "float32"  # as the dtype of a history it stands for the precision of the run
+STACK_BYTES = 1 << 18  # of thetas; more are kept on the heap, at a tenth more time
 BUFFER = 16  # steps kept before they are written out path by path
 
 
@@ -47,13 +49,14 @@ def cache_directory() -> Path:
     raise ModelError(f"no folder for compiled kernels: {base} cannot be written; set FASTMAS_CACHE_DIR")
 
 
-def load_runner(model: Model, n_theta: int, lanes: int = LANES) -> Any:
-    """The compiled entry point `run` of this model's generated module."""
+def load_runner(model: Model, n_theta: int, lanes: int = LANES, dtype: str = "float32") -> Any:
+    """The compiled entry point `run` of this model's generated module, for n_theta real values in `dtype`."""
     kernels = model.kernels
     n_history = max(1, model.n_history)
     rows = tuple(dict.fromkeys(o.row for o in model.observables))
     return _runner(kernels.init, kernels.step, model.name, model.n_state, model.n_words, _round_up(n_theta),
-                   n_history, model.history_dtype, rows, lanes)
+                   n_history, dtype if model.history_dtype == REAL else model.history_dtype, rows, lanes, dtype,
+                   homes_of(model))
 
 
 def observable_rows(model: Model) -> tuple[int, ...]:
@@ -68,35 +71,42 @@ def _round_up(n: int) -> int:
 
 @cache
 def _runner(init: Any, step: Any, label: str, n_state: int, n_words: int, n_theta: int, n_history: int,
-            history_dtype: str, rows: tuple[int, ...], lanes: int) -> Any:
-    text = _fill(init, step, label, n_state, n_words, n_theta, n_history, history_dtype, rows, lanes)
-    name = "fastmas_generated_" + _digest(text, init, step)
-    return _load(name, text).run
+            history_dtype: str, rows: tuple[int, ...], lanes: int, dtype: str, homes: tuple[str, ...]) -> Any:
+    text = _fill(init, step, label, n_state, n_words, n_theta, n_history, history_dtype, rows, lanes, dtype, homes)
+    name = "fastmas_generated_" + digest_of(text, init, step)
+    return load_module(name, text).run
 
 
 def _fill(init: Any, step: Any, label: str, n_state: int, n_words: int, n_theta: int, n_history: int,
-          history_dtype: str, rows: tuple[int, ...], lanes: int) -> str:
-    (init_module, init_name), (step_module, step_name) = _global_name(init), _global_name(step)
+          history_dtype: str, rows: tuple[int, ...], lanes: int, dtype: str, homes: tuple[str, ...]) -> str:
+    (init_module, init_name), (step_module, step_name) = global_name(init, homes), global_name(step, homes)
     store = "\n".join(template.STORE.format(index=i, row=row) for i, row in enumerate(rows))
+    large = n_theta * lanes * np.dtype(dtype).itemsize > STACK_BYTES
     return template.TEMPLATE.format(
         label=label, init_module=init_module, init_name=init_name, step_module=step_module,
         step_name=step_name, lanes=lanes, buffer=BUFFER, n_rows=len(rows), n_theta=n_theta,
-        n_history=n_history, history_dtype=history_dtype, state=", ".join(["row_f32()"] * n_state),
+        n_history=n_history, history_dtype=history_dtype, dtype=dtype, state=", ".join(["row_real()"] * n_state),
+        theta_array="heap_array" if large else f"stack_array((N_THETA, W), {dtype})",
         words=", ".join(["row_u32()"] * max(1, n_words)), store=store)
 
 
-def _global_name(kernel: Any) -> tuple[str, str]:
-    """Module and name under which a kernel can be reached again."""
+def homes_of(model: Model) -> tuple[str, ...]:
+    """Modules of the model's class and of those it is built on."""
+    return tuple(dict.fromkeys(kind.__module__ for kind in type(model).__mro__))
+
+
+def global_name(kernel: Any, homes: tuple[str, ...]) -> tuple[str, str]:
+    """Module and name under which a kernel can be reached again: where it was written, or the model was."""
     function = getattr(kernel, "py_func", kernel)
-    module = sys.modules[function.__module__]
-    for name, value in vars(module).items():
-        if value is kernel:
-            return function.__module__, name
-    raise ModelError(f"kernel {function.__qualname__!r} must be bound to a name at the top level of its "
-                     f"module {function.__module__!r}, so that its compiled form can be found again")
+    for module in (function.__module__, *homes):
+        for name, value in vars(sys.modules[module]).items() if module in sys.modules else ():
+            if value is kernel:
+                return module, name
+    raise ModelError(f"kernel {function.__qualname__!r} must be bound to a name at the top level of the model's "
+                     f"module {homes[0]!r} or of its own, so that its compiled form can be found again")
 
 
-def _digest(text: str, *kernels: Any) -> str:
+def digest_of(text: str, *kernels: Any) -> str:
     digest = hashlib.sha256(text.encode())
     digest.update(f"numba {numba.__version__} numpy {np.__version__}".encode())
     seen: set[int] = set()
@@ -116,12 +126,7 @@ def _ingredients(kernel: Any, seen: set[int]) -> Iterator[Path | str]:
     seen.add(id(kernel))
     function = getattr(kernel, "py_func", kernel)
     yield Path(inspect.getsourcefile(function) or inspect.getfile(function))
-    code, names = function.__code__, function.__code__.co_names
-    reached = {n: c.cell_contents for n, c in zip(code.co_freevars, function.__closure__ or (), strict=True)}
-    reached |= {n: function.__globals__[n] for n in names if n in function.__globals__}
-    for module in [v for v in reached.values() if isinstance(v, ModuleType)]:
-        reached |= {f"{module.__name__}.{n}": vars(module)[n] for n in names if n in vars(module)}
-    for name, value in reached.items():
+    for name, value in reached_by(function).items():
         if isinstance(value, Dispatcher) or (isinstance(value, FunctionType) and "." not in name):
             yield from _ingredients(value, seen)
         elif isinstance(value, (bool, int, float, str, tuple, np.generic)):
@@ -130,7 +135,17 @@ def _ingredients(kernel: Any, seen: set[int]) -> Iterator[Path | str]:
             yield f"{function.__qualname__}.{name}={value.dtype}{value.shape}{value.tobytes()!r}"
 
 
-def _load(name: str, text: str) -> ModuleType:
+def reached_by(function: FunctionType) -> dict[str, Any]:
+    """Everything that a function takes from outside, by name: closures, globals, names in modules."""
+    code, names = function.__code__, function.__code__.co_names
+    reached = {n: c.cell_contents for n, c in zip(code.co_freevars, function.__closure__ or (), strict=True)}
+    reached |= {n: function.__globals__[n] for n in names if n in function.__globals__}
+    for module in [v for v in reached.values() if isinstance(v, ModuleType)]:
+        reached |= {f"{module.__name__}.{n}": vars(module)[n] for n in names if n in vars(module)}
+    return reached
+
+
+def load_module(name: str, text: str) -> ModuleType:
     with LOADING:
         return sys.modules[name] if name in sys.modules else _import(name, text)
 

@@ -21,7 +21,7 @@ from fastmas.model import Model
 
 def names() -> list[str]:
     """The built-in models."""
-    return sorted(m.name.replace("_", "-") for m in pkgutil.iter_modules(__path__))
+    return sorted(m.name.replace("_", "-") for m in pkgutil.iter_modules(__path__) if m.name[0] != "_")
 
 
 def get(name: str, **config: Any) -> Model:

@@ -16,90 +16,73 @@ What its text leaves open, and what is decided here (alternatives are configurat
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from itertools import accumulate
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy import float32, int64
+from numpy import float32
 
 from fastmas.errors import ModelError, ParameterError
 from fastmas.kernel import kernel
 from fastmas.model import Kernels, Model, Observable
-from fastmas.parameters import Parameter, is_whole, shown
+from fastmas.models._stock_market import (
+    COMMON,
+    GAMMA,
+    KAPPA,
+    MOST_OWNERS,
+    TEMPERATURE,
+    B,
+    C,
+    D,
+    WindowGroups,
+    by_group,
+    check_count,
+    check_size,
+    choose_mode,
+    draw_windows,
+    group_tables,
+    group_windows,
+    window_pairs,
+)
+from fastmas.parameters import Parameter
 from fastmas.random.normal import draw_normals
 from fastmas.random.philox import draw_words
 from fastmas.rules import fundamental, noise, technical
 from fastmas.rules.value import SCHEMES, value_step, variance_step
+from fastmas.rules.votes import N_WORDS
 
 # Rows of theta that every rule has; each type's own rows follow.
 RHO, SD_PUBLIC, SD_INDIVIDUAL, SD_VIEW, MU1, V1, MU2, V2, PRICE_0, VALUE_0, VARIANCE_0, WIDTH = range(12)
 N_COMMON = 12
-# Entries of `integers`; the windows follow, all short ones first.
-N_NOISE, N_TECHNICAL, N_FUNDAMENTAL, NOISE_STRIDE, NOISE_ROWS, TECHNICAL_STRIDE, WINDOW_STRIDE = range(7)
-EXTRA_TERM, SCHEME, WINDOWS = 7, 8, 9
+# Entries of `integers`; the groups of technical traders follow, each with its windows (l1, l2), how many
+# traders the groups before it have, and how many it has.
+N_NOISE, N_TECHNICAL, N_FUNDAMENTAL, NOISE_STRIDE, NOISE_ROWS, TECHNICAL_STRIDE = range(6)
+EXTRA_TERM, SCHEME, NOISE_SLOT, NOISE_FIRST, FUNDAMENTAL_SLOT, FUNDAMENTAL_FIRST, N_GROUPS, GROUPS = range(6, 14)
+PER_GROUP = 4
 # Rows of the state.
 PRICE, DEMAND_NOISE, DEMAND_TECHNICAL, DEMAND_FUNDAMENTAL, VALUE, VARIANCE, ROOT = range(7)
-SIGNAL, SCRATCH, RATE = 7, 8, 9
+SIGNAL, SCRATCH, RATE, REFERENCE = 7, 8, 9, 10
 PUBLIC_SLOT = 0
-RUN_AWAY = float32(2.0**30)  # beyond it sums of 512 prices would leave the fixed point of `technical`
-BEYOND = float32(np.inf)
+PUBLIC_HALVES, HALVES = 6, 16  # three normals are half-words 0 to 5 of the public slot; two slots have sixteen
 
-MOST_AGENTS = 2**24  # float32 counts them exactly up to here
 TINY_WEIGHT = 1e-12
 DEFAULT_LONGEST_WINDOW = 10
-
-_SECTION_4 = "s. 4"
-_OPEN = "not given in the paper; see the module's docstring"
-COMMON = (
-    Parameter(name="rho", default=0.1, low=1e-3, high=0.5, scale="log",
-              doc="price impact: largest proportional change of the price in a step", source=_OPEN),
-    Parameter(name="sigma_public", default=1.0, low=0.01, high=100.0, scale="log",
-              doc="sd of the public signal S", source=_SECTION_4),
-    Parameter(name="sigma_individual", default=3.0, low=0.01, high=100.0, scale="log",
-              doc="sd of the individual signals S_i", source=_SECTION_4),
-    Parameter(name="sigma_fundamental", default=1.0, low=0.05, high=50.0, scale="log", unit="price units",
-              doc="sd of a fundamental trader's view of the value", source=_OPEN),
-    Parameter(name="mu1", default=100.0, low=1.0, high=1e4, scale="log", unit="price units",
-              doc="mean of the fundamental value, eq. (7)", source=_SECTION_4),
-    Parameter(name="v1", default=0.1, low=0.0, high=1.0, unit="per step",
-              doc="mean reversion of the fundamental value, eq. (7)", source=_SECTION_4),
-    Parameter(name="mu2", default=0.01, low=1e-6, high=25.0, scale="log", unit="price units^2",
-              doc="mean of the value's variance, eq. (8)", source=_SECTION_4),
-    Parameter(name="v2", default=0.1, low=0.0, high=1.0, unit="per step",
-              doc="mean reversion of the value's variance, eq. (8)", source=_SECTION_4),
-    Parameter(name="price_0", default=100.0, low=1.0, high=1e4, scale="log", unit="price units",
-              doc="P(0)", source=_SECTION_4),
-    Parameter(name="value_0", default=100.0, low=1.0, high=1e4, scale="log", unit="price units",
-              doc="P*(0)", source=_SECTION_4),
-    Parameter(name="variance_0", default=0.01, low=0.0, high=100.0, unit="price units^2",
-              doc="sigma(0)", source=_SECTION_4),
-)
-TEMPERATURE = Parameter(name="temperature", default=1.0, low=1e-3, high=10.0, scale="log",
-                        doc="width of the relaxed rules; exact as it goes to zero", source="this project")
-KAPPA = Parameter(name="kappa", default=1.0, low=0.2, high=8.0, scale="log",
-                  doc="|b|/|c|, weight of the public against the individual signal", source="eq. (3)")
-B = Parameter(name="b", default=1.0, low=0.05, high=20.0, scale="log",
-              doc="weight of the public signal; its sign is not identified", source="eq. (3)")
-C = Parameter(name="c", default=1.0, low=0.05, high=20.0, scale="log",
-              doc="weight of the individual signal; its sign is not identified", source="eq. (3)")
-GAMMA = Parameter(name="gamma", default=2.0, low=0.5, high=8.0, scale="log", unit="price units",
-                  doc="threshold of the technical traders", source="eq. (6); value " + _OPEN)
-D = Parameter(name="d", default=0.5, low=0.01, high=10.0, scale="log", unit="per price unit",
-              doc="sensitivity of the technical traders", source=_SECTION_4)
 
 
 @kernel
 def init(lanes, state, history, theta, integers):
     """P(0), P*(0), sigma(0); no price has been summed yet."""
-    total = float32(integers[N_NOISE] + integers[N_TECHNICAL] + integers[N_FUNDAMENTAL])
+    total = theta.dtype.type(integers[N_NOISE] + integers[N_TECHNICAL] + integers[N_FUNDAMENTAL])
     for w in range(lanes):
         state[PRICE][w] = theta[PRICE_0, w]
         state[VALUE][w] = theta[VALUE_0, w]
         state[VARIANCE][w] = theta[VARIANCE_0, w]
         state[ROOT][w] = np.sqrt(max(theta[VARIANCE_0, w], float32(0.0)))
         state[RATE][w] = theta[RHO, w] / total
+        state[REFERENCE][w] = theta[PRICE_0, w]
 
 
 def make_step(noise_rule, technical_rule, fundamental_rule):
@@ -118,45 +101,56 @@ def make_step(noise_rule, technical_rule, fundamental_rule):
         value_step(lanes, state[VALUE], state[ROOT], scratch, theta[V1], theta[MU1])
 
         noise_rule(t, lanes, state[SIGNAL], state[DEMAND_NOISE], scratch, words, address, theta,
-                   N_COMMON, integers[N_NOISE], integers[NOISE_STRIDE], SD_INDIVIDUAL, WIDTH)
+                   integers[NOISE_SLOT], integers[NOISE_FIRST], N_COMMON, integers[N_NOISE],
+                   integers[NOISE_STRIDE], SD_INDIVIDUAL, WIDTH)
 
         for w in range(lanes):
             state[SIGNAL][w] = state[VALUE][w] - state[PRICE][w]
         fundamental_rule(t, lanes, state[SIGNAL], state[DEMAND_FUNDAMENTAL], scratch, words, address,
-                         theta, integers[N_FUNDAMENTAL], SD_VIEW, WIDTH)
+                         theta, integers[FUNDAMENTAL_SLOT], integers[FUNDAMENTAL_FIRST],
+                         integers[N_FUNDAMENTAL], SD_VIEW, WIDTH)
 
         for w in range(lanes):
             demand[w] = float32(0.0)
-        n, mask, extra = integers[N_TECHNICAL], history.shape[0] - 1, integers[EXTRA_TERM]
+        mask, extra, stride = history.shape[0] - 1, integers[EXTRA_TERM], integers[TECHNICAL_STRIDE]
         own = N_COMMON + integers[NOISE_ROWS]
-        long_windows = WINDOWS + ((n - 1) * integers[WINDOW_STRIDE] + 1)
-        for i in range(n):
-            l1 = integers[WINDOWS + i * integers[WINDOW_STRIDE]]
-            l2 = integers[long_windows + i * integers[WINDOW_STRIDE]]
+        for g in range(integers[N_GROUPS]):
+            at = GROUPS + PER_GROUP * g
+            l1, l2, first, n = integers[at], integers[at + 1], integers[at + 2], integers[at + 3]
             if t >= l2 + extra:
-                technical.oscillator(t, lanes, history, mask, theta[PRICE_0], l1, l2, extra, scratch)
-                technical_rule(lanes, scratch, demand, theta, own + i * integers[TECHNICAL_STRIDE], WIDTH)
+                technical.oscillator(t, lanes, history, mask, state[REFERENCE], l1, l2, extra, scratch)
+                technical_rule(lanes, scratch, demand, words, theta, own + stride * first, n, stride, WIDTH)
 
-        price, now, before = state[PRICE], t & mask, (t - 1) & mask
+        price = state[PRICE]
         for w in range(lanes):
             excess = state[DEMAND_NOISE][w] + demand[w] + state[DEMAND_FUNDAMENTAL][w]
-            moved = price[w] + price[w] * (state[RATE][w] * excess)  # eq. (2)
-            price[w] = moved if moved < RUN_AWAY else BEYOND
-        for w in range(lanes):
-            history[now, w] = history[before, w] + int64(
-                (price[w] - theta[PRICE_0, w]) * technical.FIXED_POINT)
+            price[w] += price[w] * (state[RATE][w] * excess)  # eq. (2)
+        technical.remember(t, lanes, history, mask, price, state[REFERENCE], scratch)
 
     return step
 
 
-exact_step = make_step(noise.exact, technical.exact, fundamental.exact)
-smoothed_step = make_step(noise.smoothed, technical.smoothed, fundamental.smoothed)
-relaxed_step = make_step(noise.smoothed, technical.relaxed, fundamental.smoothed)
+few = make_step(noise.exact_few, technical.exact, fundamental.exact_few)
+few_ranked = make_step(noise.exact_few, technical.exact_own, fundamental.exact_few)
+many = make_step(noise.exact, technical.exact, fundamental.exact)
+many_ranked = make_step(noise.exact, technical.exact_own, fundamental.exact)
+own = make_step(noise.exact_own, technical.exact, fundamental.exact)
+own_ranked = make_step(noise.exact_own, technical.exact_own, fundamental.exact)
+aggregate = make_step(noise.aggregate, technical.exact, fundamental.aggregate)
+aggregate_ranked = make_step(noise.aggregate, technical.exact_own, fundamental.aggregate)
+smoothed = make_step(noise.smoothed, technical.smoothed, fundamental.smoothed)
+relaxed = make_step(noise.smoothed, technical.relaxed, fundamental.smoothed)
 
-RULES = {
-    "exact": Kernels(init, exact_step),
-    "smoothed": Kernels(init, smoothed_step),
-    "relaxed": Kernels(init, relaxed_step),
+RULES = ("exact", "smoothed", "relaxed")
+# Of each kind of market the step where technical traders share a threshold, and where each has one. Several
+# short steps: a long one that can do everything takes three times as long to compile.
+STEPS = {
+    "few": (few, few_ranked),
+    "many": (many, many_ranked),
+    "own": (own, own_ranked),
+    "aggregate": (aggregate, aggregate_ranked),
+    "smoothed": (smoothed, smoothed),
+    "relaxed": (relaxed, relaxed),
 }
 
 
@@ -172,15 +166,19 @@ class StockMarket(Model):
     """Configuration of the market; build it with `stock_market`, which draws the windows.
 
     `windows` holds (l1, l2) of every technical trader, or one pair that all share. `per_agent`
-    names the parameters of which each agent has a value of its own.
+    names the parameters of which each agent has a value of its own. `mode` is how the buyers among
+    noise and fundamental traders are found: "agents" gives each trader a random word of its own,
+    "aggregate" draws the number of buyers of a type, one exact Binomial, at a price that does not grow
+    with the type; the law is the same. "auto" becomes the cheaper of the two that can be.
     """
 
     name: ClassVar[str] = "stock-market"
     source: ClassVar[str] = (
         "A generative adversarial network approach to calibrate multi-agent simulators, s. 3.1")
-    n_state: ClassVar[int] = 10
-    n_words: ClassVar[int] = 5
-    history_dtype: ClassVar[str] = "int64"
+    n_state: ClassVar[int] = 11
+    n_words: ClassVar[int] = N_WORDS
+    variants: ClassVar[tuple[dict[str, Any], ...]] = (
+        {}, {"n_noise": 100}, {"mode": "aggregate"}, {"rule": "smoothed"}, {"rule": "relaxed"})
     observables: ClassVar[tuple[Observable, ...]] = (
         Observable("price", PRICE, "price units"),
         Observable("log_return", PRICE, "per step", log_return),
@@ -199,18 +197,30 @@ class StockMarket(Model):
     per_agent: tuple[str, ...] = ()
     moving_average: str = "mean"
     negative_variance: str = "full-truncation"
+    mode: str = "auto"
 
     def __post_init__(self) -> None:
-        self._check_choice("rule", tuple(RULES))
+        self._check_choice("rule", RULES)
         self._check_choice("signal_weights", ("ratio", "separate"))
         self._check_choice("moving_average", ("mean", "literal"))
         self._check_choice("negative_variance", SCHEMES)
         for name in ("n_noise", "n_technical", "n_fundamental"):
-            _check_count(name, getattr(self, name))
+            check_count(name, getattr(self, name))
         if self.n_noise + self.n_technical + self.n_fundamental == 0:
             raise ParameterError("a market with zero agents: give n_noise, n_technical or n_fundamental")
         self._check_windows()
         self._check_owned()
+        object.__setattr__(self, "mode", choose_mode(
+            self.mode, (self.n_noise, self.n_fundamental), self._objection))
+        self._check_sizes()
+
+    def _check_sizes(self) -> None:
+        for name in ("n_noise", "n_technical", "n_fundamental"):
+            check_size(name, getattr(self, name), self.mode, self._objection)
+        for name in self.per_agent:
+            if self._n_owners(name) > MOST_OWNERS:
+                raise ParameterError(f"per_agent: {self._n_owners(name)} traders cannot each own {name}, "
+                                     f"at most {MOST_OWNERS} of a type can")
 
     def _check_windows(self) -> None:
         if len(self.windows) not in (1, self.n_technical) and self.n_technical > 0:
@@ -232,11 +242,15 @@ class StockMarket(Model):
 
     @property
     def kernels(self) -> Kernels:
-        return RULES[self.rule]
+        return Kernels(init, STEPS[self._kind][self._owned("gamma")])
 
     @property
     def n_history(self) -> int:
         return 1 << (self._longest_window + 3).bit_length()
+
+    @property
+    def n_counted(self) -> int:
+        return max(self.n_noise, self.n_fundamental) if self.mode == "agents" else 0
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -255,21 +269,49 @@ class StockMarket(Model):
 
     def split(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         column = self._columns(values)
-        own = self._noise_rows(column)
-        reals = [values[:, :len(COMMON)], column.get("temperature", np.ones((len(values), 1))), own,
-                 column["gamma" if self.rule != "smoothed" else "d"]]
+        own, groups = self._noise_rows(column), self._window_groups(column)
+        acting = column["gamma" if self.rule != "smoothed" else "d"]
+        if self._owned("gamma", "d"):
+            acting = by_group(acting, groups)
+        reals = [values[:, :len(COMMON)], column.get("temperature", np.ones((len(values), 1))), own, acting]
         head = [self.n_noise, self.n_technical, self.n_fundamental, int(self._owned("kappa", "b")),
-                own.shape[1], int(self._owned("gamma", "d")), int(len(self.windows) > 1),
-                int(self.moving_average == "literal"), SCHEMES.index(self.negative_variance)]
-        whole = [np.tile(head, (len(values), 1)), column["window_short"], column["window_long"]]
-        return (np.ascontiguousarray(np.hstack(reals), dtype=np.float32),
-                np.ascontiguousarray(np.rint(np.hstack(whole)), dtype=np.int64))
+                own.shape[1], int(self._owned("gamma", "d")), int(self.moving_average == "literal"),
+                SCHEMES.index(self.negative_variance), *self._places]
+        whole = [np.tile(np.array(head, dtype=np.int64), (len(values), 1)), group_tables(groups)]
+        return np.ascontiguousarray(np.hstack(reals), dtype=np.float64), np.ascontiguousarray(np.hstack(whole))
+
+    @property
+    def _kind(self) -> str:
+        """Which steps are this market's."""
+        if self.rule != "exact" or self.mode == "aggregate":
+            return self.rule if self.rule != "exact" else self.mode
+        return "own" if self._owned("kappa", "b") else "few" if self._shares_slots else "many"
+
+    @property
+    def _shares_slots(self) -> bool:
+        """Whether all words of a step are in two slots."""
+        few = PUBLIC_HALVES + self.n_noise + self.n_fundamental <= HALVES
+        return few and self.mode == "agents" and not self._owned("kappa", "b")
+
+    @property
+    def _places(self) -> tuple[int, int, int, int]:
+        """Slot and first half-word of the noise traders, and of the fundamental ones."""
+        if self._shares_slots:
+            return PUBLIC_SLOT, PUBLIC_HALVES, PUBLIC_SLOT, PUBLIC_HALVES + self.n_noise
+        return noise.SLOT, 0, fundamental.SLOT, 0
+
+    def _window_groups(self, column: Mapping[str, np.ndarray]) -> list[WindowGroups]:
+        """The groups of technical traders for each theta."""
+        short, long = column["window_short"], column["window_long"]
+        if (short == short[0]).all() and (long == long[0]).all():
+            return [group_windows(short[0], long[0], self.n_technical)] * len(short)
+        return [group_windows(*pair, self.n_technical) for pair in zip(short, long, strict=True)]
 
     def _columns(self, values: np.ndarray) -> dict[str, np.ndarray]:
         """The values of each parameter, (n_theta, 1 or its number of agents)."""
         counts = [1 if p.n_agents is None else p.n_agents for p in self.parameters]
-        blocks = np.split(values, np.cumsum(counts)[:-1], axis=1)
-        return {p.name: block for p, block in zip(self.parameters, blocks, strict=True)}
+        return {p.name: values[:, end - n:end]
+                for p, n, end in zip(self.parameters, counts, accumulate(counts), strict=True)}
 
     def _noise_rows(self, column: Mapping[str, np.ndarray]) -> np.ndarray:
         """What the noise rule reads: kappa, or all weights of the public signal and then of the others."""
@@ -283,6 +325,13 @@ class StockMarket(Model):
         return any(n in self.per_agent for n in names)
 
     @property
+    def _objection(self) -> str:
+        """Why one number cannot stand for a type's traders, for a message; "" if it can."""
+        if self.rule != "exact":
+            return f"rule={self.rule!r} lets every trader demand another amount"
+        return "every noise trader has its own values" if self._owned("kappa", "b") else ""
+
+    @cached_property
     def _longest_window(self) -> int:
         return max([DEFAULT_LONGEST_WINDOW, *(l2 for _, l2 in self.windows)])
 
@@ -293,10 +342,12 @@ class StockMarket(Model):
     def _own_parameters(self, per_agent: tuple[str, ...]) -> tuple[Parameter, ...]:
         weights = (KAPPA,) if self.signal_weights == "ratio" else (B, C)
         chosen = (*weights, D if self.rule == "smoothed" else GAMMA)
-        count = {"kappa": self.n_noise, "b": self.n_noise, "c": self.n_noise}
         return tuple(
-            replace(p, n_agents=count.get(p.name, self.n_technical)) if p.name in per_agent else p
-            for p in chosen)
+            replace(p, n_agents=self._n_owners(p.name)) if p.name in per_agent else p for p in chosen)
+
+    def _n_owners(self, name: str) -> int:
+        """How many traders have this parameter, of the type whose it is."""
+        return self.n_noise if name in ("kappa", "b", "c") else self.n_technical
 
     @property
     def _window_parameters(self) -> tuple[Parameter, ...]:
@@ -326,15 +377,15 @@ def stock_market(*, windows: Sequence[Sequence[int]] | None = None, windows_seed
     n_technical : int
     config
         The other fields of `StockMarket`: n_noise, n_fundamental, rule, signal_weights, per_agent,
-        moving_average, negative_variance.
+        moving_average, negative_variance, mode ("auto", "agents" or "aggregate").
 
     Raises
     ------
     ParameterError, ModelError
         A count, a window or a choice that cannot be.
     """
-    _check_count("n_technical", n_technical)
-    frozen = _draw_windows(windows_seed, max(n_technical, 1)) if windows is None else _pairs(windows)
+    check_count("n_technical", n_technical)
+    frozen = draw_windows(windows_seed, max(n_technical, 1)) if windows is None else window_pairs(windows)
     unknown = set(config) - {f.name for f in fields(StockMarket)}
     if unknown:
         raise ModelError(f"stock-market has no option {sorted(unknown)[0]!r}; it has: "
@@ -342,40 +393,6 @@ def stock_market(*, windows: Sequence[Sequence[int]] | None = None, windows_seed
     owned = config.pop("per_agent", ())  # a list, when it comes from a file
     owned = (owned,) if isinstance(owned, str) else tuple(owned)
     return StockMarket(windows=frozen, n_technical=n_technical, per_agent=owned, **config)
-
-
-def _draw_windows(seed: int, n: int) -> tuple[tuple[int, int], ...]:
-    """Pairs (l1, l2) of n traders, drawn from {2..10} by this seed.
-
-    Raises
-    ------
-    ParameterError
-        If the seed is not a whole number in [0, 2**32).
-    """
-    if not is_whole(seed) or not 0 <= seed < 2**32:
-        raise ParameterError(f"windows_seed={shown(seed)}: give a whole number in [0, 2**32)")
-    rng = np.random.Generator(np.random.Philox(key=int(seed)))
-    pairs = [sorted(rng.choice(np.arange(2, 11), size=2, replace=False)) for _ in range(n)]
-    return tuple((int(l1), int(l2)) for l1, l2 in pairs)
-
-
-def _check_count(name: str, count: Any) -> None:
-    """Raise ParameterError unless `count` is a number of traders."""
-    if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 0:
-        raise ParameterError(f"{name}={shown(count)}: give a whole number of traders, 0 or more")
-    if count > MOST_AGENTS:
-        raise ParameterError(f"{name}={count}: at most {MOST_AGENTS} traders of a type")
-
-
-def _pairs(windows: Any) -> tuple[tuple[int, int], ...]:
-    """Windows as pairs of whole numbers."""
-    pairs = list(windows) if isinstance(windows, Iterable) and not isinstance(windows, str) else [windows]
-    for pair in pairs:
-        if not (hasattr(pair, "__len__") and len(pair) == 2 and all(is_whole(length) for length in pair)):
-            raise ParameterError(
-                f"windows={shown(pair)}: give pairs of whole numbers, as [(2, 6), (3, 9)] in Python "
-                "or windows=2:6,3:9 on the command line")
-    return tuple((int(l1), int(l2)) for l1, l2 in pairs)
 
 
 MODEL = stock_market

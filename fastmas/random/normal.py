@@ -4,12 +4,15 @@ One word makes one value, and no branch depends on it, so that loops over lanes 
 polynomials are our own weighted minimax fits (benchmarks/fit_polynomials.py). The normal follows
 the form of Giles 2010, "Approximating the erfinv function": the quantile over 1 - 2u is smooth in
 -log(4u(1 - u)). Stated errors are those of compiled code; plain Python cannot fuse multiply and add
-and differs by a few units in the last place.
+and differs by a few units in the last place. Lane arrays of float64 get values to about 1e-15 instead:
+one step of Halley's method from the float32 normal, and the complementary error function.
 """
 
 from __future__ import annotations
 
-from numpy import float32, int32, uint32
+import math
+
+from numpy import float32, float64, int32, uint32
 
 from fastmas.kernel import kernel
 
@@ -23,7 +26,14 @@ SIGN_BIT = int32(-(2**31))
 EXPONENT_BITS = int32(-(2**23))
 ROOT_HALF_BITS = int32(0x3F3504F3)
 LOG_2_PER_EXPONENT = float32(0.6931471805599453 * 2.0**-23)
+# Words that fold below it, one in 2,190, lie where -log(4u(1 - u)) exceeds 7.
+TAIL = int32(980_300)
+CENTRE = float32(3.5)
 CDF_END = float32(5.6312)
+DOUBLE = 8  # bytes
+LAST_OF_DOUBLES = 4294967295.0
+ROOT_HALF = math.sqrt(0.5)
+ROOT_2_PI = math.sqrt(2.0 * math.pi)
 
 
 @kernel
@@ -49,15 +59,40 @@ def minus_log(x):
 
 
 @kernel
-def normal(word):
-    """Standard normal from one word by the inverse distribution function.
-
-    The value is the quantile at u = (2 * (word // 2) + 1) / 2**32: odd about the middle word, never
-    infinite, |z| < 6.231. Absolute error at most 1.2e-6 for |z| < 4 and 1.3e-6 over all words.
-    """
+def fold(word):
+    """1, 3, ... 2**31 - 1 from the ends of the range of words to its middle, the same from both."""
     signed = uint32(word).view(int32)
-    folded = int32(int32(signed ^ int32(signed >> int32(31))) | int32(1))
-    v = float32(folded) * float32(2.0**-31)
+    return int32(int32(signed ^ int32(signed >> int32(31))) | int32(1))
+
+
+@kernel
+def with_side(word, lower):
+    """The normal of a word from that of the lower end's."""
+    return int32(float32(lower).view(int32) ^ int32(uint32(word).view(int32) & SIGN_BIT)).view(float32)
+
+
+@kernel
+def normal_centre(word):
+    """The normal of a word that does not fold into the tail: an error of 9e-7 without any division."""
+    v = float32(fold(word)) * float32(2.0**-31)
+    a = minus_log(v * (TWO - v)) - CENTRE
+    p = float32(-2.06866524e-09)
+    p = p * a + float32(-2.65601248e-08)
+    p = p * a + float32(4.46101438e-07)
+    p = p * a + float32(-7.6785858e-07)
+    p = p * a + float32(-2.22025828e-05)
+    p = p * a + float32(0.000225058786)
+    p = p * a + float32(-0.000681108388)
+    p = p * a + float32(-0.00950034801)
+    p = p * a + float32(0.332847416)
+    p = p * a + float32(2.46473384)
+    return with_side(word, p * (v - ONE))
+
+
+@kernel
+def normal_tail(word):
+    """The normal of any word, for those of the tail."""
+    v = float32(fold(word)) * float32(2.0**-31)
     a = minus_log(v * (TWO - v))
     b = a * a
     p = float32(3.03317211e-05) * a + float32(0.00118594558)
@@ -66,8 +101,17 @@ def normal(word):
     q = float32(1.00211423e-06) * a + float32(0.000186149206)
     q = q * b + (float32(0.00279377424) * a + float32(0.0337149948))
     q = q * b + (float32(0.113629252) * a + ONE)
-    lower = p / q * (v - ONE)
-    return int32(float32(lower).view(int32) ^ int32(signed & SIGN_BIT)).view(float32)
+    return with_side(word, p / q * (v - ONE))
+
+
+@kernel
+def normal(word):
+    """Standard normal from one word by the inverse distribution function.
+
+    The value is the quantile at u = (2 * (word // 2) + 1) / 2**32: odd about the middle word, never
+    infinite, |z| < 6.231. Absolute error at most 1.2e-6 for |z| < 4 and 1.3e-6 over all words.
+    """
+    return normal_tail(word) if fold(word) < TAIL else normal_centre(word)
 
 
 @kernel
@@ -102,14 +146,44 @@ def threshold(probability):
 
 
 @kernel
+def normal_double(word):
+    """The `normal` of a word in float64, to 4e-15."""
+    z = -abs(float64(normal(word)))
+    over = 0.5 * math.erfc(-z * ROOT_HALF) - float64(fold(word)) * 2.0**-32
+    d = over * ROOT_2_PI * math.exp(0.5 * z * z)
+    z -= d / (1.0 + 0.5 * z * d)
+    return z if uint32(word).view(int32) >= int32(0) else -z
+
+
+@kernel
+def threshold_double(x):
+    """The uint32 below which a word falls with the probability that a normal is below this float64."""
+    return uint32(min(0.5 * math.erfc(-x * ROOT_HALF) * 4294967296.0, LAST_OF_DOUBLES))
+
+
+@kernel
 def draw_normals(lanes, words, normals):
-    """Fill normals[w] from words[w]."""
+    """Fill normals[w] with the `normal` of words[w], in the array's precision."""
+    if normals.itemsize == DOUBLE:  # known when compiled, as the array's dtype is
+        for w in range(lanes):
+            normals[w] = normal_double(words[w])
+        return
+    lowest = TAIL
     for w in range(lanes):
-        normals[w] = normal(words[w])
+        normals[w] = normal_centre(words[w])
+        lowest = min(lowest, fold(words[w]))
+    if lowest < TAIL:
+        for w in range(lanes):
+            if fold(words[w]) < TAIL:
+                normals[w] = normal_tail(words[w])
 
 
 @kernel
 def cdf_thresholds(lanes, x, limits):
-    """Fill limits[w], uint32, with the threshold of the probability normal_cdf(x[w])."""
+    """Fill limits[w], uint32, with the threshold of the probability normal_cdf(x[w]), in the precision of x."""
+    if x.itemsize == DOUBLE:
+        for w in range(lanes):
+            limits[w] = threshold_double(x[w])
+        return
     for w in range(lanes):
         limits[w] = threshold(normal_cdf(x[w]))

@@ -11,7 +11,6 @@ with one 32x32->64 instruction per lane.
 
 from __future__ import annotations
 
-import numpy as np
 from numpy import uint32, uint64
 
 from fastmas.kernel import kernel
@@ -83,7 +82,7 @@ def last_rounds(c0, c1, c2, c3, k0, k1):
 @kernel
 def counter(address, w, e):
     """Lane w's counter before round three; `e` is what `step_part` gave."""
-    a, b, c, _ = address
+    a, b, c = address[0], address[1], address[2]
     return a[w] ^ e[0], b[w], c[w] ^ e[1], e[2]
 
 
@@ -144,28 +143,3 @@ def draw_words(lanes, address, t, slot, w0, w1, w2, w3):
     for w in range(4 * quarter, lanes):
         c0, c1, c2, c3 = counter(address, w, e)
         put_words(w, last_rounds(c0, c1, c2, c3, k0, k1), w0, w1, w2, w3)
-
-
-@kernel
-def count_below(lanes, address, t, slot, n, threshold, words, count):
-    """Add to count[w] how many of n words, from `slot` on, lie below threshold[w].
-
-    Word i of the n is word i % 4 of slot `slot + i // 4`: agent i of a type has an identity and a
-    word of its own. `words` are four uint32 lane arrays or more, to work in. `count` is float32:
-    exact up to 2**24 agents.
-    """
-    w0, w1, w2, w3 = words[0], words[1], words[2], words[3]
-    for s in range((n + 3) // 4):
-        left = n - 4 * s
-        # A threshold of zero is never undercut: it masks the words beyond n in the last slot.
-        m1 = uint32(0xFFFFFFFF) if left > 1 else uint32(0)
-        m2 = uint32(0xFFFFFFFF) if left > 2 else uint32(0)
-        m3 = uint32(0xFFFFFFFF) if left > 3 else uint32(0)
-        draw_words(lanes, address, t, slot + s, w0, w1, w2, w3)
-        for w in range(lanes):
-            limit = threshold[w]
-            hits = np.int32(1) if w0[w] < limit else np.int32(0)
-            hits = np.int32(hits + (np.int32(1) if w1[w] < (limit & m1) else np.int32(0)))
-            hits = np.int32(hits + (np.int32(1) if w2[w] < (limit & m2) else np.int32(0)))
-            hits = np.int32(hits + (np.int32(1) if w3[w] < (limit & m3) else np.int32(0)))
-            count[w] += np.float32(hits)

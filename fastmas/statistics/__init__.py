@@ -1,7 +1,8 @@
 """The paper's H: what a discriminator sees of a path. One statistic per file, or a user's function.
 
 A statistic is a function that looks at the training data once and returns a `Statistic`: paths
-(n_paths, n_times) to samples (n_paths, n_samples, k) in float32, standardised by the data.
+(n_paths, n_times) to samples (n_paths, n_samples, k) in float32, standardised by the data. Those of this
+folder take torch tensors too (`fastmas.statistics.tensors`) and leave them on their device.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 
 from fastmas.errors import ParameterError
 from fastmas.registry import find
+from fastmas.statistics.tensors import in_float32
 
 Statistic = Callable[[np.ndarray], np.ndarray]
 CLIP = 8.0  # standard deviations: a runaway path must not blow the discriminator up
@@ -68,6 +70,6 @@ def _standardised(function: Callable[[Any], Any], x_obs: np.ndarray) -> Statisti
     return standardised
 
 
-def clipped(samples: np.ndarray) -> np.ndarray:
+def clipped(samples: Any) -> Any:
     """Samples within +-CLIP in float32; NaN stays NaN."""
-    return np.clip(samples, -CLIP, CLIP).astype(np.float32, copy=False)
+    return in_float32(samples.clip(-CLIP, CLIP))

@@ -7,10 +7,10 @@ rules. The averages over 5, 20 and 50 steps (Corsi 2009) carry volatility cluste
 from __future__ import annotations
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from fastmas.statistics import Statistic, clipped
 from fastmas.statistics.scaling import Scaling
+from fastmas.statistics.tensors import asinh, in_float32, join, no_samples, running_sums, sliding_windows
 
 WIDTH = 11
 AVERAGES = (5, 20, 50)
@@ -26,15 +26,14 @@ def return_windows(x_obs: np.ndarray) -> Statistic:
 
     def samples(paths: np.ndarray) -> np.ndarray:
         # asinh: a crash day is far out, not ten times as far out as a large one.
-        returns = np.arcsinh(clipped(scaling.increments(paths)))
+        returns = asinh(clipped(scaling.increments(paths)))
         n = returns.shape[-1]
         if n <= first:
-            return np.empty((len(returns), 0, width + len(spans)), dtype=np.float32)
-        total = np.cumsum(np.abs(returns), axis=-1, dtype=np.float64)
-        total = np.concatenate([np.zeros_like(total[:, :1]), total], axis=-1)
+            return no_samples(returns, width + len(spans))
+        total = running_sums(abs(returns))
         averages = [((total[:, first:n] - total[:, first - a:n - a]) / a - 0.7)[..., None] for a in spans]
-        latest = sliding_window_view(returns, width, axis=-1)[:, first - width + 1:]
-        return np.concatenate([latest, *averages], axis=-1).astype(np.float32, copy=False)
+        latest = sliding_windows(returns, width)[:, first - width + 1:]
+        return in_float32(join([latest, *averages]))
 
     return samples
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fastmas.statistics.tensors import differences, in_float64, log
+
 
 @dataclass(frozen=True)
 class Scaling:
@@ -26,10 +28,10 @@ class Scaling:
 
     def level(self, paths: np.ndarray) -> np.ndarray:
         """The standardised (log) level, (..., n_times)."""
-        level = np.log(np.asarray(paths, dtype=np.float64)) if self.logarithm else paths
+        level = log(in_float64(paths)) if self.logarithm else paths
         return (level - self.level_mean) / self.level_sd
 
     def increments(self, paths: np.ndarray) -> np.ndarray:
         """The (log) increments in units of their sd, (..., n_times - 1)."""
-        level = np.log(np.asarray(paths, dtype=np.float64)) if self.logarithm else paths
-        return np.diff(level, axis=-1) / self.increment_sd
+        level = log(in_float64(paths)) if self.logarithm else paths
+        return differences(level) / self.increment_sd

@@ -6,10 +6,10 @@ A discriminator on windows has forty samples where one on paths has one, and doe
 from __future__ import annotations
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from fastmas.statistics import Statistic, clipped
 from fastmas.statistics.scaling import Scaling
+from fastmas.statistics.tensors import join, no_samples, sliding_windows
 
 WIDTH = 11  # returns: the longest moving average of the paper's market and the return it decides
 
@@ -22,9 +22,9 @@ def windows(x_obs: np.ndarray) -> Statistic:
     def samples(paths: np.ndarray) -> np.ndarray:
         returns = clipped(scaling.increments(paths))
         if returns.shape[-1] < width:
-            return np.empty((len(returns), 0, width + 1), dtype=np.float32)
+            return no_samples(returns, width + 1)
         before = clipped(scaling.level(paths))[:, width - 1:-1, None]
-        return np.concatenate([sliding_window_view(returns, width, axis=-1), before], axis=-1)
+        return join([sliding_windows(returns, width), before])
 
     return samples
 

@@ -1,6 +1,6 @@
 """The stock market once more, slow and obvious: one path at a time, float64, prices in a list.
 
-It reads the same random words as the kernels (counter (path, t, slot, purpose), key (seed, run))
+It reads the same random words as the kernels of mode "agents" (counter (path, t, slot, purpose), key (seed, run))
 and shares nothing else with them: normals are `ndtri` of the word's uniform, probabilities are
 `ndtr`, averages are sums over the list of prices. Private signals are minus the normal of their word,
 so that a word decides alike under every rule. Every decision is a method of its own, so that a
@@ -16,6 +16,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from fastmas.models.stock_market import PUBLIC_SLOT, StockMarket
+from fastmas.random.counting import REFINE
 from fastmas.random.philox import philox4x32
 from fastmas.rules import fundamental, noise
 
@@ -57,12 +58,16 @@ class Oracle:
         return {name: list(column) for name, column in zip(SEEN, columns, strict=True)}
 
     def step(self, path: int, t: int) -> tuple[float, float, float]:
-        word = self.words(path, t, PUBLIC_SLOT, 3)
+        word = self.words(path, t, PUBLIC_SLOT)
         signal = self.v("sigma_public") * normal(word[0])
         self.x.append(self.next_variance(normal(word[1])))
         self.values_seen.append(self.next_value(normal(word[2])))
         n1, n2, n3 = self.model.n_noise, self.model.n_technical, self.model.n_fundamental
-        private, views = self.words(path, t, noise.SLOT, n1), self.words(path, t, fundamental.SLOT, n3)
+        alike = self.model.rule == "exact"
+        shared = n1 + n3 <= 10 and not self.own_signals()  # the public words leave room for ten
+        places = ((PUBLIC_SLOT, 6), (PUBLIC_SLOT, 6 + n1)) if shared else ((noise.SLOT, 0), (fundamental.SLOT, 0))
+        private = self.agent_words(path, t, *places[0], n1, alike and not self.own_signals())
+        views = self.agent_words(path, t, *places[1], n3, alike)
         d1 = sum(self.noise(i, signal, private[i]) for i in range(n1))
         d2 = sum(self.technical(i, t) for i in range(n2))
         d3 = sum(self.fundamental(views[i]) for i in range(n3))
@@ -71,10 +76,26 @@ class Oracle:
 
     # -- random words and parameters ------------------------------------------------------------
 
-    def words(self, path: int, t: int, slot: int, n: int) -> list[int]:
-        """Word i is word i % 4 of slot `slot + i // 4`."""
-        counters = range(slot, slot + (n + 3) // 4)
-        return [int(w) for s in counters for w in philox4x32(path, t, s, 0, self.seed, 0)][:n]
+    def words(self, path: int, t: int, slot: int) -> list[int]:
+        """The four words of a slot."""
+        return [int(w) for w in philox4x32(path, t, slot, 0, self.seed, 0)]
+
+    def agent_words(self, path: int, t: int, slot: int, first: int, n: int, alike: bool) -> list[int]:
+        """The word of each of n agents. Those who are alike have theirs from bit planes, 32 at a time."""
+        grouped = n // 32 * 32 if alike else 0
+        planes = [self.words(path, t, slot + s) for s in range(grouped // 4)]
+        words = []
+        for i in range(grouped):
+            bits = [planes[i // 32 * 8 + k // 4][k % 4] >> i % 32 & 1 for k in range(32)]
+            words.append(sum(bit << 31 - k for k, bit in enumerate(bits)))
+        for h in range(first, first + n - grouped):
+            upper, lower = (self.words(path, t, slot + grouped // 4 + h // 8 + up)[h % 8 // 2] for up in (0, REFINE))
+            words.append((upper >> 16 * (h % 2) & 0xFFFF) << 16 | lower >> 16 * (h % 2) & 0xFFFF)
+        return words
+
+    def own_signals(self) -> bool:
+        """Whether noise traders have values of their own."""
+        return bool({"kappa", "b"} & set(self.model.per_agent))
 
     def v(self, name: str, i: int = 0) -> float:
         """A parameter's value, agent i's own where agents own it."""

@@ -7,8 +7,9 @@ import pytest
 from scipy import stats
 from test_philox import address_of, plain
 
-from fastmas.random import binomial, count_below, draw_binomial, draw_words
-from fastmas.random.binomial import log_ratio, unit
+from fastmas.random import ROWS, binomial, binomial_below, count_below, draw_binomial, draw_words, number_of
+from fastmas.random.binomial import exp, log1p, margin, unit
+from fastmas.random.binomial_lanes import N_WORDS
 
 LANES, STEPS = 2**10, 128
 N_DRAWS = LANES * STEPS
@@ -84,7 +85,7 @@ def test_mean_and_variance_of_a_billion(p):
 def test_counting_agents_has_the_same_law(p):
     n, limits = 100, np.full(LANES, p * 2**32, dtype=np.uint32)
     address, count = address_of(range(LANES), seed=7), np.zeros((STEPS, LANES), dtype=np.float32)
-    words = tuple(np.empty(LANES, dtype=np.uint32) for _ in range(4))
+    words = tuple(np.empty(LANES, dtype=np.uint32) for _ in range(ROWS))
     for t in range(STEPS):
         count_below(LANES, address, t, 0, n, limits, words, count[t])
     assert chi_square_level(count.ravel(), n, limits[0] / 2**32) > LEVEL
@@ -146,7 +147,17 @@ def test_log_ratio_of_probabilities(n, p):
         low, high = min(k, mode), max(k, mode)
         steps = math.fsum(math.log((n - j) * p / ((j + 1) * (1 - p))) for j in range(low, high))
         expected = steps if k >= mode else -steps
-        assert log_ratio(float(n), p, float(mode), float(k)) == pytest.approx(expected, rel=1e-11, abs=1e-11)
+        for height in (1.0, 0.7, 1e-9):
+            found = margin(float(n), p, float(k), height) + math.log(height)
+            assert found == pytest.approx(expected, rel=1e-11, abs=1e-11)
+
+
+def test_logarithm_and_exponential():
+    x = np.concatenate([-np.geomspace(1e-300, 1 - 1e-9, 2000), np.geomspace(1e-300, 1e9, 2000)])
+    found = np.array([log1p(f) for f in x])
+    np.testing.assert_allclose(found, np.log1p(x), rtol=4e-14)
+    x = np.linspace(-20, 20, 2001)
+    np.testing.assert_allclose([exp(y) for y in x], np.exp(x), rtol=1e-14)
 
 
 def test_unit_is_the_middle_of_its_cell():
@@ -190,11 +201,71 @@ def test_a_float32_probability_is_taken_as_it_is():
         assert count.tolist() == [binomial(w, address, 1, 2, n, float(p)) for w in range(8)]
 
 
+# -- many lanes side by side --------------------------------------------------------------------------
+
+
+def below(lanes, n, limits, t=5, slot=6, seed=2**32 - 1):
+    """Numbers of `binomial_below` for one step."""
+    words = tuple(np.zeros(lanes, dtype=np.uint32) for _ in range(N_WORDS))
+    binomial_below(lanes, address_of(range(lanes), seed), t, slot, n, limits, words)
+    return np.array([number_of(w, words) for w in range(lanes)])
+
+
+def mixed_limits(lanes):
+    """Thresholds of every size, both ends included."""
+    rng = np.random.default_rng(41)
+    limits = (rng.random(lanes) ** rng.integers(1, 12, lanes) * 2.0**32).astype(np.uint32)
+    limits[1::2] = np.uint32(2**32 - 1) - limits[1::2]
+    limits[:5] = [0, 1, 2**31, 2**31 + 1, 2**32 - 256]
+    return limits
+
+
+@pytest.mark.parametrize("n", [0, 1, 15, 40, 100, 3000, 10**6, 10**9, 10**12])
+@pytest.mark.parametrize("lanes", [1, 7, 64, 1000])
+def test_numbers_side_by_side_are_those_of_each_lane_alone(n, lanes):
+    limits = mixed_limits(1000)[:lanes]
+    address = address_of(range(lanes), seed=2**32 - 1)
+    alone = [binomial(w, address, 5, 6, n, limit / 2**32) for w, limit in enumerate(limits.tolist())]
+    np.testing.assert_array_equal(below(lanes, n, limits), alone)
+
+
+def test_a_threshold_may_lie_among_the_words():
+    limits, lanes = mixed_limits(64), 64
+    words = tuple(np.zeros(lanes, dtype=np.uint32) for _ in range(N_WORDS))
+    words[7][:] = limits
+    binomial_below(lanes, address_of(range(lanes), 2**32 - 1), 5, 6, 1000, words[7], words)
+    np.testing.assert_array_equal([number_of(w, words) for w in range(lanes)], below(lanes, 1000, limits))
+    np.testing.assert_array_equal(words[7], limits)
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize(("n", "p"), [(15, 0.5), (40, 0.24), (1000, 0.7), (10**9, 0.5), (10**12, 0.3)])
+def test_law_side_by_side(n, p):
+    limits = np.full(LANES, p * 2**32, dtype=np.uint32)
+    sample = np.concatenate([below(LANES, n, limits, t=t, slot=2, seed=5) for t in range(STEPS)])
+    assert chi_square_level(sample, n, limits[0] / 2**32) > LEVEL
+
+
+@pytest.mark.statistical
+def test_a_normal_number_in_place_of_twenty_agents_is_caught():
+    """The rounded normal of the same mean and variance: at n = 20, p = 1/4 its skewness is missing.
+
+    The distance of the laws, sum of (q - p)^2 / p, is 0.020 here: noncentrality 2**17 * .020 = 2,600.
+    """
+    n, limits = 20, np.full(LANES, 2**30, dtype=np.uint32)
+    exact = np.concatenate([below(LANES, n, limits, t=t, slot=2, seed=6) for t in range(STEPS)])
+    law = stats.norm(n * 0.25, math.sqrt(n * 0.25 * 0.75))
+    rounded = np.clip(np.rint(law.ppf(np.random.default_rng(6).random(N_DRAWS))), 0, n)
+    assert chi_square_level(exact, n, 0.25) > LEVEL
+    assert chi_square_level(rounded, n, 0.25) < LEVEL
+
+
 def sample():
-    """Numbers of a few addresses by both methods, as lists."""
+    """Numbers of a few addresses by both methods, alone and side by side, as lists."""
     address = address_of(range(40), seed=2**32 - 1)
-    return [[int(binomial(w, address, 5, 6, n, p)) for w in range(40)]
-            for n, p in [(15, 0.5), (40, 0.9), (100, 0.3), (10**9, 0.6)]]
+    alone = [[int(binomial(w, address, 5, 6, n, p)) for w in range(40)]
+             for n, p in [(15, 0.5), (40, 0.9), (100, 0.3), (10**9, 0.6)]]
+    return alone + [below(40, n, mixed_limits(40)).tolist() for n in (15, 1000, 10**9)]
 
 
 def test_plain_python_gives_the_same_numbers():

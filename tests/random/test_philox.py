@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from fastmas.engine.lanes import stack_array
-from fastmas.random import count_below, draw_words, philox4x32
+from fastmas.random import draw_words, philox4x32
 from fastmas.random.philox import MASK, TWO, WEYL_0, WEYL_1, path_part
 
 LAST = 2**32 - 1
@@ -24,7 +24,7 @@ def address_of(paths, seed=0, run=0, purpose=0):
     a, b, c = (np.array(column, dtype=np.uint64) for column in zip(*parts, strict=True))
     key_0 = (np.uint64(seed) + TWO * WEYL_0) & MASK
     key_1 = (np.uint64(run) + TWO * WEYL_1) & MASK
-    return a, b, c, (np.uint64(seed), key_0, key_1)
+    return a, b, c, (np.uint64(seed), key_0, key_1), (0, 1)
 
 
 def plain(file):
@@ -96,33 +96,13 @@ def test_only_the_lanes_asked_for_are_written():
     np.testing.assert_array_equal(np.stack(words, axis=1)[:5], words_of(address_of(range(5)), 1, 2))
 
 
-@pytest.mark.parametrize("n", [0, 1, 2, 3, 4, 5, 7, 64])
-def test_count_below_counts_its_words_one_by_one(n):
-    rng = np.random.default_rng(n)
-    paths, t, slot, seed, run = rng.integers(0, 2**32, 64), 3, 17, 2**32 - 5, 9
-    address = address_of(paths, seed, run, purpose=2)
-    words = np.concatenate([words_of(address, t, slot + s) for s in range(17)], axis=1)[:, :n]
-    limits = rng.integers(0, 2**32, 64).astype(np.uint32)
-    limits[:2] = 0, LAST
-    # A word equal to the threshold is not below it.
-    if n:
-        limits[2] = words[2, n - 1]
-    count = np.full(64, 5.0, dtype=np.float32)
-    count_below(64, address, t, slot, n, limits, room(64), count)
-    np.testing.assert_array_equal(count, 5 + (words < limits[:, None]).sum(axis=1))
-    assert count[0] == 5
-
-
 def sample():
-    """Words and counts of a few addresses, as lists."""
+    """Words of a few addresses, as lists."""
     rows = []
     for paths, t, slot, purpose, seed, run in addresses(3):
         address = address_of(paths[:2], seed, run, purpose)
-        count = np.zeros(2, dtype=np.float32)
-        limits = np.array([2**31, LAST], dtype=np.uint32)
-        count_below(2, address, t, min(slot, 2**31), 7, limits, room(2), count)
         direct = philox4x32(int(paths[0]), t, slot, purpose, seed, run)
-        rows += [words_of(address, t, slot).tolist(), count.tolist(), [int(word) for word in direct]]
+        rows += [words_of(address, t, slot).tolist(), [int(word) for word in direct]]
     return rows
 
 

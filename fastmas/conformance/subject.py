@@ -1,0 +1,128 @@
+"""The model under examination, where in its box of parameters, and its paths."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+
+from fastmas import models
+from fastmas.engine import cpu
+from fastmas.engine.source import LANES, load_runner, observable_rows
+from fastmas.errors import ParameterError
+from fastmas.model import Model
+
+MOST_SINGLE = 32  # values that are moved to their bounds one at a time
+MOST_SHOWN = 20  # names in a line
+N_VERTICES = 8  # further corners of the box, drawn once
+SEED = 1
+DESCRIPTION = "subject.json"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model, its values (n_entries,) and a folder for what one process leaves to the next."""
+
+    model: Model
+    base: np.ndarray
+    folder: Path
+
+
+def describe(model: Model, base: np.ndarray, folder: Path) -> None:
+    """Write into the folder what another process needs to build the same model."""
+    kind = type(model)
+    module = "" if kind.__module__ == "__main__" or kind.__module__.startswith("fastmas_user_") else kind.__module__
+    (folder / DESCRIPTION).write_text(json.dumps({
+        "path": sys.path, "module": module, "kind": kind.__qualname__, "origin": models.origin(model),
+        "config": repr(model.config), "base": base.tolist()}))
+
+
+@dataclass(frozen=True)
+class Corner:
+    """Values (n_entries,) of which some lie at their bounds; `entry` is the one, where it is one."""
+
+    label: str
+    values: np.ndarray
+    entry: str | None = None
+
+
+def corners(model: Model, base: np.ndarray) -> list[Corner]:
+    """Every value at either bound alone, all at the lower or upper one, and some vertices between.
+
+    Those that the model itself refuses are left out, as are those that are `base` itself.
+    """
+    return [c for c in _candidates(model, base) if not np.array_equal(c.values, base) and _allowed(model, c)]
+
+
+def _candidates(model: Model, base: np.ndarray) -> Iterator[Corner]:
+    owners = [p for p in model.parameters for _ in p.entries]
+    entries = [e for p in model.parameters for e in p.entries]
+    low, high = (np.array([getattr(p, side) for p in owners], dtype=np.float64) for side in ("low", "high"))
+    for (i, entry), bounds in itertools.product(enumerate(entries[:MOST_SINGLE]), (low, high)):
+        values = base.copy()
+        values[i] = bounds[i]
+        yield Corner(f"{entry}={bounds[i]:g}", values, entry)
+    if not entries:
+        return
+    yield Corner("all at their lower bounds", low)
+    yield Corner("all at their upper bounds", high)
+    draws = np.random.Generator(np.random.Philox(key=SEED))
+    for _ in range(N_VERTICES):
+        up = draws.random(len(entries)) < 0.5
+        names = [e for e, chosen in zip(entries, up, strict=True) if chosen]
+        shown = ", ".join(names) if len(names) <= MOST_SHOWN else f"{len(names)} values"
+        yield Corner(f"{shown or 'none'} at the upper bound and the others at the lower", np.where(up, high, low))
+
+
+def _allowed(model: Model, corner: Corner) -> bool:
+    entries = [e for p in model.parameters for e in p.entries]
+    try:
+        model.check(dict(zip(entries, corner.values.tolist(), strict=True)))
+    except ParameterError:
+        return False
+    return True
+
+
+def moved(model: Model, base: np.ndarray) -> np.ndarray:
+    """Every real value a tenth of the way to its upper bound in its own search coordinate."""
+    space = model.space(free=[p.name for p in model.parameters if not p.integer],
+                        fixed=dict(zip(model.space().entries, base.tolist(), strict=True)))
+    if not space.d:
+        return base.copy()
+    z = space.to_z(space.start)
+    return space.full(space.to_theta(z + 0.1 * (space.z_bounds[:, 1] - z)))[0]
+
+
+def paths(
+    model: Model, values: np.ndarray, *, n_paths: int, n_steps: int, lanes: int = LANES, n_threads: int = 1,
+    first_path: int = 0, stride: int = 0, seed: int = SEED, run: int = 0, purpose: int = 0,
+) -> np.ndarray:
+    """Every observed state row, float32 (n_rows, n_theta, n_paths, n_steps + 1), by blocks of so many lanes."""
+    values = np.atleast_2d(values)
+    rows = observable_rows(model)
+    out = np.empty((len(rows), len(values) * n_paths, n_steps + 1), dtype=np.float32)
+    address = cpu.Address(seed, run, purpose, first_path)
+    with mock.patch.multiple(cpu, LANES=lanes, load_runner=partial(load_runner, lanes=lanes)):
+        cpu.simulate_block(model, values, n_paths, n_steps, warmup=0, address=address, stride=stride,
+                           n_threads=n_threads, out=out, rows=rows)
+    return out.reshape(len(rows), len(values), n_paths, n_steps + 1)
+
+
+def same(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Where two float32 arrays have the same bits, NaN included."""
+    return np.ascontiguousarray(a).view(np.uint32) == np.ascontiguousarray(b).view(np.uint32)
+
+
+def first_difference(model: Model, equal: np.ndarray) -> str:
+    """The earliest place where arrays of `paths` differ, in words."""
+    row, theta, path, t = min(np.argwhere(~equal).tolist(), key=lambda place: place[3])
+    name = next(o.name for o in model.observables if o.row == observable_rows(model)[row])
+    of = f"theta {theta}, " if equal.shape[1] > 1 else ""
+    return f"{name} of {of}path {path} from t={t} on"

@@ -1,0 +1,234 @@
+"""Agents with words of their own: many alike are counted at a fraction of a word each, exactly.
+
+An agent buys if its 32-bit word lies below a threshold, and the first bits of the word nearly always
+decide it: the rest is drawn only where it does not. Word of agent i of n, in slots from `slot` on:
+
+- in a whole group of 32 agents, g = i // 32 < n // 32: bit 31 - k of the word is bit i % 32 of word k % 4
+  of slot `slot + 8 * g + k // 4`. These bit planes are compared from the highest on; twelve of them decide
+  all but one agent in 4,096.
+- of the n % 32 agents behind the groups, j = i % 32: the upper half of the word is half j % 8 of slot
+  `slot + 8 * (n // 32) + j // 8`, and the lower half is the same half of the slot REFINE above. Half h of
+  a slot is the lower (h even) or upper (h odd) half of word h // 2.
+
+Kernels here work in ROWS rows of `words`: the first eight hold words, the others what becomes of them.
+"""
+
+from __future__ import annotations
+
+from numpy import float32, int32, int64, uint16, uint32, uint64
+
+from fastmas.kernel import kernel
+from fastmas.random.parts import combine, n_parts, part_of
+from fastmas.random.philox import MASK, draw_words, last_rounds, step_part
+
+ROWS = 15
+GROUP = 32
+SLOTS_PER_GROUP = 8
+REFINE = int64(2**25)
+FULL = uint32(0xFFFFFFFF)
+NONE = uint32(0)
+HALF = uint32(16)
+LOW_HALF = uint32(0xFFFF)
+UPPER_HALF = uint32(0xFFFF0000)
+NO_HALF = uint16(0)
+ONE_HALF = uint16(1)
+TOP_BIT = uint32(0x80000000)
+
+
+@kernel
+def count_bits(x):
+    """How many bits of a uint32 are set."""
+    x = uint32(x - uint32(uint32(x >> uint32(1)) & uint32(0x55555555)))
+    x = uint32(uint32(x & uint32(0x33333333)) + uint32(uint32(x >> uint32(2)) & uint32(0x33333333)))
+    x = uint32(uint32(x + uint32(x >> uint32(4))) & uint32(0x0F0F0F0F))
+    return uint32(uint32(uint64(uint64(x) * uint64(0x01010101)) & MASK) >> uint32(24))
+
+
+@kernel
+def compare_plane(plane, bit, limit, below, open_):
+    """Whether agents are below the limit, or still open, after one more bit of their words."""
+    ours = FULL if uint32(limit & bit) != NONE else NONE
+    parts = uint32(open_ & uint32(plane ^ ours))
+    return uint32(below | uint32(parts & ours)), uint32(open_ ^ parts)
+
+
+@kernel
+def lane_words(w, address, t, slot):
+    """The four words of (path, t, slot) in one lane."""
+    a, b, c, keys = address[0], address[1], address[2], address[3]
+    e0, e1, e2 = step_part(t, slot, keys[0])
+    x0, x1, x2, x3 = last_rounds(a[w] ^ e0, b[w], c[w] ^ e1, e2, keys[1], keys[2])
+    return (uint32(x0), uint32(x1), uint32(x2), uint32(x3))
+
+
+@kernel
+def compare_planes(lanes, bit, threshold, words):
+    """Four more bits of a group's words, in words[0] to words[3]; words[8] are those below, words[9] those open."""
+    w0, w1, w2, w3, below, open_ = words[0], words[1], words[2], words[3], words[8], words[9]
+    b1, b2, b3 = uint32(bit >> uint32(1)), uint32(bit >> uint32(2)), uint32(bit >> uint32(3))
+    for w in range(lanes):
+        limit = threshold[w]
+        less, left = compare_plane(w0[w], bit, limit, below[w], open_[w])
+        less, left = compare_plane(w1[w], b1, limit, less, left)
+        less, left = compare_plane(w2[w], b2, limit, less, left)
+        less, left = compare_plane(w3[w], b3, limit, less, left)
+        below[w] = less
+        open_[w] = left
+
+
+@kernel
+def decide_open(lanes, address, t, slot, threshold, words):
+    """The other twenty bits, in the few lanes where an agent is still open."""
+    below, open_ = words[8], words[9]
+    for w in range(lanes):
+        for k in range(3, SLOTS_PER_GROUP):
+            if open_[w] != NONE:
+                planes = lane_words(w, address, t, slot + k)
+                for i in range(4):
+                    bit = uint32(TOP_BIT >> uint32(4 * k + i))
+                    below[w], open_[w] = compare_plane(planes[i], bit, threshold[w], below[w], open_[w])
+
+
+@kernel
+def count_groups(lanes, address, t, slot, n_groups, threshold, words, hits):
+    """Add the agents of whole groups."""
+    below, open_ = words[8], words[9]
+    for g in range(part_of(address), n_groups, n_parts(address)):
+        first = slot + SLOTS_PER_GROUP * g
+        for w in range(lanes):
+            below[w] = NONE
+            open_[w] = FULL
+        for k in range(3):
+            draw_words(lanes, address, t, first + k, words[0], words[1], words[2], words[3])
+            compare_planes(lanes, uint32(TOP_BIT >> uint32(4 * k)), threshold, words)
+        left = NONE
+        for w in range(lanes):
+            left = uint32(left | open_[w])
+        if left != NONE:
+            decide_open(lanes, address, t, first, threshold, words)
+        for w in range(lanes):
+            hits[w] = uint32(hits[w] + count_bits(below[w]))
+
+
+@kernel
+def mask_of(k, first, n):
+    """Which halves of word k belong to n agents from half `first` on."""
+    lower = LOW_HALF if first <= 2 * k < first + n else NONE
+    upper = UPPER_HALF if first <= 2 * k + 1 < first + n else NONE
+    return uint32(lower | upper)
+
+
+@kernel
+def set_bounds(lanes, first, n, threshold, words):
+    """Upper halves of thresholds, twice in a row of words[9] to words[13] for each of words[3] to words[7].
+
+    The bound is 0, which nothing undercuts, where a half belongs to no agent.
+    """
+    b3, b4, b5, b6, b7 = words[9], words[10], words[11], words[12], words[13]
+    m3, m4, m5 = mask_of(3, first, n), mask_of(4, first, n), mask_of(5, first, n)
+    m6, m7 = mask_of(6, first, n), mask_of(7, first, n)
+    for w in range(lanes):
+        bound = uint32(uint32(threshold[w] & UPPER_HALF) | uint32(threshold[w] >> HALF))
+        b3[w] = uint32(bound & m3)
+        b4[w] = uint32(bound & m4)
+        b5[w] = uint32(bound & m5)
+        b6[w] = uint32(bound & m6)
+        b7[w] = uint32(bound & m7)
+
+
+@kernel
+def below_bound(half, bound):
+    return ONE_HALF if half < bound else NO_HALF
+
+
+@kernel
+def compare_halves(lanes, words):
+    """Count halves below their bounds into the halves of words[8]; return whether any is equal.
+
+    On rows of 16-bit numbers, two agents a lane.
+    """
+    w3, w4, w5 = words[3].view(uint16), words[4].view(uint16), words[5].view(uint16)
+    w6, w7, sums = words[6].view(uint16), words[7].view(uint16), words[8].view(uint16)
+    b3, b4, b5 = words[9].view(uint16), words[10].view(uint16), words[11].view(uint16)
+    b6, b7 = words[12].view(uint16), words[13].view(uint16)
+    nearest = uint16(LOW_HALF)
+    for i in range(2 * lanes):
+        below = uint16(below_bound(w3[i], b3[i]) + below_bound(w4[i], b4[i]))
+        below = uint16(below + below_bound(w5[i], b5[i]))
+        below = uint16(below + below_bound(w6[i], b6[i]))
+        sums[i] = uint16(below + below_bound(w7[i], b7[i]))
+        nearest = min(nearest, uint16(w3[i] ^ b3[i]))
+        nearest = min(nearest, uint16(w4[i] ^ b4[i]))
+        nearest = min(nearest, uint16(w5[i] ^ b5[i]))
+        nearest = min(nearest, uint16(w6[i] ^ b6[i]))
+        nearest = min(nearest, uint16(w7[i] ^ b7[i]))
+    return nearest == NO_HALF
+
+
+@kernel
+def half_of(h, word):
+    """Half h of a slot's words, from the word it is in."""
+    return uint32(uint32(word >> uint32(16 * (h % 2))) & LOW_HALF)
+
+
+@kernel
+def decide_equals(lanes, address, t, slot, first, n, threshold, words, hits):
+    """The lower halves of the words whose upper half is the threshold's."""
+    for w in range(lanes):
+        bound, rest = uint32(threshold[w] >> HALF), uint32(threshold[w] & LOW_HALF)
+        for h in range(first, first + n):
+            if half_of(h, words[h // 2][w]) == bound:
+                lower = half_of(h, lane_words(w, address, t, slot + REFINE + h // 8)[h % 8 // 2])
+                hits[w] = uint32(hits[w] + (uint32(1) if lower < rest else NONE))
+
+
+@kernel
+def count_drawn(lanes, address, t, slot, first, n, threshold, words, hits):
+    """Add n agents whose upper halves are drawn already: halves `first` on, 6 to 15, of words[0] to words[7].
+
+    These rows hold slots `slot` and `slot + 1`; half h is of the first if h < 8. So types of a few agents, and
+    what else a step draws, may share slots.
+    """
+    set_bounds(lanes, first, n, threshold, words)
+    equal = compare_halves(lanes, words)
+    sums = words[8]
+    for w in range(lanes):
+        hits[w] = uint32(hits[w] + uint32(uint32(sums[w] & LOW_HALF) + uint32(sums[w] >> HALF)))
+    if equal:
+        decide_equals(lanes, address, t, slot, first, n, threshold, words, hits)
+
+
+@kernel
+def clear_hits(lanes, hits):
+    for w in range(lanes):
+        hits[w] = NONE
+
+
+@kernel
+def count_agents(lanes, address, t, slot, n, threshold, words, hits):
+    """Fill hits[w] with how many of n agents have a word below threshold[w], both uint32 rows.
+
+    n is below 2**31 and takes n // 4 + 4 slots from `slot` on. `hits` and `threshold` are none of the first
+    ROWS - 1 rows of `words`.
+    """
+    clear_hits(lanes, hits)
+    n_groups = n // GROUP
+    count_groups(lanes, address, t, slot, n_groups, threshold, words, hits)
+    for w in range(lanes):
+        hits[w] = combine(address, hits[w])
+    others, first = n - GROUP * n_groups, slot + SLOTS_PER_GROUP * n_groups
+    for s in range((others + 7) // 8):
+        draw_words(lanes, address, t, first + s, words[4], words[5], words[6], words[7])
+        count_drawn(lanes, address, t, first + s - 1, 8, min(others - 8 * s, 8), threshold, words, hits)
+
+
+@kernel
+def count_below(lanes, address, t, slot, n, threshold, words, count):
+    """Add to count[w] how many of n agents have a word below threshold[w], as `count_agents`.
+
+    `words` are ROWS rows to work in, none of them `threshold`. A float32 `count` is exact up to 2**24 agents.
+    """
+    hits = words[ROWS - 1]
+    count_agents(lanes, address, t, slot, n, threshold, words, hits)
+    for w in range(lanes):
+        count[w] += float32(int32(hits[w]))
