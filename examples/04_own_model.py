@@ -6,7 +6,7 @@ from typing import ClassVar
 from numpy import float32
 
 import fastmas as fm
-from fastmas.random import count_below, threshold
+from fastmas.random import ROWS, count_below, threshold
 
 PRICE, MOOD, BUYERS = range(3)  # rows of the state
 FOLLOW, RHO = range(2)  # rows of theta, in the order of `parameters`
@@ -22,7 +22,7 @@ def init(lanes, state, history, theta, integers):
 
 @fm.kernel
 def step(t, lanes, state, words, history, address, theta, integers):
-    mood, buyers, limit = state[MOOD], state[BUYERS], words[4]
+    mood, buyers, limit = state[MOOD], state[BUYERS], words[ROWS]
     for w in range(lanes):
         limit[w] = threshold(HALF + HALF * theta[FOLLOW, w] * mood[w])  # the probability to buy
         buyers[w] = ZERO
@@ -36,7 +36,7 @@ def step(t, lanes, state, words, history, address, theta, integers):
 class Herd(fm.Model):
     name: ClassVar = "herd"
     n_state: ClassVar = 3
-    n_words: ClassVar = 5
+    n_words: ClassVar = ROWS + 1  # count_below works in ROWS of them
     kernels: ClassVar = fm.Kernels(init, step)
     observables: ClassVar = (fm.Observable("price", PRICE, "price units"),)
     parameters: ClassVar = (

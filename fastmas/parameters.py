@@ -174,6 +174,7 @@ class ParameterSpace:
         self.parameters = tuple(parameters)
         self._owner = {e: p for p in self.parameters for e in p.entries}
         self.entries = tuple(self._owner)
+        self._place = {entry: i for i, entry in enumerate(self.entries)}
         self.base = np.array([v for p in self.parameters for v in p.defaults], dtype=np.float64)
         self._set(fixed or {})
         chosen = (free,) if isinstance(free, str) else free
@@ -182,7 +183,7 @@ class ParameterSpace:
             twice = next(n for n in names if names.count(n) > 1)
             raise ParameterError(f"parameter {twice!r} is named twice among the free ones")
         self.free = tuple(names)
-        self._columns = np.array([self.entries.index(n) for n in names], dtype=np.intp)
+        self._columns = np.array([self._place[n] for n in names], dtype=np.intp)
 
     @property
     def d(self) -> int:
@@ -253,7 +254,7 @@ class ParameterSpace:
                 raise ParameterError(f"parameter {name!r}: {given.size} values for {len(entries)} agents")
             for entry, number in zip(entries, np.broadcast_to(given, (len(entries),)), strict=True):
                 self._owner[entry].check(float(number), entry)
-                self.base[self.entries.index(entry)] = number
+                self.base[self._place[entry]] = number
 
 
 def _numbers(name: str, value: Any) -> np.ndarray:

@@ -251,7 +251,7 @@ def test_rank_is_a_search_among_sorted_thresholds(n):
     m = (rng.integers(-2 * n - 2, 2 * n + 3, 50) / 4).astype(np.float32)
     m[:3] = [np.nan, np.inf, -np.inf]
     demand, words = np.zeros(50, dtype=np.float32), (np.zeros(50, dtype=np.uint32),)
-    technical.exact(50, m, demand, words, np.vstack([theta[:1] * 0 - 9, theta]), 1, n, 1, 0)
+    technical.exact_own(50, m, demand, words, np.vstack([theta[:1] * 0 - 9, theta]), 1, n, 1, 0)
     expected = [(column <= x).sum() - (column <= -x).sum() for column, x in zip(theta.T, m, strict=True)]
     np.testing.assert_array_equal(demand, expected)
 

@@ -92,6 +92,15 @@ def test_any_number_of_agents_is_the_oracle(n):
     assert_exact_agrees({"n_noise": n, "n_fundamental": 9 - n}, {}, n_paths=50, n_steps=20)
 
 
+@pytest.mark.parametrize("config", [{}, {"n_noise": 40, "moving_average": "literal"}, {"per_agent": ("kappa", "gamma")}])
+def test_float64_is_the_oracle_to_the_last_digits(config):
+    """No decision falls otherwise but where a threshold is rounded to a word: one in 2**32."""
+    model = market(**config)
+    found = simulate(model, n_paths=80, n_steps=100, dtype="float64")
+    truth = Oracle(model, dtype=np.float64).paths(80, 100)["price"]
+    np.testing.assert_allclose(found, truth, rtol=1e-10)
+
+
 def assert_smoothed_agrees(config, theta, n_paths, *, oracle=Oracle, seed=0):
     """Prices within 1e-3 on the paths whose fundamental value agrees to 1e-3, at least 95% of all.
 

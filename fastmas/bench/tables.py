@@ -51,10 +51,24 @@ def study_tables(rows: Sequence[Row]) -> list[Table]:
     """What studies found, a table for each."""
     made = []
     for name in dict.fromkeys(row["study"] for row in rows if "study" in row):
+        if name == "scaling":
+            made.append(_scaling([row for row in rows if row.get("study") == name]))
+            continue
         found = [{k: v for k, v in row.items() if k != "study"} for row in rows if row.get("study") == name]
         names = list(dict.fromkeys(key for row in found for key in row))
         made.append(Table(name, names, [[_number(row.get(key)) for key in names] for row in found]))
     return made
+
+
+def _scaling(rows: Sequence[Row]) -> Table:
+    """A line for each size, a column for each peer and mode."""
+    lines: dict[tuple[str, str], dict[str, str]] = {}
+    for row in rows:
+        size = (" ".join(filter(None, (row["axis"], row.get("task")))), f"{row['value']:,}")
+        lines.setdefault(size, {})[f"{row['peer']}, {row['mode']}"] = _number(row["median_ns"])
+    columns = list(dict.fromkeys(column for cells in lines.values() for column in cells))
+    return Table("scaling, ns per path-step", ["axis", "size", *columns],
+                 [[*size, *(cells.get(column, "-") for column in columns)] for size, cells in lines.items()])
 
 
 def figure_table(found: Sequence[Figure]) -> Table:

@@ -10,6 +10,7 @@ import numpy as np
 
 SAMPLE = 0.02  # seconds at least: shorter calls are repeated within a sample
 FEWEST = 3
+PAUSE = 0.02  # seconds before a sample: threads of the peer before it spin for a while before they sleep
 WALL, CPU = 0, 1
 
 Call = Callable[[int], Any]
@@ -28,6 +29,7 @@ def take_turns(calls: Mapping[str, Call], repeats: int, seed: int, budget: float
         for name, call in calls.items():
             if r < rounds[name]:
                 n = size[name][0]
+                time.sleep(PAUSE)
                 began = time.perf_counter(), time.process_time()
                 for i in range(n):
                     call(seed + r * n + i)

@@ -16,7 +16,8 @@ import numpy as np
 
 from fastmas.engine import threads
 from fastmas.engine.faults import compiling
-from fastmas.engine.source import LANES, load_runner, observable_rows
+from fastmas.engine.optimising import optimising_only
+from fastmas.engine.source import ENTRY_POINT, LANES, load_runner, observable_rows
 from fastmas.engine.threads import count_threads
 from fastmas.model import Model
 
@@ -81,7 +82,7 @@ def simulate_block(
                 finish(slice(first + LANES * first_block, first + min(LANES * last_block, total)))
 
     if pace not in _paces:
-        with compiling(model.name):
+        with compiling(model.name), optimising_only(ENTRY_POINT):
             task(0, 0, np.zeros(1, dtype=np.int64))
     seconds = _paces[pace] * n_steps if pace in _paces else None
     counted = None if tick is None else lambda n: tick(min(n * LANES, total))

@@ -30,6 +30,7 @@ LANES = 64  # below 64 LLVM unrolls the lane loops to scalars before it vectoris
 LOADING = threading.Lock()
 REAL = "float32"  # as the dtype of a history it stands for the precision of the run
 STACK_BYTES = 1 << 18  # of thetas; more are kept on the heap, at a tenth more time
+ENTRY_POINT = "run"  # of a generated module
 BUFFER = 16  # steps kept before they are written out path by path
 
 
@@ -74,7 +75,7 @@ def _runner(init: Any, step: Any, label: str, n_state: int, n_words: int, n_thet
             history_dtype: str, rows: tuple[int, ...], lanes: int, dtype: str, homes: tuple[str, ...]) -> Any:
     text = _fill(init, step, label, n_state, n_words, n_theta, n_history, history_dtype, rows, lanes, dtype, homes)
     name = "fastmas_generated_" + digest_of(text, init, step)
-    return load_module(name, text).run
+    return getattr(load_module(name, text), ENTRY_POINT)
 
 
 def _fill(init: Any, step: Any, label: str, n_state: int, n_words: int, n_theta: int, n_history: int,

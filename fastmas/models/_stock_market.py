@@ -17,7 +17,7 @@ MOST_OWNERS = 10**7  # agents of a type with values of their own
 MOST_WINDOWS = 10**6  # pairs that are drawn
 DRAWN_SINGLY = 1000
 LONGEST_DRAWN = 10
-WORTH_AGGREGATING = 128  # agents of a type cost what its one number does, or a little more
+WORTH_AGGREGATING = 100  # agents of a type cost what its one number does, or a little more
 
 _SECTION_4 = "s. 4"
 _OPEN = "not given in the paper; see the module's docstring"

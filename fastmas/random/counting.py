@@ -111,11 +111,9 @@ def count_groups(lanes, address, t, slot, n_groups, threshold, words, hits):
 
 
 @kernel
-def mask_of(k, first, n):
-    """Which halves of word k belong to n agents from half `first` on."""
-    lower = LOW_HALF if first <= 2 * k < first + n else NONE
-    upper = UPPER_HALF if first <= 2 * k + 1 < first + n else NONE
-    return uint32(lower | upper)
+def mask_of(pair):
+    """Which halves of a word two bits stand for."""
+    return uint32((LOW_HALF if pair & 1 else NONE) | (UPPER_HALF if pair & 2 else NONE))
 
 
 @kernel
@@ -125,8 +123,9 @@ def set_bounds(lanes, first, n, threshold, words):
     The bound is 0, which nothing undercuts, where a half belongs to no agent.
     """
     b3, b4, b5, b6, b7 = words[9], words[10], words[11], words[12], words[13]
-    m3, m4, m5 = mask_of(3, first, n), mask_of(4, first, n), mask_of(5, first, n)
-    m6, m7 = mask_of(6, first, n), mask_of(7, first, n)
+    owned = ((1 << n) - 1) << (first - 6)
+    m3, m4, m5 = mask_of(owned), mask_of(owned >> 2), mask_of(owned >> 4)
+    m6, m7 = mask_of(owned >> 6), mask_of(owned >> 8)
     for w in range(lanes):
         bound = uint32(uint32(threshold[w] & UPPER_HALF) | uint32(threshold[w] >> HALF))
         b3[w] = uint32(bound & m3)

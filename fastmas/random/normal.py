@@ -168,14 +168,16 @@ def draw_normals(lanes, words, normals):
         for w in range(lanes):
             normals[w] = normal_double(words[w])
         return
-    lowest = TAIL
+    left = int32(0)
     for w in range(lanes):
         normals[w] = normal_centre(words[w])
-        lowest = min(lowest, fold(words[w]))
-    if lowest < TAIL:
-        for w in range(lanes):
-            if fold(words[w]) < TAIL:
-                normals[w] = normal_tail(words[w])
+        left = int32(left + (int32(1) if fold(words[w]) < TAIL else int32(0)))
+    w = 0
+    while left > int32(0):
+        if fold(words[w]) < TAIL:
+            normals[w] = normal_tail(words[w])
+            left = int32(left - int32(1))
+        w += 1
 
 
 @kernel

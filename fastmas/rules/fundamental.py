@@ -31,7 +31,7 @@ def buying_thresholds(lanes, gap, scratch, words, theta, spread):
 def exact(t, lanes, gap, demand, scratch, words, address, theta, slot, first, n, spread, width):
     """1{P*_i >= P} - 1{P*_i < P}, eq. (9)."""
     buying_thresholds(lanes, gap, scratch, words, theta, spread)
-    count_votes(t, lanes, slot, n, demand, words, address)
+    count_votes(t, lanes, SLOT, n, demand, words, address)
 
 
 @kernel

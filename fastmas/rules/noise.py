@@ -52,7 +52,7 @@ def buying_thresholds(lanes, signal, scratch, words, theta, row, spread):
 def exact(t, lanes, signal, demand, scratch, words, address, theta, slot, first, row, n, stride, spread, width):
     """Sign rule (4): an agent buys if b S + c S_i >= 0 and sells otherwise; eq. (5). theta[row] is kappa."""
     buying_thresholds(lanes, signal, scratch, words, theta, row, spread)
-    count_votes(t, lanes, slot, n, demand, words, address)
+    count_votes(t, lanes, SLOT, n, demand, words, address)
 
 
 @kernel
@@ -66,13 +66,12 @@ def exact_few(t, lanes, signal, demand, scratch, words, address, theta, slot, fi
 @kernel
 def exact_own(t, lanes, signal, demand, scratch, words, address, theta, slot, first, row, n, stride, spread, width):
     """The same of agents with a kappa of their own; theta[row] on are the kappa_i."""
-    count_owners(t, lanes, signal, scratch, words, address, theta, slot, row, n, spread)
+    count_owners(t, lanes, signal, scratch, words, address, theta, row, n, spread)
     balance(lanes, words[HITS], n, demand)
 
 
 @kernel
-def aggregate(t, lanes, signal, demand, scratch, words, address, theta, slot, first, row, n, stride,
-          spread, width):
+def aggregate(t, lanes, signal, demand, scratch, words, address, theta, slot, first, row, n, stride, spread, width):
     """The same of agents who share one kappa, by one number for all."""
     buying_thresholds(lanes, signal, scratch, words, theta, row, spread)
     draw_votes(t, lanes, AGGREGATE_SLOT, n, demand, words, address)
@@ -108,25 +107,24 @@ def decide(lanes, address, t, slot, chosen, column, shift, kappa, scratch, hits)
 
 
 @kernel
-def count_owners(t, lanes, signal, scratch, words, address, theta, slot, row, n, spread):
+def count_owners(t, lanes, signal, scratch, words, address, theta, row, n, spread):
     """Fill words[HITS] with the buyers among n agents of their own kappa, whose words are `draw_agent`'s."""
     hits = words[HITS]
     for w in range(lanes):
         scratch[w] = signal[w] / theta[spread, w]
         hits[w] = NONE
     for s in range(part_of(address), (n + PER_SLOT - 1) // PER_SLOT, n_parts(address)):
-        draw_words(lanes, address, t, slot + s, words[0], words[1], words[2], words[3])
+        draw_words(lanes, address, t, SLOT + s, words[0], words[1], words[2], words[3])
         for i in range(min(n - PER_SLOT * s, PER_SLOT)):
             kappa, chosen, shift = theta[row + PER_SLOT * s + i], words[i // 2], uint32(16 * (i % 2))
             if hold(lanes, chosen, shift, kappa, scratch, hits):
-                decide(lanes, address, t, slot + s, chosen, i // 2, shift, kappa, scratch, hits)
+                decide(lanes, address, t, SLOT + s, chosen, i // 2, shift, kappa, scratch, hits)
     for w in range(lanes):
         hits[w] = combine(address, hits[w])
 
 
 @kernel
-def smoothed(t, lanes, signal, demand, scratch, words, address, theta, slot, first, row, n, stride,
-          spread, width):
+def smoothed(t, lanes, signal, demand, scratch, words, address, theta, slot, first, row, n, stride, spread, width):
     """Section 4: agent i demands 2 sigmoid(eta_i / width) - 1 = tanh(eta_i / (2 width)).
 
     `theta[row]` on are the b_i, then the c_i. A width of 1 is the paper's rule; as the width goes

@@ -42,7 +42,7 @@ def stray_writes(model, lanes=2, n_steps=12):
     a, b, c = (np.zeros(lanes + EXTRA, dtype=np.uint64) for _ in range(3))
     for w in range(lanes):
         a[w], b[w], c[w] = path_part(w, 0, 0)
-    address = (a, b, c, (np.uint64(1), np.uint64(1) + TWO * WEYL_0, TWO * WEYL_1))
+    address = (a, b, c, (np.uint64(1), np.uint64(1) + TWO * WEYL_0, TWO * WEYL_1), (0, 1))
     read_only = {"theta": theta, "integers": whole, "address": np.stack([a, b, c])}
     before = {k: v.copy() for k, v in read_only.items()}
     model.kernels.init(lanes, state, history, theta, whole[0])

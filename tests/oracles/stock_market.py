@@ -35,12 +35,13 @@ def sigmoid(x: float) -> float:
 
 
 class Oracle:
-    """One market with these parameter values, rounded to float32 as the engine rounds them."""
+    """One market with these parameter values, rounded as the engine rounds them."""
 
-    def __init__(self, model: StockMarket, theta: Mapping[str, Any] | None = None, seed: int = 0) -> None:
+    def __init__(self, model: StockMarket, theta: Mapping[str, Any] | None = None, seed: int = 0,
+                 dtype: type[np.floating] = np.float32) -> None:
         space = model.space(fixed=theta)
         self.model, self.seed = model, seed
-        self.values = {e: float(np.float32(v)) for e, v in zip(space.entries, space.base, strict=True)}
+        self.values = {e: float(dtype(v)) for e, v in zip(space.entries, space.base, strict=True)}
 
     def paths(self, n_paths: int, n_steps: int) -> dict[str, np.ndarray]:
         """Observables of paths 0 to n_paths - 1, each (n_paths, n_steps + 1)."""

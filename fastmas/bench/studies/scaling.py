@@ -13,6 +13,7 @@ from fastmas.engine.cpu import count_threads
 from fastmas.simulate import simulate
 
 MARKET, CROWD, CROWD_TOGETHER = TASKS["market-1000"], TASKS["crowd-1e3"], TASKS["aggregate-1e3"]
+SHARED = (TASKS["market-16384"], replace(TASKS["crowd-1e6"], n_paths=256))  # a block of paths is never shared
 MOST_DRAWS = 2e8  # of a call: a fraction of a second
 
 
@@ -39,7 +40,7 @@ def study(options: Options) -> Iterator[Row]:
             for name, seconds in take_turns(_calls(task), repeats, options.seed, budget=5.0).items():
                 yield {"study": "scaling", "axis": axis, "value": value, "mode": task.mode, "peer": name,
                        "paths": task.n_paths, "steps": task.n_steps, "agents": task.n_agents, **summary(seconds, units)}
-    for task in (TASKS["market-16384"], TASKS["crowd-1e6"]):
+    for task in SHARED:
         calls = {str(n): threaded(task, n) for n in range(1, count_threads() + 1)}
         for call in calls.values():
             call(options.seed)
