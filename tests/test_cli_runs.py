@@ -56,7 +56,7 @@ def test_calibrate_passes_on_what_is_given_and_nothing_else(capsys, library):
     assert main(["calibrate", "stock-market", "--data", "sp500"]) == 0
     (model, data), given = library.calls[0]
     assert (model.name, data) == ("stock-market", "sp500")
-    assert given == {"fixed": {}, "interval": True, "out": None, "overwrite": False}
+    assert given == {"fixed": {}, "interval": True, "out": None, "overwrite": False, "device": "cpu"}
     assert "report:" not in capsys.readouterr().out
 
 
@@ -65,7 +65,7 @@ def test_calibrate_passes_on_every_option(tmp_path, library, capsys):
              "--discriminator": "windows", "--objective": "gan", "--statistic": "returns",
              "--rule": "relaxed", "--generations": "7", "--paths": "11",
              "--horizon": "13", "--warmup": "17", "--seed": "0", "--threads": "2",
-             "--out": str(tmp_path / "run")}
+             "--device": "cuda", "--out": str(tmp_path / "run")}
     flat = [word for pair in words.items() for word in pair]
     settings = ["--set", "rho=0.2", "--set", "n_noise=20", "--no-interval", "--overwrite"]
     assert main(["calibrate", "stock-market", "--data", "prices.csv", *flat, *settings]) == 0
@@ -75,7 +75,7 @@ def test_calibrate_passes_on_every_option(tmp_path, library, capsys):
         "column": "close", "free": ["kappa", "gamma"], "updater": "moments", "discriminator": "windows",
         "objective": "gan", "statistic": "returns", "generations": 7, "paths": 11, "horizon": 13,
         "warmup": 17, "seed": 0, "n_threads": 2, "fixed": {"rho": 0.2}, "interval": False,
-        "out": tmp_path / "run", "overwrite": True}
+        "out": tmp_path / "run", "overwrite": True, "device": "cuda"}
     assert f"report: {tmp_path / 'run' / 'report.html'}" in capsys.readouterr().out
 
 

@@ -92,7 +92,8 @@ def test_any_number_of_agents_is_the_oracle(n):
     assert_exact_agrees({"n_noise": n, "n_fundamental": 9 - n}, {}, n_paths=50, n_steps=20)
 
 
-@pytest.mark.parametrize("config", [{}, {"n_noise": 40, "moving_average": "literal"}, {"per_agent": ("kappa", "gamma")}])
+@pytest.mark.parametrize(
+    "config", [{}, {"n_noise": 40, "moving_average": "literal"}, {"per_agent": ("kappa", "gamma")}])
 def test_float64_is_the_oracle_to_the_last_digits(config):
     """No decision falls otherwise but where a threshold is rounded to a word: one in 2**32."""
     model = market(**config)
