@@ -52,15 +52,17 @@ def hits_below(limits, n):
 
 @pytest.mark.parametrize("n", [0, 1, 2, 7, 8, 9, 15, 31, 32, 33, 40, 64, 71, 100])
 def test_agents_are_counted_by_their_words(n):
-    """Any threshold, the two ends, and thresholds equal to a word or one above it, which only all its bits decide."""
+    """Any threshold, the two ends, a word itself and the one above it, and words that differ in a single bit."""
     words = [words_of_agents(path, n) for path in range(LANES)]
     rng = np.random.default_rng(n)
     limits = rng.integers(0, 2**32, LANES).astype(np.uint32)
     limits[:3] = 0, 2**32 - 1, 2**31
     for path in range(3, LANES if n else 3):
         limits[path] = min(words[path][path * n // LANES] + path % 2, 2**32 - 1)
-    expected = [sum(word < limit for word in own) for own, limit in zip(words, limits.tolist(), strict=True)]
-    assert hits_below(limits, n) == expected
+    single = [word[path * n // LANES] ^ 1 << path % 32 for path, word in enumerate(words)] if n else [0] * LANES
+    for tried in (limits, np.array(single, dtype=np.uint32)):
+        expected = [sum(word < limit for word in own) for own, limit in zip(words, tried.tolist(), strict=True)]
+        assert hits_below(tried, n) == expected
 
 
 @pytest.mark.parametrize(("first", "n"), [(6, 1), (6, 7), (7, 2), (8, 8), (13, 3), (6, 10), (15, 1)])
