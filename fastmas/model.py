@@ -11,9 +11,11 @@ one frozen dataclass and two kernels at module level::
 
 `lanes` paths advance together: `state` is a tuple of `n_state` float32 lane arrays (rows the model
 does not observe may serve as scratch), `words` a tuple of `n_words` uint32 lane arrays for random
-words, `history` an array (n_history, lanes), `theta[k, w]` the k-th real value of lane w in float32,
-`integers[k]` the k-th whole number, the same for all lanes. `step` brings state t-1 to state t,
-t = 1, 2, ...; random words come from `fastmas.random` with (address, t, slot).
+words (`count_below` works in `fastmas.random.ROWS` of them), `history` an array (n_history, lanes),
+`theta[k, w]` the k-th real value of lane w in float32, `integers[k]` the k-th whole number, the same for
+all lanes. In a run of dtype float64 all that is float32 here is float64. State and history are zero before
+`init`; words hold what was left there. `step` brings state t-1 to state t, t = 1, 2, ...; random words
+come from `fastmas.random` with (address, t, slot). `fastmas check` examines all this.
 """
 
 from __future__ import annotations
@@ -56,8 +58,9 @@ class Model:
 
     Class attributes to set: `name`, `source`, `n_state`, `n_words`, `observables` (the first is
     what `simulate` returns unless asked otherwise), `variants` (the configurations that have kernels of
-    their own, for `fastmas warmup`); `kernels`, `parameters` and `n_history` are
-    class attributes or properties that depend on the configuration.
+    their own, for `fastmas warmup`), `history_dtype` ("float32" stands for the precision of the run);
+    `kernels`, `parameters` and `n_history` are class attributes or properties that depend on the
+    configuration.
     """
 
     name: ClassVar[str] = ""

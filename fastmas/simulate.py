@@ -58,6 +58,8 @@ def simulate(
         Give every theta the same random numbers, so that differences show theta alone.
     dtype : {"float32", "float64"}
         Of the arithmetic and of the paths. The random words are the same.
+    device : {"cpu", "cuda"}
+        Where the paths are simulated; they come back as host arrays.
     reduce : str, callable or object, optional
         Hand back what this makes of the paths instead of the paths, which are never kept:
 

@@ -21,10 +21,9 @@ from fastmas.parameters import is_whole
 
 REPEATS, QUICK_REPEATS = 31, 5
 LIMIT, QUICK_LIMIT = 20.0, 0.3  # seconds of a call, above which a peer is left out of a task
-BUDGET, QUICK_BUDGET = 60.0, 2.0  # seconds of all calls of a peer in a task, but for three of them
+BUDGET, QUICK_BUDGET = 40.0, 2.0  # seconds of all calls of a peer in a task, but for three of them
 QUICK = ("market-1000", "crowd-1e3", "aggregate-1e9")
 PICTURES = (".png", ".svg", ".pdf")
-DOUBT = 3.0  # by how much the time of a large call may be overestimated from a small one
 
 Row = dict[str, Any]
 Tell = Callable[[str], None]
@@ -147,7 +146,7 @@ def prepare(name: str, peer: Peer, task: Task, quick: bool, laws: Laws) -> tuple
     law = laws[key]
     if isinstance(law, LeftOut):
         raise law
-    if law.seconds_per_draw * task.draws > DOUBT * limit:
+    if law.seconds_per_draw * task.draws > limit:
         raise LeftOut(f"more than {limit:g} s a call")
     prepared = peer.prepare(task)
     prepared.call(0)

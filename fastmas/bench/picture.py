@@ -51,7 +51,7 @@ def _costs(ax: Any, axis: str, rows: Sequence[Row]) -> None:
             ax.fill_between(x, [r["low_ns"] for r in line], [r["high_ns"] for r in line], color=COLOURS[key],
                             alpha=0.18, lw=0)
     ax.set(xscale="log", xlabel=TITLES[axis], ylabel="ns per path-step")
-    if axis == "agents":
+    if axis != "steps":
         ax.set_yscale("log")
     else:
         ax.set_ylim(bottom=0)
