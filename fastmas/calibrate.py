@@ -214,7 +214,8 @@ def _fit(setup: Setup, record: Record, z: np.ndarray, verdict: Verdict, uncertai
     seconds = sum(record.seconds.values())
     config = setup.describe()
     result = {
-        **{k: config[k] for k in ("model", "rule", "updater", "discriminator", "objective", "statistic", "seed")},
+        **{k: config[k] for k in ("model", "rule", "mode", "updater", "discriminator", "objective", "statistic",
+                                  "seed")},
         "estimate": named, "interval": interval, "interval_level": LEVEL,
         "interval_method": None if interval is None else METHOD, "auc_heldout": verdict.auc,
         "auc_interval": list(verdict.auc_interval),

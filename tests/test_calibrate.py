@@ -471,8 +471,8 @@ def test_a_game_of_several_rounds(small, monkeypatch):
 
 # ---------------------------------------------------------------------- results and files
 
-KEYS = {"model", "rule", "updater", "objective", "seed", "estimate", "interval", "auc_heldout", "paths_simulated",
-        "seconds", "version"}
+KEYS = {"model", "rule", "mode", "updater", "objective", "seed", "estimate", "interval", "auc_heldout",
+        "paths_simulated", "seconds", "version"}
 
 
 def test_a_run_directory_holds_what_is_promised(small, tmp_path):

@@ -258,7 +258,8 @@ class Setup:
         data, parameters = self.observations, self.space.free_parameters
         return {
             "model": self.model.name, "model_config": self.model.config,
-            "rule": getattr(self.model, "rule", None), "free": list(self.space.free),
+            "rule": getattr(self.model, "rule", None), "mode": getattr(self.model, "mode", None),
+            "free": list(self.space.free),
             "values": dict(zip(self.space.entries, self.space.base.tolist(), strict=True)),
             "data": {"source": data.source, "column": data.column, "regime": data.regime,
                      "n_paths": len(data.x_obs), "n_times": self.n_times, "n_heldout": len(data.x_heldout)},
