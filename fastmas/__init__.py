@@ -26,6 +26,7 @@ _HOMES = {
     "observe": "fastmas.data",
     "resume": "fastmas.calibrate",
     "simulate": "fastmas.simulate",
+    "simulate_on_device": "fastmas.on_device",
 }
 __all__ = list(_HOMES) + ["models"]  # noqa: PLE0605, RUF005  -- one list of public names, above
 

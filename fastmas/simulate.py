@@ -97,7 +97,7 @@ def simulate(
         A path left the finite numbers.
     """
     several = theta is not None and not isinstance(theta, Mapping)
-    task = _plan(model, _values(model, theta), n_paths, n_steps, warmup, _address(seed, run, purpose),
+    task = _plan(model, values_of(model, theta), n_paths, n_steps, warmup, address_of(seed, run, purpose),
                  [model.observable(observable)], common_random_numbers, n_threads, dtype, device)
     limit = parse_bytes(memory_limit)
     with counting_paths(progress, len(task.values) * task.n_paths) as tick:
@@ -155,7 +155,7 @@ def iterate_paths(
         As `simulate`: all but the last at once, before the first chunk is asked for.
     """
     several = theta is not None and not isinstance(theta, Mapping)
-    task = _plan(model, _values(model, theta), n_paths, n_steps, warmup, _address(seed, 0, 0),
+    task = _plan(model, values_of(model, theta), n_paths, n_steps, warmup, address_of(seed, 0, 0),
                   [model.observable(observable)], common_random_numbers, n_threads, dtype, device)
     limit = parse_bytes(memory_limit)
     size = max(1, min(chunk_bytes, limit or chunk_bytes) // task.path_bytes)
@@ -189,7 +189,7 @@ def warm_up(model: Model, dtype: Any = "float32", device: str = "cpu") -> bool:
         return {path.name for path in cache_directory().glob(COMPILED)}
 
     before = kept()
-    _compile(_plan(model, _values(model, None), 1, 1, 0, Address(0), [model.observable()], True, 1, dtype, device))
+    _compile(_plan(model, values_of(model, None), 1, 1, 0, Address(0), [model.observable()], True, 1, dtype, device))
     return kept() != before
 
 
@@ -310,7 +310,7 @@ def _compile(task: _Task) -> None:
         out=np.empty((1, 0, 2), dtype=task.dtype), rows=(task.chosen[0].row,))
 
 
-def _values(model: Model, theta: Theta) -> np.ndarray:
+def values_of(model: Model, theta: Theta) -> np.ndarray:
     """All values of each theta, (n_theta, n_entries)."""
     if theta is None or isinstance(theta, Mapping):
         return model.space(fixed=theta).base[None]
@@ -325,7 +325,7 @@ def _values(model: Model, theta: Theta) -> np.ndarray:
     return np.stack([model.space(fixed=one).base for one in given])
 
 
-def _address(seed: int, run: int, purpose: int) -> Address:
+def address_of(seed: int, run: int, purpose: int) -> Address:
     for name, value in (("seed", seed), ("run", run), ("purpose", purpose)):
         if not is_whole(value) or not 0 <= value < 2**32:
             raise ParameterError(f"{name}={value}: give a whole number in [0, 2**32)")

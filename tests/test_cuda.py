@@ -15,6 +15,7 @@ import small_games
 import torch
 from oracles.cuda_simulator import AFTER, BEFORE, GUARD, SIZES, paths_on, values_of
 
+import fastmas as fm
 from fastmas import models
 from fastmas.cli import main
 from fastmas.engine import cpu, cuda, cuda_memory, devices
@@ -96,6 +97,7 @@ def test_nothing_is_written_beside_the_rows_asked_for(case, simulator):
 WILD = """
 import sys
 import numpy as np
+import fastmas as fm
 from fastmas import models
 from fastmas.engine.cpu import Address
 from fastmas.engine import cuda
@@ -114,6 +116,23 @@ def test_a_path_that_runs_away_is_named():
     assert done.stdout.strip() == "(1, 2, 2, 3)"
     assert done.stderr.strip().endswith("stock-market': price of theta 1, path 0 is not finite at t=1; "
                                         "the parameters let it run away")
+
+
+KEPT = """
+import sys
+import numpy as np
+import fastmas as fm
+market = fm.models.stock_market(n_noise=3, n_technical=1, n_fundamental=1)
+paths = fm.simulate_on_device(market, [{"kappa": 1.0}, {"kappa": 2.0}], n_paths=2, n_steps=12, warmup=2, seed=3)
+np.save(sys.argv[1], paths.copy_to_host())
+"""
+
+
+def test_paths_that_stay_on_the_device_are_those_of_simulate(tmp_path):
+    subprocess.run([sys.executable, "-c", KEPT, tmp_path / "paths.npy"], check=True, env=os.environ | SIMULATOR)
+    market = models.stock_market(n_noise=3, n_technical=1, n_fundamental=1)
+    expected = fm.simulate(market, [{"kappa": 1.0}, {"kappa": 2.0}], n_paths=2, n_steps=12, warmup=2, seed=3)
+    np.testing.assert_allclose(np.load(tmp_path / "paths.npy"), expected, rtol=1e-5)
 
 
 # -- memory -------------------------------------------------------------------------------------------

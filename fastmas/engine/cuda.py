@@ -25,7 +25,7 @@ from fastmas.engine.cuda_functions import exact_arithmetic
 from fastmas.engine.cuda_memory import SMALL_BYTES, check_fits, paths_at_a_time
 from fastmas.engine.device_array import CUDA, DeviceArray
 from fastmas.engine.faults import compiling
-from fastmas.engine.source import digest_of, global_name, homes_of, load_module, observable_rows
+from fastmas.engine.source import digest_of, global_name, history_dtype, homes_of, load_module, observable_rows
 from fastmas.errors import DeviceError, MemoryLimitError, ModelError, SimulationError
 from fastmas.model import Model, Observable
 from fastmas.random.parts import sum_over_parts
@@ -208,7 +208,8 @@ def load_kernel(model: Model, dtype: str = "float32", parts: int = 1) -> Any:
     """The CUDA kernel `run` of this model's generated module, for `parts` threads a path."""
     kernels = model.kernels
     return _kernel(kernels.init, kernels.step, model.name, model.n_state, max(1, model.n_words),
-                   max(1, model.n_history), model.history_dtype, observable_rows(model), dtype, parts, homes_of(model))
+                   max(1, model.n_history), history_dtype(model, dtype), observable_rows(model), dtype, parts,
+                   homes_of(model))
 
 
 @cache

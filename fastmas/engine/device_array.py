@@ -57,6 +57,11 @@ class DeviceArray:
             self._wait()
         return _capsule(self)
 
+    def first_layer(self) -> DeviceArray:
+        """array[0], in the same memory."""
+        return DeviceArray(self.buffer, self._pointer, self.shape[1:], self.strides[1:], self.dtype,
+                           device=self._device, stream=self._stream, wait=self._wait)
+
     def copy_to_host(self) -> np.ndarray:
         """A NumPy array of the same shape."""
         self._wait()

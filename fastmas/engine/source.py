@@ -56,8 +56,13 @@ def load_runner(model: Model, n_theta: int, lanes: int = LANES, dtype: str = "fl
     n_history = max(1, model.n_history)
     rows = tuple(dict.fromkeys(o.row for o in model.observables))
     return _runner(kernels.init, kernels.step, model.name, model.n_state, model.n_words, _round_up(n_theta),
-                   n_history, dtype if model.history_dtype == REAL else model.history_dtype, rows, lanes, dtype,
+                   n_history, history_dtype(model, dtype), rows, lanes, dtype,
                    homes_of(model))
+
+
+def history_dtype(model: Model, dtype: str) -> str:
+    """The dtype of the model's history in a run of this dtype."""
+    return dtype if model.history_dtype == REAL else model.history_dtype
 
 
 def observable_rows(model: Model) -> tuple[int, ...]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from fastmas.bench.peers import Prepared, package_versions
 from fastmas.bench.tasks import Task
+from fastmas.on_device import simulate_on_device
 from fastmas.simulate import simulate
 
 
@@ -19,14 +21,12 @@ class Fastmas:
         return package_versions("fastmas", "numba")
 
     def prepare(self, task: Task) -> Prepared:
-        def call(seed: int):
-            paths = simulate(task.market, task.theta, n_paths=task.n_paths, n_steps=task.n_steps, seed=seed,
-                             n_threads=1, device=self.device)
-            if self.device != "cpu":
-                paths.__cuda_array_interface__  # noqa: B018  -- waits until they are written
-            return paths
-
-        return Prepared(call, prices=lambda paths: paths.copy_to_host() if self.device != "cpu" else paths)
+        sizes: dict[str, Any] = {"n_paths": task.n_paths, "n_steps": task.n_steps}
+        if self.device == "cpu":
+            return Prepared(lambda seed: simulate(task.market, task.theta, seed=seed, n_threads=1, **sizes))
+        return Prepared(  # which waits for the paths: it looks whether they are finite
+            lambda seed: simulate_on_device(task.market, task.theta, seed=seed, device=self.device, **sizes),
+            prices=lambda paths: paths.copy_to_host()[0])
 
 
 PEER = Fastmas()

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,7 @@ import numpy as np
 from fastmas.bench.studies import Options, Row
 from fastmas.bench.tasks import TASKS, Task
 from fastmas.bench.timing import summary, take_turns
+from fastmas.on_device import simulate_on_device
 from fastmas.simulate import simulate
 from fastmas.statistics import CLIP
 from fastmas.statistics.scaling import Scaling
@@ -30,15 +32,9 @@ THETAS, PATHS, STEPS, WARMUP = 12, 1000, 100, 50
 UNITS = 32
 
 
-def waiting(task: Task, device: str) -> Callable[[int], Any]:
-    """A call whose paths are written when it returns, on the device."""
-    def call(seed: int) -> Any:
-        paths = simulate(task.market, task.theta, n_paths=task.n_paths, n_steps=task.n_steps, seed=seed, device=device)
-        if device == "cuda":
-            paths.__cuda_array_interface__  # noqa: B018  -- waits until they are written
-        return paths
-
-    return call
+def paths_on(device: str, *task: Any, **sizes: Any) -> Any:
+    """Paths that are written when this returns: on the device, or a NumPy array."""
+    return simulate(*task, **sizes) if device == "cpu" else simulate_on_device(*task, device=device, **sizes)
 
 
 def as_tensor(paths: Any) -> torch.Tensor:
@@ -80,8 +76,8 @@ class Generation:
         """The loss of each theta, (12,)."""
         import torch
 
-        paths = simulate(self.market, self.thetas, n_paths=PATHS, n_steps=STEPS, warmup=WARMUP, seed=seed,
-                         common_random_numbers=True, device=self.device)
+        paths = paths_on(self.device, self.market, self.thetas, n_paths=PATHS, n_steps=STEPS, warmup=WARMUP, seed=seed,
+                         common_random_numbers=True)
         tensor = as_tensor(paths)
         with torch.inference_mode():
             logits = self.network(windows(tensor, self.scaling))
@@ -94,13 +90,17 @@ def study(options: Options) -> Iterator[Row]:
     tasks = {"gpu-market": replace(TASKS["market-1000"], n_paths=1 << (14 if few else 20)),
              "gpu-crowd": replace(TASKS["crowd-1e6"], n_paths=64 if few else 4096, n_steps=2 if few else 100)}
     for name, task in tasks.items():
-        yield _row(options, name, waiting(task, options.device), task.units, unit=task.unit, paths=task.n_paths,
+        yield _row(options, name, partial(_call, options.device, task), task.units, unit=task.unit, paths=task.n_paths,
                    steps=task.n_steps, agents=task.n_agents)
     if options.device == "cuda" and _name("cuda") == "cuda":
         yield {"peer": "fastmas", "task": "gpu-generation", "left_out": "this torch was built without CUDA"}
         return
     yield _row(options, "gpu-generation", Generation(options.device), 1, unit="generation", paths=THETAS * PATHS,
                steps=STEPS, agents=15)
+
+
+def _call(device: str, task: Task, seed: int) -> Any:
+    return paths_on(device, task.market, task.theta, n_paths=task.n_paths, n_steps=task.n_steps, seed=seed)
 
 
 def _row(options: Options, name: str, call: Callable[[int], Any], units: int, **facts: Any) -> Row:
