@@ -13,7 +13,10 @@ from typing import Any
 
 from numba import njit
 
+OPTIONS: dict[str, Any] = {
+    "forceinline": True, "no_cfunc_wrapper": True, "error_model": "numpy", "fastmath": {"contract"}}
+
 
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile `function` for use inside kernels; `.py_func` stays the plain Python of it."""
-    return njit(forceinline=True, no_cfunc_wrapper=True, error_model="numpy", fastmath={"contract"})(function)
+    return njit(**OPTIONS)(function)
