@@ -10,16 +10,15 @@ from __future__ import annotations
 from numpy import float32, uint32
 
 from fastmas.kernel import kernel
-from fastmas.random.counting import REFINE, lane_words
+from fastmas.random.counting import HALF as HALF_BITS
+from fastmas.random.counting import LOW_HALF, NONE, REFINE, half_of, lane_words
 from fastmas.random.functions import tanh
 from fastmas.random.normal import cdf_thresholds, draw_normals, normal_cdf, threshold
 from fastmas.random.parts import combine, n_parts, part_of
 from fastmas.random.philox import draw_words
 from fastmas.rules.votes import (
-    BITS,
     HITS,
     LIMITS,
-    LOW_HALF,
     PER_SLOT,
     WORD,
     balance,
@@ -33,7 +32,6 @@ SLOT = 0x10000000  # the next 2**29 + 2**25 slots are these agents', up to 2**31
 AGGREGATE_SLOT = 1
 ZERO = float32(0.0)
 HALF = float32(0.5)
-NONE = uint32(0)
 
 
 @kernel
@@ -84,25 +82,24 @@ def owner_threshold(w, kappa, scratch):
 
 
 @kernel
-def hold(lanes, chosen, shift, kappa, scratch, hits):
+def hold(lanes, chosen, i, kappa, scratch, hits):
     """Count an agent of its own by the upper half of its word; return whether a lane is undecided."""
     equal = NONE
     for w in range(lanes):
-        half = uint32(uint32(chosen[w] >> shift) & LOW_HALF)
-        bound = uint32(owner_threshold(w, kappa, scratch) >> BITS)
+        half = half_of(i, chosen[w])
+        bound = uint32(owner_threshold(w, kappa, scratch) >> HALF_BITS)
         hits[w] = uint32(hits[w] + (uint32(1) if half < bound else NONE))
         equal = uint32(equal | (uint32(1) if half == bound else NONE))
     return equal != NONE
 
 
 @kernel
-def decide(lanes, address, t, slot, chosen, column, shift, kappa, scratch, hits):
+def decide(lanes, address, t, slot, chosen, i, kappa, scratch, hits):
     """The lower half of the agent's word, where the upper one is its threshold's."""
     for w in range(lanes):
         limit = owner_threshold(w, kappa, scratch)
-        if uint32(uint32(chosen[w] >> shift) & LOW_HALF) == uint32(limit >> BITS):
-            lower = uint32(lane_words(w, address, t, slot + REFINE)[column] >> shift)
-            less = uint32(lower & LOW_HALF) < uint32(limit & LOW_HALF)
+        if half_of(i, chosen[w]) == uint32(limit >> HALF_BITS):
+            less = half_of(i, lane_words(w, address, t, slot + REFINE)[i // 2]) < uint32(limit & LOW_HALF)
             hits[w] = uint32(hits[w] + (uint32(1) if less else NONE))
 
 
@@ -116,9 +113,9 @@ def count_owners(t, lanes, signal, scratch, words, address, theta, row, n, sprea
     for s in range(part_of(address), (n + PER_SLOT - 1) // PER_SLOT, n_parts(address)):
         draw_words(lanes, address, t, SLOT + s, words[0], words[1], words[2], words[3])
         for i in range(min(n - PER_SLOT * s, PER_SLOT)):
-            kappa, chosen, shift = theta[row + PER_SLOT * s + i], words[i // 2], uint32(16 * (i % 2))
-            if hold(lanes, chosen, shift, kappa, scratch, hits):
-                decide(lanes, address, t, SLOT + s, chosen, i // 2, shift, kappa, scratch, hits)
+            kappa, chosen = theta[row + PER_SLOT * s + i], words[i // 2]
+            if hold(lanes, chosen, i, kappa, scratch, hits):
+                decide(lanes, address, t, SLOT + s, chosen, i, kappa, scratch, hits)
     for w in range(lanes):
         hits[w] = combine(address, hits[w])
 

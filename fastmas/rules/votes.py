@@ -17,14 +17,12 @@ from numpy import int32, int64, uint32
 
 from fastmas.kernel import kernel
 from fastmas.random.binomial_lanes import binomial_below, number_of
-from fastmas.random.counting import REFINE, ROWS, clear_hits, count_agents, count_drawn, half_of
+from fastmas.random.counting import HALF, REFINE, ROWS, clear_hits, count_agents, count_drawn, half_of
 from fastmas.random.philox import draw_words
 
 HITS, LIMITS, WORD = ROWS - 1, ROWS, ROWS + 1  # rows of `words`, behind those of the counting
 N_WORDS = ROWS + 2
 PER_SLOT = 8
-BITS = uint32(16)
-LOW_HALF = uint32(0xFFFF)
 
 
 @kernel
@@ -73,4 +71,4 @@ def draw_agent(lanes, address, t, slot, first, i, words):
         draw_words(lanes, address, t, s + REFINE, words[4], words[5], words[6], words[7])
     upper, lower, word = words[h // 2], words[4 + h // 2], words[WORD]
     for w in range(lanes):
-        word[w] = uint32(uint32(half_of(h, upper[w]) << BITS) | half_of(h, lower[w]))
+        word[w] = uint32(uint32(half_of(h, upper[w]) << HALF) | half_of(h, lower[w]))
