@@ -31,23 +31,25 @@ def shown(value: Any) -> str:
     return text if len(text) <= SHOWN else text[:SHOWN] + "..."
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Parameter:
     """One parameter of a model.
 
     Parameters
     ----------
-    name : str
-        As the source names it, in ASCII.
     default, low, high : float
         In `unit`; the search runs in [low, high].
-    unit : str
-        "" for a pure number.
     scale : {"linear", "log", "logit"}
         The search coordinate: theta, log(theta), or logit of the position between the bounds.
+    unit : str
+        "" for a pure number.
+    name : str
+        As the source names it, in ASCII; in a class it is the name that it is bound to.
     integer : bool
         Whole numbers only, such as a window length. Integers are the same for all paths of a
         block, so that a kernel may loop over them.
+    each : str
+        In a class: the option that says how many agents there are, each with a value of its own.
     n_agents : int or None
         None: one value shared by all agents of the type. Otherwise one value per agent, named
         `name[0]`, `name[1]` and so on.
@@ -60,23 +62,29 @@ class Parameter:
         If the bounds, the default or the scale contradict each other.
     """
 
-    name: str
     default: float | tuple[float, ...]
     low: float
     high: float
-    unit: str = ""
     scale: str = "linear"
-    integer: bool = False
-    n_agents: int | None = None
+    unit: str = ""
     doc: str = ""
     source: str = ""
+    integer: bool = False
+    each: str = ""
+    n_agents: int | None = None
+    name: str = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        if not self.name:
+            object.__setattr__(self, "name", name)
 
     def __post_init__(self) -> None:
         if self.scale not in SCALES:
             raise ParameterError(f"parameter {self.name!r}: scale {self.scale!r} is none of {SCALES}")
         self._check_bounds()
-        for value in self.defaults:
-            self.check(value)
+        if not self.each:
+            for value in self.defaults:
+                self.check(value)
 
     @property
     def defaults(self) -> tuple[float, ...]:
