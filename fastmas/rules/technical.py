@@ -1,10 +1,8 @@
 """Technical traders: the moving-average oscillator, eq. (6), and its smoothed twins (section 4).
 
 Trader i compares the means of the last l1 and l2 prices, M_i = A_i - B_i, and acts from t = l2.
-`history` holds running sums of what the price has above a reference: a window's sum is one subtraction.
-Every RECENTRE steps the reference becomes the price and the latest sum zero, so that sums stay small and
-a mean as exact as the prices it is made of, however long the path. `extra` is 1 for the paper's literal
-l + 1 terms over l.
+`history` holds the running sums of `fastmas.random.sums`: a window's sum is one subtraction. `extra` is 1 for
+the paper's literal l + 1 terms over l.
 
 A rule adds the demand of n traders who share their windows, and so M. `row` is where their own
 parameters begin in `theta`, one each if `stride` is 1 and one for all if it is 0.
@@ -16,11 +14,11 @@ from numpy import float32, int64, uint32, uint64
 
 from fastmas.kernel import kernel
 from fastmas.random.functions import sigmoid, tanh
+from fastmas.random.sums import remember_mean
 
 ZERO = float32(0.0)
 HALF = float32(0.5)
 ONE = float32(1.0)
-RECENTRE = 16
 
 
 @kernel
@@ -42,20 +40,8 @@ def oscillator(t, lanes, history, mask, reference, l1, l2, extra, out):
 
 @kernel
 def remember(t, lanes, history, mask, price, reference, scratch):
-    """Add the price of time t to the sums."""
-    now, before = t & mask, (t - 1) & mask
-    for w in range(lanes):
-        scratch[w] = history[before, w] + (price[w] - reference[w])
-    if t % RECENTRE == 0:
-        for age in range(1, mask + 1):
-            for w in range(lanes):
-                shift = reference.dtype.type(age) * (price[w] - reference[w])
-                history[(t - age) & mask, w] += shift - scratch[w]
-        for w in range(lanes):
-            reference[w] = price[w]
-            scratch[w] = ZERO
-    for w in range(lanes):
-        history[now, w] = scratch[w]
+    """Add the price of time t to the sums, which are all of the history."""
+    remember_mean(t, lanes, history, 0, mask, price, reference, scratch)
 
 
 @kernel

@@ -17,7 +17,7 @@ from numpy import int32, int64, uint32
 
 from fastmas.kernel import kernel
 from fastmas.random.binomial_lanes import binomial_below, number_of
-from fastmas.random.counting import HALF, REFINE, ROWS, clear_hits, count_agents, count_drawn, half_of
+from fastmas.random.counting import HALF, REFINE, ROWS, clear_row, count_agents, count_drawn, half_of
 from fastmas.random.philox import draw_words
 
 HITS, LIMITS, WORD = ROWS - 1, ROWS, ROWS + 1  # rows of `words`, behind those of the counting
@@ -43,7 +43,7 @@ def count_votes(t, lanes, slot, n, demand, words, address):
 @kernel
 def count_few_votes(t, lanes, slot, first, n, demand, words, address):
     """The same of a small market, whose two slots words[0] to words[7] hold already."""
-    clear_hits(lanes, words[HITS])
+    clear_row(lanes, words[HITS])
     count_drawn(lanes, address, t, slot, first, n, words[LIMITS], words, words[HITS])
     balance(lanes, words[HITS], n, demand)
 
