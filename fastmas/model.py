@@ -46,6 +46,9 @@ from fastmas.source_text import Source, source_of
 MODES = ("auto", "agents", "aggregate")
 COUNTS = "count"  # the draw that has modes
 
+PROGRAMS, CHECKED = "_programs", "_checked"  # what a model object keeps of its programs and of its last check
+KEPT = ("_defaults", PROGRAMS, CHECKED)  # made anew where it is unpickled
+
 
 class Kernels(NamedTuple):
     """The two kernels of a model; both must be bound to names at module level, for the cache."""
@@ -58,9 +61,9 @@ class Kernels(NamedTuple):
 class Observable:
     """What a path shows.
 
-    `row` is the state row that holds it; in a class with a text it is found from `of`, the name of a state. An
-    observable with a `transform` is computed from the stored paths of that row, (..., n_times) to (..., n_times),
-    for instance a log return.
+    `row` is the state row that holds it, found from `of`, the name of a state, in a class with a text; n_state + h
+    is row h of the history. An observable with a `transform` is computed from the stored paths of that row,
+    (..., n_times) to (..., n_times), for instance a log return.
     """
 
     name: str = ""
@@ -185,9 +188,19 @@ class Model:
 
     def space(self, free: Any = (), fixed: Mapping[str, Any] | None = None) -> ParameterSpace:
         """The parameter space with these free names and fixed values, checked."""
-        space = ParameterSpace(self.parameters, free, fixed)
-        self.check(dict(zip(space.entries, space.base, strict=True)))
+        space = self._defaults.changed(free, fixed)
+        given = space.base.tobytes()
+        if vars(self).get(CHECKED) != given:
+            self.check(space.values)
+            vars(self)[CHECKED] = given
         return space
+
+    @cached_property
+    def _defaults(self) -> ParameterSpace:
+        return ParameterSpace(self.parameters)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name not in KEPT}
 
     @property
     def config(self) -> dict[str, Any]:
@@ -212,7 +225,7 @@ class Model:
 
     def split(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Values (n_theta, n_entries) as the kernels read them: float64 reals, which the engine casts, and int64."""
-        whole = np.array([p.integer for p in self.parameters for _ in p.entries], dtype=bool)
+        whole = self._defaults.whole
         reals = np.ascontiguousarray(values[:, ~whole], dtype=np.float64)
         return reals, np.ascontiguousarray(np.rint(values[:, whole]), dtype=np.int64)
 

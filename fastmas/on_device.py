@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from fastmas.engine import devices
 from fastmas.engine.device_array import DeviceArray
+from fastmas.engine.job import Job
 from fastmas.model import Model
-from fastmas.simulate import Theta, address_of, values_of
+from fastmas.random.address import address_of
+from fastmas.simulate import Theta, values_of
 
 
 def simulate_on_device(
@@ -32,9 +34,8 @@ def simulate_on_device(
     ParameterError, ModelError, MemoryLimitError, SimulationError
         As `fastmas.simulate`; an observable that is computed from paths afterwards stays on the host.
     """
-    engine = devices.engine_for(device)
-    layers = engine.simulate_on_device(
-        model, values_of(model, theta), n_paths=n_paths, n_steps=n_steps, warmup=warmup,
-        address=address_of(seed, run, purpose), observables=[model.observable(observable)],
-        common=common_random_numbers, dtype=dtype, stream=stream)
-    return layers.first_layer()
+    job = Job(
+        model=model, values=values_of(model, theta), n_paths=n_paths, n_steps=n_steps, warmup=warmup,
+        address=address_of(seed, run, purpose), common=common_random_numbers, dtype=dtype, device=device,
+        observables=(model.observable(observable),))
+    return devices.engine_for(device).simulate_on_device(job, stream=stream).first_layer()

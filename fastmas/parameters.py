@@ -7,8 +7,11 @@ logarithm or the logit within the bounds, one coordinate per free value.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,6 +19,8 @@ import numpy as np
 from fastmas.errors import ParameterError
 
 SCALES = ("linear", "log", "logit")
+ENTRY = re.compile(r"(?P<name>.+)\[(?P<agent>0|[1-9][0-9]{0,17})\]", re.DOTALL)
+MANY = 64  # free values of one parameter that are mapped together
 SHOWN = 60  # characters of a wrong value that a message repeats
 
 
@@ -82,27 +87,38 @@ class Parameter:
         if self.scale not in SCALES:
             raise ParameterError(f"parameter {self.name!r}: scale {self.scale!r} is none of {SCALES}")
         self._check_bounds()
-        if not self.each:
-            for value in self.defaults:
-                self.check(value)
+        if self.each:
+            return  # of how many agents is known when the model is
+        if isinstance(self.default, tuple):
+            self.check_all(np.array(self.defaults, dtype=np.float64))
+        elif self.n_values:
+            self.check(float(self.default))
+
+    @property
+    def n_values(self) -> int:
+        """Entries: 1, or `n_agents`."""
+        return 1 if self.n_agents is None else self.n_agents
 
     @property
     def defaults(self) -> tuple[float, ...]:
         """Default of each entry, length 1 or `n_agents`."""
-        n = 1 if self.n_agents is None else self.n_agents
         if isinstance(self.default, tuple):
-            if len(self.default) != n:
+            if len(self.default) != self.n_values:
                 raise ParameterError(
-                    f"parameter {self.name!r}: {len(self.default)} defaults for {n} agents")
+                    f"parameter {self.name!r}: {len(self.default)} defaults for {self.n_values} agents")
             return self.default
-        return (float(self.default),) * n
+        return (float(self.default),) * self.n_values
 
     @property
     def entries(self) -> tuple[str, ...]:
         """Names of the values: `name`, or `name[i]` for each agent."""
         if self.n_agents is None:
             return (self.name,)
-        return tuple(f"{self.name}[{i}]" for i in range(self.n_agents))
+        return tuple(map(self.entry, range(self.n_agents)))
+
+    def entry(self, i: int) -> str:
+        """The name of the i-th value."""
+        return self.name if self.n_agents is None else f"{self.name}[{i}]"
 
     def check(self, value: float, entry: str | None = None) -> None:
         """Raise ParameterError unless `value` lies in the bounds and is whole where it must be."""
@@ -113,6 +129,18 @@ class Parameter:
                 f"parameter {label!r}: {value:g} is outside [{self.low:g}, {self.high:g}]{unit}")
         if self.integer and value != round(value):
             raise ParameterError(f"parameter {label!r}: {value:g} is not a whole number")
+
+    def check_all(self, values: np.ndarray, agent: int | None = None) -> None:
+        """The same of values (n,) of agents, who have an entry of their own from `agent` on."""
+        if len(values) == 1:
+            return self.check(float(values[0]), None if agent is None else self.entry(agent))
+        wrong = ~((values >= self.low) & (values <= self.high))
+        if self.integer:
+            wrong |= values != np.rint(values)
+        if wrong.any():
+            i = int(wrong.argmax())
+            self.check(float(values[i]), None if agent is None else self.entry(agent + i))
+        return None
 
     def _check_bounds(self) -> None:
         for name, bound in (("low", self.low), ("high", self.high)):
@@ -156,6 +184,73 @@ class Parameter:
         return float(low), float(high)
 
 
+class _Layout:
+    """Where in a row of values (n_entries,) each parameter of a model stands."""
+
+    def __init__(self, parameters: Sequence[Parameter]) -> None:
+        self.parameters = tuple(parameters)
+        self._first: dict[str, tuple[Parameter, int]] = {}
+        self.n_entries = 0
+        for one in self.parameters:
+            if one.name in self._first:
+                raise ParameterError(f"two parameters are named {one.name}")
+            self._first[one.name] = (one, self.n_entries)
+            self.n_entries += one.n_values
+
+    @cached_property
+    def entries(self) -> tuple[str, ...]:
+        return tuple(e for p in self.parameters for e in p.entries)
+
+    @cached_property
+    def defaults(self) -> np.ndarray:
+        columns = [np.broadcast_to(np.asarray(p.default, dtype=np.float64), p.n_values) for p in self.parameters]
+        return np.concatenate([np.empty(0), *columns])
+
+    @cached_property
+    def whole(self) -> np.ndarray:
+        """Which entries are whole numbers."""
+        return np.repeat([p.integer for p in self.parameters], [p.n_values for p in self.parameters]).astype(bool)
+
+    def find(self, name: Any) -> tuple[Parameter, range, int]:
+        """The parameter of this name or of this entry, the places of the values, and the first one's agent."""
+        found = self._first.get(name) if isinstance(name, str) else None
+        if found is not None:
+            parameter, first = found
+            return parameter, range(first, first + parameter.n_values), 0
+        owned = ENTRY.fullmatch(name) if isinstance(name, str) else None
+        if owned is not None and owned["name"] in self._first:
+            (parameter, first), agent = self._first[owned["name"]], int(owned["agent"])
+            if parameter.n_agents is not None and agent < parameter.n_agents:
+                return parameter, range(first + agent, first + agent + 1), agent
+        known = ", ".join(p.name for p in self.parameters)
+        raise ParameterError(f"unknown parameter {name!r}; this model has: {known}")
+
+
+class Values(Mapping[str, float]):
+    """Values by the names of their entries, looked up when they are asked for."""
+
+    def __init__(self, layout: _Layout, base: np.ndarray) -> None:
+        self._layout, self._base = layout, base
+
+    def __getitem__(self, entry: str) -> float:
+        try:
+            parameter, places, agent = self._layout.find(entry)
+        except ParameterError:
+            raise KeyError(entry) from None
+        if parameter.entry(agent) != entry:  # of all agents at once
+            raise KeyError(entry)
+        return self._base[places[0]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._layout.entries)
+
+    def __len__(self) -> int:
+        return len(self._base)
+
+    def items(self) -> Any:
+        return dict(zip(self._layout.entries, self._base, strict=True)).items()
+
+
 class ParameterSpace:
     """The values of a model's parameters and which of them are free.
 
@@ -179,39 +274,56 @@ class ParameterSpace:
         free: str | Iterable[str] = (),
         fixed: Mapping[str, float | Sequence[float]] | None = None,
     ) -> None:
-        self.parameters = tuple(parameters)
-        self._owner = {e: p for p in self.parameters for e in p.entries}
-        self.entries = tuple(self._owner)
-        self._place = {entry: i for i, entry in enumerate(self.entries)}
-        self.base = np.array([v for p in self.parameters for v in p.defaults], dtype=np.float64)
-        self._set(fixed or {})
-        chosen = (free,) if isinstance(free, str) else free
-        names = [e for name in chosen for e in self._expand(name)]
-        if len(set(names)) != len(names):
-            twice = next(n for n in names if names.count(n) > 1)
-            raise ParameterError(f"parameter {twice!r} is named twice among the free ones")
-        self.free = tuple(names)
-        self._columns = np.array([self._place[n] for n in names], dtype=np.intp)
+        self._layout = _Layout(parameters)
+        self._choose(free, fixed)
+
+    def changed(self, free: str | Iterable[str] = (),
+                fixed: Mapping[str, float | Sequence[float]] | None = None) -> ParameterSpace:
+        """The space of the same parameters with these free ones and values; the others keep their defaults."""
+        other = object.__new__(ParameterSpace)
+        other._layout = self._layout
+        other._choose(free, fixed)
+        return other
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        return self._layout.parameters
+
+    @property
+    def entries(self) -> tuple[str, ...]:
+        """Names of all values, in the order of `base`."""
+        return self._layout.entries
+
+    @property
+    def whole(self) -> np.ndarray:
+        """Which values are whole numbers, (n_entries,)."""
+        return self._layout.whole
+
+    @property
+    def values(self) -> Values:
+        """`base` by the names of its entries."""
+        return Values(self._layout, self.base)
 
     @property
     def d(self) -> int:
         """Number of free values."""
         return len(self.free)
 
-    @property
+    @cached_property
     def free_parameters(self) -> tuple[Parameter, ...]:
         """The parameter behind each free value, in the order of `free`."""
-        return tuple(self._owner[n] for n in self.free)
+        return tuple(p for p, columns, _ in self._runs for _ in columns)
 
-    @property
+    @cached_property
     def integer(self) -> np.ndarray:
         """Which free values are whole numbers, shape (d,)."""
-        return np.array([p.integer for p in self.free_parameters], dtype=bool)
+        return self.whole[self._columns]
 
-    @property
+    @cached_property
     def z_bounds(self) -> np.ndarray:
         """Bounds in search coordinates, shape (d, 2)."""
-        return np.array([p.z_bounds for p in self.free_parameters], dtype=np.float64).reshape(self.d, 2)
+        bounds = [np.tile(p.z_bounds, (len(columns), 1)) for p, columns, _ in self._runs]
+        return np.concatenate([np.empty((0, 2)), *bounds])
 
     @property
     def start(self) -> np.ndarray:
@@ -220,15 +332,23 @@ class ParameterSpace:
 
     def to_theta(self, z: np.ndarray) -> np.ndarray:
         """Map z (..., d) to natural units (..., d)."""
-        z = np.asarray(z, dtype=np.float64)
-        columns = [p.to_theta(z[..., j]) for j, p in enumerate(self.free_parameters)]
-        return np.stack(columns, axis=-1)
+        return self._column_by_column(z, Parameter.to_theta)
 
     def to_z(self, theta: np.ndarray) -> np.ndarray:
         """Map natural units (..., d) to search coordinates (..., d)."""
-        theta = np.asarray(theta, dtype=np.float64)
-        columns = [p.to_z(theta[..., j]) for j, p in enumerate(self.free_parameters)]
-        return np.stack(columns, axis=-1)
+        return self._column_by_column(theta, Parameter.to_z)
+
+    def _column_by_column(self, given: np.ndarray, mapped: Callable[[Parameter, np.ndarray], np.ndarray]) -> np.ndarray:
+        given = np.asarray(given, dtype=np.float64)
+        out = np.empty(given.shape)
+        for parameter, columns, _ in self._runs:
+            if len(columns) >= MANY:
+                whole = slice(columns.start, columns.stop)
+                out[..., whole] = mapped(parameter, given[..., whole])
+                continue
+            for j in columns:
+                out[..., j] = mapped(parameter, given[..., j])
+        return out
 
     def full(self, theta: np.ndarray) -> np.ndarray:
         """All values of the model from the free ones, (n_theta, d) to (n_theta, n_entries)."""
@@ -240,29 +360,38 @@ class ParameterSpace:
     def check(self, theta: np.ndarray) -> None:
         """Raise ParameterError for the first free value outside its bounds."""
         for row in np.atleast_2d(theta):
-            for name, parameter, value in zip(self.free, self.free_parameters, row, strict=True):
-                parameter.check(float(value), name)
+            for parameter, columns, agent in self._runs:
+                parameter.check_all(row[columns.start:columns.stop], agent)
 
-    def _expand(self, name: str) -> tuple[str, ...]:
-        if name in self._owner:
-            return (name,)
-        for parameter in self.parameters:
-            if parameter.name == name:
-                return parameter.entries
-        known = ", ".join(p.name for p in self.parameters)
-        raise ParameterError(f"unknown parameter {name!r}; this model has: {known}")
+    def _choose(self, free: str | Iterable[str], fixed: Mapping[str, Any] | None) -> None:
+        self.base = self._layout.defaults.copy()
+        self._set(fixed or {})
+        names: list[str] = []
+        places: list[range] = []
+        self._runs: list[tuple[Parameter, range, int]] = []  # with columns among the free values, and the first agent
+        for name in (free,) if isinstance(free, str) else free:
+            parameter, where, agent = self._layout.find(name)
+            self._runs.append((parameter, range(len(names), len(names) + len(where)), agent))
+            names += [parameter.entry(i) for i in range(agent, agent + len(where))]
+            places.append(where)
+        if len(set(names)) != len(names):
+            twice = Counter(names).most_common(1)[0][0]
+            raise ParameterError(f"parameter {twice!r} is named twice among the free ones")
+        self.free = tuple(names)
+        self._columns = np.concatenate([np.empty(0, dtype=np.intp), *map(np.asarray, places)]).astype(np.intp)
 
     def _set(self, values: Mapping[str, float | Sequence[float]]) -> None:
         if not isinstance(values, Mapping):
             raise ParameterError(
                 f"parameter values {shown(values)}: give a mapping of names to numbers, as {{'NAME': 1.0}}")
         for name, value in values.items():
-            entries, given = self._expand(name), _numbers(name, value)
-            if given.size not in (1, len(entries)):
-                raise ParameterError(f"parameter {name!r}: {given.size} values for {len(entries)} agents")
-            for entry, number in zip(entries, np.broadcast_to(given, (len(entries),)), strict=True):
-                self._owner[entry].check(float(number), entry)
-                self.base[self._place[entry]] = number
+            parameter, where, agent = self._layout.find(name)
+            given = _numbers(name, value)
+            if given.size not in (1, len(where)):
+                raise ParameterError(f"parameter {name!r}: {given.size} values for {len(where)} agents")
+            if len(where):
+                parameter.check_all(given, agent)
+            self.base[where.start:where.stop] = given
 
 
 def _numbers(name: str, value: Any) -> np.ndarray:

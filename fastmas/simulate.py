@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from fastmas import reductions
 from fastmas.engine import devices
-from fastmas.engine.cpu import Address, count_threads
+from fastmas.engine.job import Job, Sink
 from fastmas.engine.source import cache_directory
-from fastmas.engine.threads import in_order
+from fastmas.engine.threads import count_threads, in_order
 from fastmas.errors import ParameterError, SimulationError
 from fastmas.limits import available_memory, check_memory, parse_bytes
 from fastmas.model import Model, Observable
-from fastmas.parameters import is_whole, shown
+from fastmas.parameters import shown
 from fastmas.progress import Progress, counting_paths
+from fastmas.random.address import address_of
 
-__all__ = ["available_memory", "iterate_paths", "simulate", "simulate_values", "warm_up"]
+__all__ = ["available_memory", "iterate_paths", "simulate", "simulate_job", "warm_up"]
 
 CHUNK_LANES = 1 << 19  # paths whose addresses are laid out at a time: about 10 MB
 CHUNK_BYTES = 1 << 26  # of a chunk of a stream
-MOST_PATHS = 1 << 32  # addresses of paths are 32 bits wide
 COPIES = 4  # of a cell's paths that a reduction may need while it looks at them
 COMPILED = "__pycache__/*.nb?"  # what Numba keeps of a kernel
 CELLS_OF_A_LAUNCH = 64  # of a device that one cell would leave idle
-DTYPES = ("float32", "float64")
 
 Theta = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 Tick = Callable[[int], None]
@@ -97,36 +96,31 @@ def simulate(
         A path left the finite numbers.
     """
     several = theta is not None and not isinstance(theta, Mapping)
-    task = _plan(model, values_of(model, theta), n_paths, n_steps, warmup, address_of(seed, run, purpose),
-                 [model.observable(observable)], common_random_numbers, n_threads, dtype, device)
+    job = Job(
+        model=model, values=values_of(model, theta), n_paths=n_paths, n_steps=n_steps, warmup=warmup,
+        address=address_of(seed, run, purpose), common=common_random_numbers, dtype=dtype, device=device,
+        observables=(model.observable(observable),), n_threads=count_threads(n_threads))
     limit = parse_bytes(memory_limit)
-    with counting_paths(progress, len(task.values) * task.n_paths) as tick:
+    with counting_paths(progress, job.total) as tick:
         if reduce is not None:
-            return _reduce(task, reduce, limit, several, tick)
-        paths = _simulate(task, limit, True, tick)[0]
+            return _reduce(job, reduce, limit, several, tick)
+        paths = _simulate(job, limit, True, tick)[0]
     return paths if several else paths[0]
 
 
-def simulate_values(
-    model: Model, values: np.ndarray, *, n_paths: int, n_steps: int, warmup: int, address: Address,
-    observables: Sequence[Observable] | None = None, common: bool = True, n_threads: int | None = None,
-    check: bool = True, dtype: Any = "float32", device: str = "cpu",
-) -> np.ndarray:
-    """Simulate rows of parameter values: the call under `simulate`, without name look-ups.
+def simulate_job(job: Job, *, check: bool = True) -> np.ndarray:
+    """Simulate a job: the call under `simulate`, without name look-ups.
 
     Parameters
     ----------
-    values : (n_theta, n_entries), as `ParameterSpace.full` gives them
     check : bool
         Raise on values that are not finite; otherwise leave them in the paths.
 
     Returns
     -------
-    Array (n_observables, n_theta, n_paths, n_steps - warmup + 1) of this dtype
+    Array (n_observables, n_theta, n_paths, n_steps - warmup + 1) of the job's dtype
     """
-    task = _plan(model, values, n_paths, n_steps, warmup, address, list(observables or model.observables[:1]), common,
-                 n_threads, dtype, device)
-    return _simulate(task, None, check, None)
+    return _simulate(job, None, check, None)
 
 
 def iterate_paths(
@@ -155,19 +149,21 @@ def iterate_paths(
         As `simulate`: all but the last at once, before the first chunk is asked for.
     """
     several = theta is not None and not isinstance(theta, Mapping)
-    task = _plan(model, values_of(model, theta), n_paths, n_steps, warmup, address_of(seed, 0, 0),
-                  [model.observable(observable)], common_random_numbers, n_threads, dtype, device)
+    job = Job(
+        model=model, values=values_of(model, theta), n_paths=n_paths, n_steps=n_steps, warmup=warmup,
+        address=address_of(seed, 0, 0), common=common_random_numbers, dtype=dtype, device=device,
+        observables=(model.observable(observable),), n_threads=count_threads(n_threads))
     limit = parse_bytes(memory_limit)
-    size = max(1, min(chunk_bytes, limit or chunk_bytes) // task.path_bytes)
-    _check_memory(min(size, task.n_paths) * task.path_bytes, limit)
-    return _iterate(task, size, several, progress)
+    size = max(1, min(chunk_bytes, limit or chunk_bytes) // job.path_bytes)
+    _check_memory(min(size, job.n_paths) * job.path_bytes, limit)
+    return _iterate(job, size, several, progress)
 
 
-def _iterate(task: _Task, size: int, several: bool, progress: bool | Progress | None) -> Iterator[Any]:
-    with counting_paths(progress, len(task.values) * task.n_paths) as tick:
-        for i, first, n in task.parts(size):
-            done = _shifted(tick, i * task.n_paths + first)
-            paths = _simulate(task.part(i, first, n), None, True, done, (i, first))[0, 0]
+def _iterate(job: Job, size: int, several: bool, progress: bool | Progress | None) -> Iterator[Any]:
+    with counting_paths(progress, job.total) as tick:
+        for i, first, n in job.parts(size):
+            done = _shifted(tick, i * job.n_paths + first)
+            paths = _simulate(job.part(i, first, n), None, True, done, (i, first))[0, 0]
             yield (i, first, paths) if several else paths
 
 
@@ -189,103 +185,44 @@ def warm_up(model: Model, dtype: Any = "float32", device: str = "cpu") -> bool:
         return {path.name for path in cache_directory().glob(COMPILED)}
 
     before = kept()
-    _compile(_plan(model, values_of(model, None), 1, 1, 0, Address(0), [model.observable()], True, 1, dtype, device))
+    _prepare(Job(model=model, values=values_of(model, None), n_paths=1, n_steps=1, dtype=dtype, device=device))
     return kept() != before
 
 
-class _Task(NamedTuple):
-    """What to simulate; `_plan` checks it."""
-
-    model: Model
-    values: np.ndarray
-    n_paths: int
-    n_steps: int
-    warmup: int
-    address: Address
-    chosen: list[Observable]
-    common: bool
-    n_threads: int
-    dtype: str
-    device: str
-
-    @property
-    def n_times(self) -> int:
-        return self.n_steps - self.warmup + 1
-
-    @property
-    def path_bytes(self) -> int:
-        return len(self.chosen) * self.n_times * np.dtype(self.dtype).itemsize
-
-    def parts(self, size: int) -> Iterator[tuple[int, int, int]]:
-        """(theta, first path, number of paths) of parts of at most so many paths of one theta."""
-        for i in range(len(self.values)):
-            for first in range(0, self.n_paths, size):
-                yield i, first, min(size, self.n_paths - first)
-
-    def part(self, i: int, first: int, n: int) -> _Task:
-        """The task of some paths of one theta."""
-        return self._replace(values=self.values[i:i + 1], n_paths=n, common=True,
-                             address=self.first_address(i, first))
-
-    def first_address(self, i: int, first: int) -> Address:
-        own = 0 if self.common else i * self.n_paths
-        return self.address._replace(first_path=self.address.first_path + own + first)
-
-
-def _plan(model: Model, values: np.ndarray, n_paths: Any, n_steps: Any, warmup: Any, address: Address,
-          chosen: list[Observable], common: bool, n_threads: int | None, dtype: Any, device: str) -> _Task:
-    """The task, if it can be."""
-    for name, value, least in (("paths", n_paths, 1), ("steps", n_steps, 1), ("warmup", warmup, 0)):
-        if not is_whole(value) or value < least:
-            raise ParameterError(f"{name}={shown(value)}: give a whole number of at least {least}")
-    if warmup > n_steps:
-        raise ParameterError(f"warmup={warmup} is longer than steps={n_steps}")
-    if address.first_path + n_paths * (1 if common else len(values)) > MOST_PATHS:
-        raise ParameterError(f"paths={n_paths}: at most 2**32 paths have addresses of their own")
-    return _Task(model, values, int(n_paths), int(n_steps), int(warmup), address, chosen, common,
-                 count_threads(n_threads), _dtype(dtype), devices.check(device))
-
-
-def _simulate(task: _Task, limit: int | None, check: bool, tick: Tick | None, place: tuple[int, int] = (0, 0),
+def _simulate(job: Job, limit: int | None, check: bool, tick: Tick | None, place: tuple[int, int] = (0, 0),
               stop: np.ndarray | None = None) -> np.ndarray:
-    """The paths of a task; `place` is the theta and path that its first one has in the whole."""
-    n_theta, n_paths = len(task.values), task.n_paths
-    _check_memory(n_theta * n_paths * task.path_bytes, limit)
-    out = np.empty((len(task.chosen), n_theta, n_paths, task.n_times), dtype=task.dtype)
-    flat = out.reshape(len(task.chosen), -1, task.n_times)
-    engine, rows, flaws = devices.engine_for(task.device), tuple(o.row for o in task.chosen), list[int]()
+    """The paths of a job; `place` is the theta and path that its first one has in the whole."""
+    _check_memory(job.total * job.path_bytes, limit)
+    out = np.empty((len(job.observables), len(job.values), job.n_paths, job.n_times), dtype=job.dtype)
+    flat = out.reshape(len(job.observables), -1, job.n_times)
+    engine, flaws = devices.engine_for(job.device), list[int]()
 
     def finish(span: slice) -> None:
-        _transform(flat[:, span], task.chosen)
-        if check and not _is_finite(flat[:, span], task.chosen):
+        _transform(flat[:, span], job.observables)
+        if check and not _is_finite(flat[:, span], job.observables):
             flaws.append(span.start)
 
-    for i, p in _chunks(n_theta, n_paths, CHUNK_LANES):
-        first = i.start * n_paths + p.start
-        engine.simulate_block(
-            task.model, task.values[i], p.stop - p.start, task.n_steps, warmup=task.warmup,
-            address=task.first_address(i.start, p.start), stride=0 if task.common else n_paths,
-            n_threads=task.n_threads, out=flat, rows=rows, first=first, finish=finish, tick=_shifted(tick, first),
-            stop=stop)
+    for chunk, first in job.chunks(CHUNK_LANES):
+        engine.simulate(chunk, Sink(flat, first, finish, _shifted(tick, first), stop))
     if flaws:
-        _raise_flaw(task, flat, min(flaws), place)
+        _raise_flaw(job, flat, min(flaws), place)
     return out
 
 
-def _reduce(task: _Task, reduce: Any, limit: int | None, several: bool, tick: Tick | None) -> Any:
+def _reduce(job: Job, reduce: Any, limit: int | None, several: bool, tick: Tick | None) -> Any:
     """What a reduction leaves of the paths, cell by cell."""
-    found = reductions.start(reduce, len(task.values))
-    cell = min(reductions.cell_paths(task.n_times), task.n_paths)
-    size = cell * (1 if task.device == "cpu" else CELLS_OF_A_LAUNCH)
-    n_bytes = (size + (COPIES - 1) * cell) * task.path_bytes
+    found = reductions.start(reduce, len(job.values))
+    cell = min(reductions.cell_paths(job.n_times), job.n_paths)
+    size = cell * (1 if job.device == "cpu" else CELLS_OF_A_LAUNCH)
+    n_bytes = (size + (COPIES - 1) * cell) * job.path_bytes
     check_memory(n_bytes, limit, "the paths", "no part of them fits, ask for fewer paths or steps, or a longer warmup")
-    ahead = min(2 * task.n_threads, (limit or available_memory()) // n_bytes)
+    ahead = min(2 * job.n_threads, (limit or available_memory()) // n_bytes)
     n_done = 0
     under_way: dict[tuple[int, int], int] = {}
 
     def look(item: tuple[int, int, int], stop: np.ndarray) -> tuple[int, int, int, list[Any]]:
         i, first, n = item
-        paths = _simulate(task.part(i, first, n), None, True, lambda k: under_way.__setitem__((i, first), k),
+        paths = _simulate(job.part(i, first, n), None, True, lambda k: under_way.__setitem__((i, first), k),
                           (i, first), stop)[0, 0]
         return i, first, n, [found[i].look(paths[k:k + cell]) for k in range(0, n, cell) if not stop[0]]
 
@@ -293,8 +230,8 @@ def _reduce(task: _Task, reduce: Any, limit: int | None, several: bool, tick: Ti
         if tick is not None:
             tick(n_done + sum(list(under_way.values())))
 
-    _compile(task)
-    for i, first, n, parts in in_order(look, task.parts(size), task.n_threads, ahead, count):
+    _prepare(job)
+    for i, first, n, parts in in_order(look, job.parts(size), job.n_threads, ahead, count):
         for part in parts:
             found[i].add(part)
         n_done += n
@@ -303,11 +240,9 @@ def _reduce(task: _Task, reduce: Any, limit: int | None, several: bool, tick: Ti
     return reductions.results(found, several)
 
 
-def _compile(task: _Task) -> None:
+def _prepare(job: Job) -> None:
     """Compile in this thread, where Ctrl-C is heard."""
-    devices.engine_for(task.device).simulate_block(
-        task.model, task.values[:1], 0, 1, warmup=0, address=task.address, stride=0, n_threads=1,
-        out=np.empty((1, 0, 2), dtype=task.dtype), rows=(task.chosen[0].row,))
+    devices.engine_for(job.device).prepare(job)
 
 
 def values_of(model: Model, theta: Theta) -> np.ndarray:
@@ -325,25 +260,6 @@ def values_of(model: Model, theta: Theta) -> np.ndarray:
     return np.stack([model.space(fixed=one).base for one in given])
 
 
-def address_of(seed: int, run: int, purpose: int) -> Address:
-    for name, value in (("seed", seed), ("run", run), ("purpose", purpose)):
-        if not is_whole(value) or not 0 <= value < 2**32:
-            raise ParameterError(f"{name}={value}: give a whole number in [0, 2**32)")
-    return Address(int(seed), int(run), int(purpose))
-
-
-def _dtype(dtype: Any) -> str:
-    if isinstance(dtype, str) and dtype in DTYPES:
-        return dtype
-    try:
-        name = np.dtype(dtype).name
-    except TypeError:
-        name = ""
-    if name not in DTYPES:
-        raise ParameterError(f"dtype={shown(dtype)}: give one of {', '.join(DTYPES)}")
-    return name
-
-
 def _check_memory(n_bytes: int, limit: int | None) -> None:
     check_memory(n_bytes, limit, "the paths", "ask for fewer paths or steps, stream them with fastmas.iterate_paths, "
                                               "or give simulate a `reduce`")
@@ -352,17 +268,6 @@ def _check_memory(n_bytes: int, limit: int | None) -> None:
 def _shifted(tick: Tick | None, before: int) -> Tick | None:
     """A tick for a part, which has so many paths before it."""
     return None if tick is None else lambda n: tick(before + n)
-
-
-def _chunks(n_theta: int, n_paths: int, lanes: int) -> Iterator[tuple[slice, slice]]:
-    if n_paths >= lanes:
-        for i in range(n_theta):
-            for p in range(0, n_paths, lanes):
-                yield slice(i, i + 1), slice(p, min(p + lanes, n_paths))
-        return
-    size = max(1, lanes // n_paths)
-    for i in range(0, n_theta, size):
-        yield slice(i, min(i + size, n_theta)), slice(0, n_paths)
 
 
 def _transform(paths: np.ndarray, chosen: Sequence[Observable]) -> None:
@@ -383,14 +288,14 @@ def _is_finite(paths: np.ndarray, chosen: Sequence[Observable]) -> bool:
                for layer, one in zip(paths, chosen, strict=True))
 
 
-def _raise_flaw(task: _Task, flat: np.ndarray, first_row: int, place: tuple[int, int]) -> None:
-    for layer, one in zip(flat, task.chosen, strict=True):
+def _raise_flaw(job: Job, flat: np.ndarray, first_row: int, place: tuple[int, int]) -> None:
+    for layer, one in zip(flat, job.observables, strict=True):
         finite = np.isfinite(layer[first_row:])
         if one.transform is not None:
             finite[:, 0] = True
         if not finite.all():
             row, j = (int(x) for x in np.argwhere(~finite)[0])
-            i, p = divmod(first_row + row, task.n_paths)
+            i, p = divmod(first_row + row, job.n_paths)
             raise SimulationError(
-                f"model {task.model.name!r}: {one.name} of theta {place[0] + i}, path {place[1] + p} is "
-                f"{layer[first_row + row, j]} at t={task.warmup + j}; the parameters let it run away")
+                f"model {job.model.name!r}: {one.name} of theta {place[0] + i}, path {place[1] + p} is "
+                f"{layer[first_row + row, j]} at t={job.warmup + j}; the parameters let it run away")

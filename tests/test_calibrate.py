@@ -17,8 +17,8 @@ from fastmas.calibration.game import arrange, average, find_start
 from fastmas.calibration.record import Record
 from fastmas.calibration.setup import blocks_of
 from fastmas.data import observe
-from fastmas.discriminators import Purpose
 from fastmas.errors import DataError, MemoryLimitError, ModelError, ParameterError, RunDirectoryError, SimulationError
+from fastmas.random.address import Purpose
 from fastmas.run_directory import RunDirectory
 
 FREE = ["kappa", "gamma"]

@@ -16,6 +16,7 @@ from fastmas.discriminators.replay import N_SHARES, N_THETA, Replay
 from fastmas.discriminators.training import Trainer, flat, gradient_penalty, initialise, seeded
 from fastmas.errors import ParameterError
 from fastmas.files import pack_tensors, unpack_tensors
+from fastmas.random.address import Purpose
 from fastmas.registry import parts
 
 NAMES = sorted(parts("fastmas.discriminators", "DISCRIMINATOR"))
@@ -233,7 +234,7 @@ def test_the_distance_is_the_one_of_its_formula(small):
     z, here = np.array([[0.4, -0.1]]), centre(0)
     u = judge.replay.to_u(here)
     h_real = judge.mean_scores(judge.table.real, u)
-    h_fake = judge.mean_scores(toy_samples(z, 100, judge.table.first_run + 2, discriminators.Purpose.CANDIDATES)[0], u)
+    h_fake = judge.mean_scores(toy_samples(z, 100, judge.table.first_run + 2, Purpose.CANDIDATES)[0], u)
     gap = h_fake.mean(axis=0) - h_real.mean(axis=0)
     expected = gap @ np.linalg.inv(np.cov(h_real.T) / len(h_real)) @ gap
     assert judge.loss(2, z, here) == pytest.approx([expected], rel=1e-6)

@@ -12,8 +12,8 @@ from fastmas.calibration import interval
 from fastmas.calibration.game import find_start
 from fastmas.calibration.interval import Uncertainty, score_uncertainty, warnings
 from fastmas.calibration.record import Record
-from fastmas.discriminators import Purpose
 from fastmas.parameters import Parameter, ParameterSpace
+from fastmas.random.address import Purpose
 
 
 @pytest.fixture

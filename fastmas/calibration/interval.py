@@ -18,9 +18,9 @@ from scipy.stats import norm
 from fastmas.calibration.game import arrange
 from fastmas.calibration.record import Record
 from fastmas.calibration.setup import Setup
-from fastmas.discriminators import Purpose
 from fastmas.discriminators.amortised import Amortised, covariance_of_mean
 from fastmas.parameters import Parameter
+from fastmas.random.address import Purpose
 
 LEVEL = 0.9
 METHOD = "learned score: J^-1 S J^-T simulated at the estimate, plus the variance of the game"

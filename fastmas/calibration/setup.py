@@ -13,13 +13,14 @@ import torch
 
 from fastmas import discriminators, objectives, statistics, updaters
 from fastmas.data import Observations
-from fastmas.discriminators import Purpose
 from fastmas.engine import devices
-from fastmas.engine.cpu import Address, count_threads
+from fastmas.engine.job import Job
+from fastmas.engine.threads import count_threads
 from fastmas.errors import DataError, MemoryLimitError, ParameterError
 from fastmas.model import Model
 from fastmas.parameters import ParameterSpace, is_whole, shown
-from fastmas.simulate import available_memory, simulate_values
+from fastmas.random.address import Address, Purpose
+from fastmas.simulate import available_memory, simulate_job
 from fastmas.statistics.moments import path_moments
 from fastmas.statistics.scaling import Scaling
 from fastmas.updaters.moments import Problem
@@ -140,12 +141,8 @@ class Setup:
     def simulate(self, z: np.ndarray, n_paths: int, run: int, purpose: int, *, common: bool = True,
                  n_times: int | None = None) -> np.ndarray:
         """Paths (n_theta, n_paths, n_times) for z (n_theta, d)."""
-        steps = self.settings.warmup + (n_times or self.n_times) - 1
-        self.paths_simulated += len(z) * n_paths
-        return simulate_values(
-            self.model, self.space.full(self.space.to_theta(z)), n_paths=n_paths, n_steps=steps,
-            warmup=self.settings.warmup, address=Address(self.settings.seed, run, purpose), common=common,
-            n_threads=self.n_threads, check=False, device=self.device)[0]
+        return simulate_job(self._job(z, n_paths, Address(self.settings.seed, run, purpose), common, n_times),
+                            check=False)[0]
 
     def sample(self, z: np.ndarray, n_paths: int, run: int, purpose: int, *, common: bool = True,
                n_times: int | None = None) -> np.ndarray:
@@ -162,14 +159,17 @@ class Setup:
         """The same as a tensor: of paths on a GPU, which stay there, if the statistic reads them there."""
         if self.device == "cpu" or not self._reads_tensors:
             return self.sample(z, n_paths, run, purpose, common=common, n_times=n_times)
-        steps = self.settings.warmup + (n_times or self.n_times) - 1
-        self.paths_simulated += len(z) * n_paths
-        array = devices.engine_for(self.device).simulate_on_device(
-            self.model, self.space.full(self.space.to_theta(z)), n_paths=n_paths, n_steps=steps,
-            warmup=self.settings.warmup, address=Address(self.settings.seed, run, purpose), common=common,
-            check_finite=False)
+        job = self._job(z, n_paths, Address(self.settings.seed, run, purpose), common, n_times)
+        array = devices.engine_for(self.device).simulate_on_device(job, check_finite=False)
         samples: list[Any] = [self.statistic(paths) for paths in torch.from_dlpack(array)[0]]
         return torch.nan_to_num(torch.stack(samples), nan=statistics.CLIP)
+
+    def _job(self, z: np.ndarray, n_paths: int, address: Address, common: bool, n_times: int | None) -> Job:
+        self.paths_simulated += len(z) * n_paths
+        return Job(
+            model=self.model, values=self.space.full(self.space.to_theta(z)), n_paths=n_paths,
+            n_steps=self.settings.warmup + (n_times or self.n_times) - 1, warmup=self.settings.warmup, address=address,
+            common=common, n_threads=self.n_threads, device=self.device)
 
     def moments(self, z: np.ndarray, n_paths: int, run: int, common: bool) -> np.ndarray:
         """Moments of each simulated path, (n_theta, n_paths, k)."""

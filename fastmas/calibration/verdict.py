@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from fastmas.calibration.setup import Setup
-from fastmas.discriminators import Purpose
 from fastmas.discriminators.networks import perceptron
 from fastmas.discriminators.training import Trainer, flat, initialise, seeded
+from fastmas.random.address import Purpose
 from fastmas.statistics import stylised_facts
 
 HIDDEN, RATE, BETAS = 32, 2e-3, (0.9, 0.99)

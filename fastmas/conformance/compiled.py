@@ -5,13 +5,26 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 
 from fastmas.conformance.plain import PLAIN_PATHS
 from fastmas.conformance.report import FAILED, OK, WARNING, Finding
-from fastmas.conformance.subject import SEED, Corner, Subject, corners, first_difference, moved, paths, same
-from fastmas.engine.source import LANES, observable_rows
+from fastmas.conformance.subject import (
+    ADDRESS,
+    SEED,
+    Corner,
+    Subject,
+    build,
+    corners,
+    first_difference,
+    moved,
+    observed,
+    paths,
+    same,
+)
+from fastmas.engine.source import LANES
 from fastmas.errors import FastmasError
 from fastmas.simulate import simulate
 
@@ -48,7 +61,7 @@ def examine(subject: Subject, ready: Callable[[], None]) -> Iterator[Finding]:
 def compile_for(subject: Subject, lanes: int) -> Finding:
     """Compile for blocks of so many lanes; no path at all runs nothing."""
     began = time.perf_counter()
-    paths(subject.model, subject.base, n_paths=0, n_steps=1, lanes=lanes)
+    build(subject.model, subject.base, lanes)
     return Finding(OK, "compiled", f"for blocks of {lanes} lanes in {time.perf_counter() - began:.1f} s")
 
 
@@ -120,7 +133,7 @@ class _Run:
 
     def chunks(self) -> Finding:
         cut = N_PATHS // 3
-        parts = [self.paths(cut), self.paths(N_PATHS - cut, first_path=cut)]
+        parts = [self.paths(cut), self.paths(N_PATHS - cut, address=ADDRESS._replace(first_path=cut))]
         return self._like_the_first(
             "same bits", np.concatenate(parts, axis=2), f"cutting it after path {cut}",
             "cut into chunks it gives the same paths")
@@ -143,7 +156,8 @@ class _Run:
     def randomness(self) -> Finding:
         """The seed, the run and the purpose are parts of every random address, and so is the path."""
         changes = {"seed": SEED + 1, "run": 1, "purpose": 1}
-        dead = [name for name, value in changes.items() if same(self._first, self.paths(**{name: value})).all()]
+        dead = [name for name, value in changes.items()
+                if same(self._first, self.paths(address=ADDRESS._replace(**{name: value}))).all()]
         if len(dead) == len(changes):
             return Finding(OK, "randomness", "none: every seed gives the same paths")
         if dead:
@@ -157,7 +171,7 @@ def at_corners(subject: Subject, n_steps: int) -> Iterator[Finding]:
     chosen = corners(subject.model, subject.base)
     if not chosen:
         return
-    size = {"n_paths": CORNER_PATHS, "n_steps": LONG * n_steps}
+    size: dict[str, Any] = {"n_paths": CORNER_PATHS, "n_steps": LONG * n_steps}
     base = paths(subject.model, subject.base, **size)
     runs = [paths(subject.model, corner.values, **size) for corner in chosen]
     gone = [(c, run) for c, run in zip(chosen, runs, strict=True) if not np.isfinite(run).all()]
@@ -172,7 +186,7 @@ def at_corners(subject: Subject, n_steps: int) -> Iterator[Finding]:
 
 def _run_away(subject: Subject, corner: Corner, run: np.ndarray) -> str:
     row, _, path, t = min(np.argwhere(~np.isfinite(run)).tolist(), key=lambda place: place[3])
-    name = next(o.name for o in subject.model.observables if o.row == observable_rows(subject.model)[row])
+    name = observed(subject.model)[row].name
     return f"{name} of path {path} is {run[row, 0, path, t]} at t={t} with {corner.label}"
 
 
@@ -189,7 +203,7 @@ def _idle(base: np.ndarray, chosen: list[Corner], runs: list[np.ndarray]) -> Ite
 def _lanes_apart(subject: Subject, n_steps: int) -> Iterator[Finding]:
     """Two thetas in one compiled block give what each gives alone."""
     both = np.stack([subject.base, moved(subject.model, subject.base)])
-    size = {"n_paths": LANES // 4, "n_steps": n_steps}
+    size: dict[str, Any] = {"n_paths": LANES // 4, "n_steps": n_steps}
     alone = np.concatenate([paths(subject.model, values, **size) for values in both], axis=1)
     equal = same(paths(subject.model, both, **size), alone)
     if equal.all():

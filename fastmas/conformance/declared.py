@@ -13,8 +13,10 @@ import numpy as np
 from fastmas import models
 from fastmas.conformance.report import FAILED, OK, WARNING, Finding, told
 from fastmas.engine.faults import defined_at
+from fastmas.engine.job import Job, rows_of
 from fastmas.engine.source import load_runner
-from fastmas.model import Kernels, Model
+from fastmas.lowering.program import program_of
+from fastmas.model import Model
 from fastmas.parameters import is_whole, shown
 
 ARGUMENTS = {
@@ -71,15 +73,17 @@ def _from_a_file(model: Model) -> Iterator[Finding]:
 
 
 def sizes(model: Model, theta: Mapping[str, Any] | None) -> Iterator[Finding]:
+    program = program_of(model)
     for name, least in (("n_state", 1), ("n_words", 0), ("n_history", 0)):
-        value = getattr(model, name)
+        value = getattr(program, name)
         if not is_whole(value) or value < least:
             yield Finding(FAILED, "sizes", f"{name}={shown(value)}: give a whole number of at least {least}")
             return
-    if np.dtype(model.history_dtype).kind not in "iuf":
-        yield Finding(FAILED, "sizes", f"history_dtype={model.history_dtype!r}: give a type of number, as 'float32'")
+    if np.dtype(program.history_dtype).kind not in "iuf":
+        yield Finding(FAILED, "sizes", f"history_dtype={program.history_dtype!r}: give a type of number, as 'float32'")
         return
-    yield Finding(OK, "sizes", f"{model.n_state} rows of state, {model.n_words} of words, {model.n_history} of history")
+    yield Finding(OK, "sizes", f"{program.n_state} rows of state, {program.n_words} of words, {program.n_history} of "
+                  "history")
 
 
 def parameters(model: Model, theta: Mapping[str, Any] | None) -> Iterator[Finding]:
@@ -90,7 +94,7 @@ def parameters(model: Model, theta: Mapping[str, Any] | None) -> Iterator[Findin
         return
     model.space()
     base = model.space(fixed=theta).base
-    reals, whole = model.split(base[None])
+    reals, whole = program_of(model).split(base[None])
     for kind, values in (("real", reals), ("whole", whole)):
         if values.ndim != 2 or len(values) != 1:
             yield Finding(FAILED, "parameters", f"split gives {kind} values of shape {values.shape} for one theta: "
@@ -108,10 +112,12 @@ def observables(model: Model, theta: Mapping[str, Any] | None) -> Iterator[Findi
     if not names or len(set(names)) < len(names):
         yield Finding(FAILED, "observables", "two have one name" if names else "none: a path must show something")
         return
+    program = program_of(model)
     for one in model.observables:
-        if not is_whole(one.row) or not 0 <= one.row < model.n_state:
+        if not is_whole(one.row) or not 0 <= one.row < program.n_rows:
+            history = f", before {program.n_history} of history" if program.n_history else ""
             yield Finding(FAILED, "observables", f"{one.name} is row {one.row} of the state, whose rows are 0 to "
-                          f"{model.n_state - 1} (n_state = {model.n_state})")
+                          f"{program.n_state - 1} (n_state = {program.n_state}{history})")
             return
         if one.transform is not None:
             seen = np.shape(one.transform(np.ones((3, 5), dtype=np.float32)))
@@ -123,19 +129,17 @@ def observables(model: Model, theta: Mapping[str, Any] | None) -> Iterator[Findi
 
 
 def kernels(model: Model, theta: Mapping[str, Any] | None) -> Iterator[Finding]:
-    both = model.kernels
-    if not isinstance(both, Kernels):
-        yield Finding(FAILED, "kernels", f"{shown(both)}: give Kernels(init, step)")
-        return
-    for name, kernel in both._asdict().items():
-        wrong = _wrong_kernel(name, kernel)
+    program = program_of(model)
+    for name in ARGUMENTS:
+        wrong = _wrong_kernel(name, getattr(program, name))
         if wrong:
             yield Finding(FAILED, "kernels", wrong)
             return
     models.origin(model)
-    load_runner(model, model.split(model.space(fixed=theta).base[None])[0].shape[1])
-    yield Finding(OK, "kernels", f"init ({defined_at(both.init)}) and step ({defined_at(both.step)}) are found again "
-                  "by their names, so that their compiled form is kept")
+    job = Job(model=model, values=model.space(fixed=theta).base[None], n_paths=1, n_steps=1)
+    load_runner(program, program.split(job.values)[0].shape[1], rows_of(job, program))
+    yield Finding(OK, "kernels", f"init ({defined_at(program.init)}) and step ({defined_at(program.step)}) are found "
+                  "again by their names, so that their compiled form is kept")
 
 
 def _wrong_kernel(name: str, kernel: Any) -> str:

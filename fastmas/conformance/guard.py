@@ -14,7 +14,7 @@ import numpy as np
 
 from fastmas.conformance.draws import Draws, Origin
 from fastmas.engine.faults import PACKAGE, line_of
-from fastmas.model import Kernels, Model
+from fastmas.lowering.program import Program
 
 LANE, ROW = "lane", "row"
 CANARY = np.uint32(0xA5C3960F)  # a word holds it by chance once in 2**32
@@ -100,11 +100,10 @@ class GuardedRows(tuple):
 
 
 class Watch:
-    """Stands between the engine and a model's kernels in plain Python, and keeps what they did wrong."""
+    """Stands between the engine and a program's kernels in plain Python, and keeps what they did wrong."""
 
-    def __init__(self, model: Model, n_reals: int, draws: Draws) -> None:
-        self._kernels: Kernels = model.kernels
-        self._n_words, self._n_history, self._n_reals = model.n_words, model.n_history, n_reals
+    def __init__(self, program: Program, n_reals: int, draws: Draws) -> None:
+        self._program, self._n_reals = program, n_reals
         self.draws = draws
         self._kernel, self._t = "init", 0
         self.lanes = 0
@@ -115,7 +114,7 @@ class Watch:
     def init(self, lanes, state, history, theta, integers) -> None:
         self._kernel, self._t, self.lanes = "init", 0, lanes
         self.draws.begin_step(0)
-        self._kernels.init(lanes, self._rows("state", state), self._history(history),
+        self._program.init(lanes, self._rows("state", state), self._history(history),
                            self._theta(theta), self._array("integers", integers, (ROW,), read_only=True))
 
     def step(self, t, lanes, state, words, history, address, theta, integers) -> None:
@@ -125,7 +124,7 @@ class Watch:
             for row in words:
                 row[:] = CANARY
         paths = tuple(self._array("address", part, (LANE,), read_only=True) for part in address[:3])
-        self._kernels.step(t, lanes, self._rows("state", state), self._rows("words", words[:self._n_words]),
+        self._program.step(t, lanes, self._rows("state", state), self._rows("words", words[:self._program.n_words]),
                            self._history(history), (*paths, *address[3:]), self._theta(theta),
                            self._array("integers", integers, (ROW,), read_only=True))
 
@@ -141,7 +140,7 @@ class Watch:
         return rows
 
     def _history(self, array: np.ndarray) -> np.ndarray:
-        return self._array("history", array[:self._n_history], (ROW, LANE))
+        return self._array("history", array[:self._program.n_history], (ROW, LANE))
 
     def _theta(self, array: np.ndarray) -> np.ndarray:
         return self._array("theta", array[:self._n_reals], (ROW, LANE), read_only=True)

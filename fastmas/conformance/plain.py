@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -15,7 +17,8 @@ from fastmas.conformance.guard import Watch
 from fastmas.conformance.report import FAILED, OK, WARNING, Finding, told
 from fastmas.conformance.subject import Corner, Subject, corners, first_difference, moved, paths, same
 from fastmas.engine.source import LANES
-from fastmas.model import Kernels, Model
+from fastmas.lowering.program import Program, program_of
+from fastmas.model import Model
 
 WIDTH = 7
 MOST_CORNERS = 12
@@ -58,28 +61,30 @@ def examine(subject: Subject) -> Iterator[Finding]:
         yield widths(subject, n_steps)
 
 
-def watched(model: Model, watch: Watch) -> Model:
-    """The same model with the watch before its kernels."""
+def watched(model: Model, watch: Watch) -> Program:
+    """The program of the model with the watch before its kernels."""
     global _watch  # noqa: PLW0603  -- generated modules reach kernels by name alone
     _watch = watch
-    return type("Watched", (type(model),), {"kernels": Kernels(init, step)})(**model.config)
+    return replace(program_of(model), init=init, step=step)
 
 
 def _watch_of(subject: Subject, values: np.ndarray, draws: Draws) -> Watch:
-    return Watch(subject.model, subject.model.split(values[None])[0].shape[1], draws)
+    program = program_of(subject.model)
+    return Watch(program, program.split(values[None])[0].shape[1], draws)
 
 
 def _plan(subject: Subject) -> tuple[int, list[Corner]]:
     """How many steps, and which corners, so that it all takes seconds."""
-    wanted = min(max(USUAL_STEPS, subject.model.n_history + 2), MOST_STEPS)
+    wanted = min(max(USUAL_STEPS, program_of(subject.model).n_history + 2), MOST_STEPS)
     everywhere = corners(subject.model, subject.base)
     whole = {e for p in subject.model.parameters if p.integer for e in p.entries}
     mixed = [c for c in everywhere if c.entry is None]
     chosen = [*mixed[:2], *(c for c in everywhere if c.entry in whole), *mixed[2:]][:MOST_CORNERS]
-    model = watched(subject.model, _watch_of(subject, subject.base, Draws()))
-    paths(model, subject.base, n_paths=1, n_steps=1, lanes=1)  # loads what it needs
+    run = partial(paths, subject.model, subject.base, n_paths=1, lanes=1,
+                  program=watched(subject.model, _watch_of(subject, subject.base, Draws())))
+    run(n_steps=1)  # loads what it needs
     began = time.perf_counter()
-    paths(model, subject.base, n_paths=1, n_steps=LEAST_STEPS, lanes=1)
+    run(n_steps=LEAST_STEPS)
     pace = LEAST_STEPS / max(time.perf_counter() - began, 1e-9) / (2 * LANES + 2 * len(chosen))
     if pace * PATIENCE < LEAST_STEPS:
         return 0, chosen
@@ -95,7 +100,8 @@ def block(subject: Subject, n_steps: int, chosen: list[Corner]) -> Iterator[Find
             status = FAILED if corner.values is subject.base else WARNING
             try:
                 width = WIDTH if status == FAILED else 2
-                paths(watched(model, watch), corner.values, n_paths=width, n_steps=n_steps, lanes=width)
+                paths(model, corner.values, n_paths=width, n_steps=n_steps, lanes=width,
+                      program=watched(model, watch))
             except Exception as error:
                 yield Finding(status, "block", f"at {corner.label} in plain Python {told(error)}")
                 found += status == FAILED
@@ -116,7 +122,8 @@ def block(subject: Subject, n_steps: int, chosen: list[Corner]) -> Iterator[Find
 
 def unwritten(model: Model, watch: Watch) -> Iterator[Finding]:
     """Rows of the state that are looked at and that nobody fills."""
-    shown = {f"state[{o.row}]": f"observable {o.name}" for o in model.observables}
+    n_state = program_of(model).n_state
+    shown = {f"state[{o.row}]": f"observable {o.name}" for o in model.observables if o.row < n_state}
     for row in sorted((watch.read | set(shown)) - watch.written):
         if row.startswith("state["):
             who = shown.get(row, "a row that step reads")
@@ -131,7 +138,8 @@ def lanes(model: Model, base: np.ndarray, n_steps: int) -> Iterator[Finding]:
     everywhere = np.tile(base, (WIDTH, 1))
     here = everywhere.copy()
     here[one] = changed
-    runs = [paths(model, values, n_paths=1, n_steps=n_steps, lanes=WIDTH, stride=1) for values in (everywhere, here)]
+    runs = [paths(model, values, n_paths=1, n_steps=n_steps, lanes=WIDTH, common=False)
+            for values in (everywhere, here)]
     equal = same(*runs)
     equal[:, one] = True
     if equal.all():

@@ -5,24 +5,27 @@ from __future__ import annotations
 import itertools
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from unittest import mock
+from typing import Any
 
 import numpy as np
 
 from fastmas import models
 from fastmas.engine import cpu
-from fastmas.engine.source import LANES, load_runner, observable_rows
+from fastmas.engine.job import Job, Sink
+from fastmas.engine.source import LANES
 from fastmas.errors import ParameterError
-from fastmas.model import Model
+from fastmas.lowering.program import Program
+from fastmas.model import Model, Observable
+from fastmas.random.address import Address
 
 MOST_SINGLE = 32  # values that are moved to their bounds one at a time
 MOST_SHOWN = 20  # names in a line
 N_VERTICES = 8  # further corners of the box, drawn once
 SEED = 1
+ADDRESS = Address(SEED)
 DESCRIPTION = "subject.json"
 
 
@@ -100,19 +103,32 @@ def moved(model: Model, base: np.ndarray) -> np.ndarray:
     return space.full(space.to_theta(z + 0.1 * (space.z_bounds[:, 1] - z)))[0]
 
 
-def paths(
-    model: Model, values: np.ndarray, *, n_paths: int, n_steps: int, lanes: int = LANES, n_threads: int = 1,
-    first_path: int = 0, stride: int = 0, seed: int = SEED, run: int = 0, purpose: int = 0,
-) -> np.ndarray:
-    """Every observed state row, float32 (n_rows, n_theta, n_paths, n_steps + 1), by blocks of so many lanes."""
-    values = np.atleast_2d(values)
-    rows = observable_rows(model)
-    out = np.empty((len(rows), len(values) * n_paths, n_steps + 1), dtype=np.float32)
-    address = cpu.Address(seed, run, purpose, first_path)
-    with mock.patch.multiple(cpu, LANES=lanes, load_runner=partial(load_runner, lanes=lanes)):
-        cpu.simulate_block(model, values, n_paths, n_steps, warmup=0, address=address, stride=stride,
-                           n_threads=n_threads, out=out, rows=rows)
-    return out.reshape(len(rows), len(values), n_paths, n_steps + 1)
+def paths(model: Model, values: np.ndarray, *, lanes: int = LANES, address: Address = ADDRESS,
+          program: Program | None = None, **sizes: Any) -> np.ndarray:
+    """Every observed row, float32 (n_rows, n_theta, n_paths, n_steps + 1), by blocks of so many lanes.
+
+    `sizes` and the rest of a Job; `program` runs in place of the model's own.
+    """
+    job = _job(model, values, address, sizes)
+    out = np.empty((len(job.observables), job.total, job.n_times), dtype=np.float32)
+    cpu.simulate(job, Sink(out), lanes=lanes, program=program)
+    return out.reshape(len(out), len(job.values), job.n_paths, job.n_times)
+
+
+def build(model: Model, values: np.ndarray, lanes: int) -> None:
+    """Compile what `paths` runs; raises as the engine."""
+    cpu.prepare(_job(model, values, ADDRESS, {"n_paths": 1, "n_steps": 1}), lanes=lanes)
+
+
+def _job(model: Model, values: np.ndarray, address: Address, sizes: Mapping[str, Any]) -> Job:
+    return Job(model=model, values=np.atleast_2d(values), address=address, observables=observed(model),
+               **({"n_threads": 1} | dict(sizes)))
+
+
+def observed(model: Model) -> tuple[Observable, ...]:
+    """Rows that observables show, each once, under the first one's name."""
+    first = {o.row: o for o in reversed(model.observables)}
+    return tuple(Observable(first[row].name, row) for row in dict.fromkeys(o.row for o in model.observables))
 
 
 def same(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -123,6 +139,5 @@ def same(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def first_difference(model: Model, equal: np.ndarray) -> str:
     """The earliest place where arrays of `paths` differ, in words."""
     row, theta, path, t = min(np.argwhere(~equal).tolist(), key=lambda place: place[3])
-    name = next(o.name for o in model.observables if o.row == observable_rows(model)[row])
     of = f"theta {theta}, " if equal.shape[1] > 1 else ""
-    return f"{name} of {of}path {path} from t={t} on"
+    return f"{observed(model)[row].name} of {of}path {path} from t={t} on"

@@ -27,12 +27,6 @@ from fastmas import objectives
 from fastmas.registry import find
 
 
-class Purpose:
-    """Random numbers of a calibration, apart from those of `simulate`, whose purpose is 0."""
-
-    MOMENTS, WARMUP, TRAINING, CANDIDATES, POOL, VERDICT, INTERVAL, SAMPLE = range(1, 9)
-
-
 class Sampler(Protocol):
     """Simulate thetas and take the statistic."""
 

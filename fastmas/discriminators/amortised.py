@@ -17,11 +17,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fastmas.discriminators import Purpose, Table
+from fastmas.discriminators import Table
 from fastmas.discriminators.networks import QuadraticInTheta
 from fastmas.discriminators.replay import N_THETA, Replay
 from fastmas.discriminators.training import Trainer, flat, initialise, seeded
 from fastmas.objectives import Objective
+from fastmas.random.address import Purpose
 
 HIDDEN = 48
 RATE, BETAS = 3e-3, (0.9, 0.99)

@@ -11,8 +11,9 @@ import torch
 from scipy.stats import qmc
 from torch import Tensor
 
-from fastmas.discriminators import Purpose, Table
+from fastmas.discriminators import Table
 from fastmas.discriminators.training import flat
+from fastmas.random.address import Purpose
 
 N_THETA = 512
 N_SHARES = 16  # the pool is renewed in this many generations

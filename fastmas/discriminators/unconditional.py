@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fastmas.discriminators import Purpose, Table
+from fastmas.discriminators import Table
 from fastmas.discriminators.networks import perceptron
 from fastmas.discriminators.training import Trainer, flat, gradient_penalty, initialise, seeded
 from fastmas.objectives import Objective
+from fastmas.random.address import Purpose
 
 HIDDEN = (32, 32)
 

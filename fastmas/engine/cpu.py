@@ -9,89 +9,122 @@ threads at once.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from fastmas.engine import threads
 from fastmas.engine.faults import compiling
+from fastmas.engine.job import Job, Sink, rows_of, slots_of
 from fastmas.engine.optimising import optimising_only
-from fastmas.engine.source import ENTRY_POINT, LANES, load_runner, observable_rows
-from fastmas.engine.threads import count_threads
-from fastmas.model import Model
+from fastmas.engine.source import ENTRY_POINT, LANES, STACK_BYTES, load_runner
+from fastmas.limits import check_memory
+from fastmas.lowering.program import Program
 
-__all__ = ["Address", "count_threads", "simulate_block"]
+__all__ = ["prepare", "simulate"]
 
-DTYPES = {"f": "float32", "d": "float64"}
 MOST_PACES = 256  # remembered
+SMALL_VALUES = 1 << 12  # bytes of values, and
+SMALL_PATHS = 1 << 13  # number of paths up to which their layout is remembered
 _paces: dict[Any, float] = {}  # seconds of one step of one block, by kernel and whole numbers
 
 
-class Address(NamedTuple):
-    """Where the random numbers of a call begin: key (seed, run), purpose, first path."""
+class _Tables(NamedTuple):
+    """Values as the kernels read them; `grouped` if the whole numbers differ between thetas."""
 
-    seed: int
-    run: int = 0
-    purpose: int = 0
-    first_path: int = 0
+    thetas: np.ndarray
+    integers: np.ndarray
+    grouped: bool
 
 
-def simulate_block(
-    model: Model, values: np.ndarray, n_paths: int, n_steps: int, *, warmup: int, address: Address, stride: int,
-    n_threads: int, out: np.ndarray, rows: tuple[int, ...], first: int = 0,
-    finish: Callable[[slice], None] | None = None, tick: Callable[[int], None] | None = None,
-    stop: np.ndarray | None = None,
-) -> None:
-    """Simulate `n_paths` paths for each row of `values`; none at all only compiles.
+class _Lanes(NamedTuple):
+    """Which theta, path address and output row each lane has, (n_blocks, width) each; row -1 is padding."""
+
+    theta: np.ndarray
+    path: np.ndarray
+    row: np.ndarray
+
+
+class _Ready(NamedTuple):
+    """A compiled runner, the values it reads and the slots it stores to; `pace` finds out how fast it is."""
+
+    run: Any
+    tables: _Tables
+    slots: np.ndarray
+    pace: tuple[Any, bytes]
+
+
+def simulate(job: Job, sink: Sink, *, lanes: int = LANES, program: Program | None = None) -> None:
+    """Simulate the paths of a job into an array.
 
     Parameters
     ----------
-    values : (n_theta, n_entries) in natural units
-    stride : int
-        Theta i owns the path addresses from address.first_path + i * stride on; 0 gives every
-        theta the same random numbers.
-    out : C-contiguous array (len(rows), at least first + n_theta * n_paths, n_steps - warmup + 1)
-        Path p of theta i goes to out[:, first + i * n_paths + p]; its dtype, float32 or float64, is the
-        arithmetic's.
-    rows : state rows that go to `out`; of a row that is named twice only the first place is written
-    finish : callable, optional
-        Called with each span of rows of `out` that is complete, perhaps from several threads at once.
-    tick : callable, optional
-        Told the number of paths done so far, now and then and at the end, in the calling thread.
-    stop : int64 array (1,), optional
-        Whoever gives it hears Ctrl-C in another thread: everything runs in this one, and is left
-        unfinished soon after stop[0] is set.
+    lanes : int
+        Paths of a block.
+    program : Program, optional
+        What runs in place of the job's own program, as kernels that are watched.
+
+    Raises
+    ------
+    ModelError
+        The kernels cannot be compiled; says where and why.
+    MemoryLimitError
+        The history of a block is larger than the memory.
     """
-    thetas, integers = model.split(values)
-    thetas = thetas.astype(out.dtype, copy=False)
-    run = load_runner(model, thetas.shape[1], dtype=DTYPES[out.dtype.char])
-    grouped = len(integers) > 1 and bool((integers != integers[0]).any())
-    lanes = _lanes(integers if grouped else integers[:1], len(values), n_paths, address.first_path, stride, first)
-    slots = np.array([rows.index(r) if r in rows else -1 for r in observable_rows(model)], dtype=np.int64)
-    total, n_blocks = len(values) * n_paths, len(lanes[0])
-    pace = (run, integers[0].tobytes())
+    ready = prepare(job, lanes=lanes, program=program)
+    run, tables = ready.run, ready.tables
+    layout = _layout(job, tables, sink.first, lanes)
+    total, n_blocks, n_threads = job.total, len(layout.row), job.n_threads
+    whole_call = (*tables[:2], *layout, job.n_steps, job.warmup, *job.address[:3], ready.slots, sink.out)
 
     def task(first_block: int, last_block: int, stop: np.ndarray) -> None:
         began = time.perf_counter()
-        n_done = run(first_block, last_block, thetas, integers, *lanes, n_steps, warmup, address.seed, address.run,
-                     address.purpose, slots, out, stop)
+        n_done = run(first_block, last_block, *whole_call, stop)
         if 0 < n_done == last_block - first_block:
-            _remember(pace, (time.perf_counter() - began) / (n_done * n_steps))
-            if finish is not None and not grouped:
-                finish(slice(first + LANES * first_block, first + min(LANES * last_block, total)))
+            _remember(ready.pace, (time.perf_counter() - began) / (n_done * job.n_steps))
+            if sink.finish is not None and not tables.grouped:
+                sink.finish(slice(sink.first + lanes * first_block, sink.first + min(lanes * last_block, total)))
 
-    if pace not in _paces:
-        with compiling(model.name), optimising_only(ENTRY_POINT):
-            task(0, 0, np.zeros(1, dtype=np.int64))
-    seconds = _paces[pace] * n_steps if pace in _paces else None
-    counted = None if tick is None else lambda n: tick(min(n * LANES, total))
-    if stop is None:
+    seconds = _paces[ready.pace] * job.n_steps if ready.pace in _paces else None
+    tick = sink.tick
+    counted = None if tick is None else lambda n: tick(min(n * lanes, total))
+    if sink.stop is None:
         threads.share(task, n_blocks, n_threads, seconds, counted)
     else:
-        threads.go_through(task, n_blocks, seconds, counted, stop)
-    if finish is not None and grouped and not (stop is not None and stop[0]):
-        finish(slice(first, first + total))
+        threads.go_through(task, n_blocks, seconds, counted, sink.stop)
+    if sink.finish is not None and tables.grouped and not sink.stopped:
+        sink.finish(slice(sink.first, sink.first + total))
+
+
+def prepare(job: Job, *, lanes: int = LANES, program: Program | None = None) -> _Ready:
+    """Compile for a job, or load from the cache, in this thread, where Ctrl-C is heard; raises as `simulate`."""
+    program = program or job.program
+    tables = _tables_of(program, job)
+    rows = rows_of(job, program)
+    run = load_runner(program, tables.thetas.shape[1], rows, job.dtype, lanes)
+    ready = _Ready(run, tables, np.array(slots_of(job, program, rows), dtype=np.int64),
+                   (run, tables.integers[0].tobytes()))
+    _check_history(job, program, lanes)
+    if ready.pace not in _paces:
+        _compile(job, ready, lanes)
+    return ready
+
+
+def _compile(job: Job, ready: _Ready, lanes: int) -> None:
+    """Call the runner for no block at all."""
+    none = _lanes_of_one(0, 0, 0, lanes)
+    out = np.empty((len(job.observables), 0, job.n_times), dtype=job.dtype)
+    with compiling(job.model.name), optimising_only(ENTRY_POINT):
+        ready.run(0, 0, *ready.tables[:2], *none, job.n_steps, job.warmup, *job.address[:3], ready.slots, out,
+                  np.zeros(1, dtype=np.int64))
+
+
+def _check_history(job: Job, program: Program, lanes: int) -> None:
+    n_bytes = program.n_history * lanes * np.dtype(program.history_in(job.dtype)).itemsize
+    if n_bytes > STACK_BYTES:
+        check_memory(n_bytes * job.n_threads, None, f"{program.n_history} rows of history on {job.n_threads} threads",
+                     "use fewer threads, or a model that remembers less")
 
 
 def _remember(key: Any, seconds: float) -> None:
@@ -100,39 +133,61 @@ def _remember(key: Any, seconds: float) -> None:
     _paces[key] = seconds
 
 
-def _lanes(integers: np.ndarray, n_theta: int, n_paths: int, first_path: int, stride: int,
-           first_row: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Which theta, path address and output row each lane has, (n_blocks, LANES) each; row -1 is padding.
+def _tables_of(program: Program, job: Job) -> _Tables:
+    if job.values.nbytes > SMALL_VALUES:
+        return _split(program, job.values, job.dtype)
+    return _small_tables(program, job.values.tobytes(), len(job.values), job.dtype)
 
-    Lanes of one block share their integers, so thetas are grouped by them; one row of integers is for all.
-    """
+
+@lru_cache(maxsize=64)
+def _small_tables(program: Program, values: bytes, n_theta: int, dtype: str) -> _Tables:
+    return _split(program, np.frombuffer(values, dtype=np.float64).reshape(n_theta, -1).copy(), dtype)
+
+
+def _split(program: Program, values: np.ndarray, dtype: str) -> _Tables:
+    reals, integers = program.split(values)
+    return _Tables(reals.astype(dtype, copy=False), integers, bool((integers != integers[0]).any()))
+
+
+def _layout(job: Job, tables: _Tables, first_row: int, lanes: int) -> _Lanes:
+    n_theta, first_path = len(job.values), job.address.first_path
     if n_theta == 1:
-        return _lanes_of_one(n_paths, first_path, first_row)
-    groups = [np.arange(n_theta)] if len(integers) == 1 else _groups(integers)
-    sizes = [-(-len(group) * n_paths // LANES) for group in groups]
-    theta = np.empty(LANES * sum(sizes), dtype=np.int32)
+        of_one = _small_lanes if job.n_paths <= SMALL_PATHS else _lanes_of_one
+        return of_one(job.n_paths, first_path, first_row, lanes)
+    groups = _groups(tables.integers) if tables.grouped else [np.arange(n_theta)]
+    return _lanes_of_groups(groups, job, first_row, lanes)
+
+
+def _lanes_of_groups(groups: list[np.ndarray], job: Job, first_row: int, lanes: int) -> _Lanes:
+    """Lanes of one block share their integers, so thetas are grouped by them."""
+    n_paths, first_path = job.n_paths, job.address.first_path
+    sizes = [-(-len(group) * n_paths // lanes) for group in groups]
+    theta = np.empty(lanes * sum(sizes), dtype=np.int32)
     path = np.empty(len(theta), dtype=np.uint32)
     row = np.empty(len(theta), dtype=np.int64)
     place = 0
     for group, size in zip(groups, sizes, strict=True):
-        n, end = len(group) * n_paths, place + LANES * size
+        n, end = len(group) * n_paths, place + lanes * size
         each = (len(group), n_paths)
         theta[place:place + n].reshape(each)[:] = group[:, None]
-        path[place:place + n].reshape(each)[:] = np.arange(n_paths) + (first_path + group[:, None] * stride)
+        path[place:place + n].reshape(each)[:] = np.arange(n_paths) + (first_path + group[:, None] * job.stride)
         row[place:place + n].reshape(each)[:] = np.arange(n_paths) + (first_row + group[:, None] * n_paths)
         theta[place + n:end], path[place + n:end], row[place + n:end] = group[-1], first_path, -1
         place = end
-    shape = (-1, LANES)
-    return theta.reshape(shape), path.reshape(shape), row.reshape(shape)
+    shape = (-1, lanes)
+    return _Lanes(theta.reshape(shape), path.reshape(shape), row.reshape(shape))
 
 
-def _lanes_of_one(n_paths: int, first_path: int, first_row: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    shape = (-(-n_paths // LANES), LANES)
-    lane = np.arange(shape[0] * LANES)
+def _lanes_of_one(n_paths: int, first_path: int, first_row: int, lanes: int) -> _Lanes:
+    shape = (-(-n_paths // lanes), lanes)
+    lane = np.arange(shape[0] * lanes)
     row = lane + first_row
     row[n_paths:] = -1
     path = (lane + first_path).astype(np.uint32)
-    return np.zeros(shape, dtype=np.int32), path.reshape(shape), row.reshape(shape)
+    return _Lanes(np.zeros(shape, dtype=np.int32), path.reshape(shape), row.reshape(shape))
+
+
+_small_lanes = lru_cache(maxsize=32)(_lanes_of_one)
 
 
 def _groups(integers: np.ndarray) -> list[np.ndarray]:

@@ -11,9 +11,9 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -22,16 +22,14 @@ from numba.core.errors import NumbaPerformanceWarning
 
 from fastmas.engine import cuda_template
 from fastmas.engine.cuda_functions import exact_arithmetic
-from fastmas.engine.cuda_memory import SMALL_BYTES, check_fits, paths_at_a_time
+from fastmas.engine.cuda_memory import SMALL_BYTES, check_fits, check_history, no_room_for_history, paths_at_a_time
 from fastmas.engine.device_array import CUDA, DeviceArray
 from fastmas.engine.faults import compiling
-from fastmas.engine.source import digest_of, global_name, history_dtype, homes_of, load_module, observable_rows
+from fastmas.engine.job import Job, Rows, Sink, rows_of, slots_of
+from fastmas.engine.source import Recipe, digest_of, load_module
 from fastmas.errors import DeviceError, MemoryLimitError, ModelError, SimulationError
-from fastmas.model import Model, Observable
+from fastmas.lowering.program import Program
 from fastmas.random.parts import sum_over_parts
-
-if TYPE_CHECKING:
-    from fastmas.engine.cpu import Address
 
 INSTALL = 'pip install "fastmas[cuda]"'
 PRESENT = importlib.util.find_spec("numba_cuda") is not None  # Numba's own target lacks what it needs
@@ -42,6 +40,7 @@ FULL_WARP = 0xFFFFFFFF
 BLOCK, SMALL_BLOCK = 128, 32  # threads
 FEW_THREADS = 1 << 16  # below: small blocks, which spread over all multiprocessors
 LAUNCH_WORK = 1 << 37  # agent-steps of a launch, a good part of a second: how long Ctrl-C waits
+LARGE_HISTORY = 1 << 14  # bytes of a path that a GPU may not hold for all its threads
 NOTHING = np.iinfo(np.int64).max
 
 
@@ -65,29 +64,25 @@ if PRESENT and not SIMULATED:
 warnings.filterwarnings("ignore", message=".*Grid size .* under-utilization", category=NumbaPerformanceWarning)
 
 
-class _Job(NamedTuple):
-    """What all launches of one call share."""
+class _Ready(NamedTuple):
+    """What all launches of one job share."""
 
+    job: Job
     kernel: Any
     parts: int
     thetas: Any
     integers: Any
     slots: tuple[int, ...]
     status: Any
-    n_paths: int
-    n_steps: int
-    warmup: int
-    address: Address
-    stride: int
     stream: Any
-
-    @property
-    def n_times(self) -> int:
-        return self.n_steps - self.warmup + 1
 
     @property
     def wait(self) -> Callable[[], None]:
         return self.stream.synchronize if self.stream else cuda.synchronize
+
+    @property
+    def launch_paths(self) -> int:
+        return max(1, LAUNCH_WORK // (self.job.n_steps * max(1, self.job.program.n_counted)))
 
 
 def check() -> None:
@@ -115,15 +110,8 @@ def _gpus() -> int:
         raise DeviceError(f"device='cuda' needs an NVIDIA GPU and its driver, beside {INSTALL}: {reason}") from None
 
 
-def simulate_block(
-    model: Model, values: np.ndarray, n_paths: int, n_steps: int, *, warmup: int, address: Address, stride: int,
-    n_threads: int = 1, out: np.ndarray, rows: tuple[int, ...], first: int = 0,
-    finish: Callable[[slice], None] | None = None, tick: Callable[[int], None] | None = None,
-    stop: np.ndarray | None = None,
-) -> None:
+def simulate(job: Job, sink: Sink) -> None:
     """Simulate on the GPU into an array of the host, as many paths at a time as the GPU's memory holds.
-
-    Parameters and array are those of `fastmas.engine.cpu.simulate_block`; `n_threads` is of no use here.
 
     Raises
     ------
@@ -131,40 +119,40 @@ def simulate_block(
         No GPU; not even one path fits into its memory.
     """
     check()
-    total = len(values) * n_paths
+    rows, n_times, item = job.rows, job.n_times, sink.out.dtype.itemsize
     with _planning():
-        job = _prepare(model, values, n_paths, n_steps, warmup, address, stride, rows, out.dtype, stream=0)
-        path_bytes = len(rows) * job.n_times * out.dtype.itemsize
-        size = min(paths_at_a_time(total, path_bytes, _free_bytes(path_bytes * total)), _launch_paths(model, job))
-        buffer = cuda.device_array(len(rows) * size * job.n_times, dtype=out.dtype)
-        for start in range(0, total, size):
-            n = min(size, total - start)
-            layer = n * job.n_times
-            _launch(job, start, start + n, buffer, offset=-start * job.n_times, steps=(layer, job.n_times, 1))
+        ready = _prepare(job, stream=0)
+        path_bytes = len(rows) * n_times * item
+        size = min(paths_at_a_time(job.total, path_bytes, _free_bytes(path_bytes * job.total)), ready.launch_paths)
+        buffer = cuda.device_array(len(rows) * size * n_times, dtype=sink.out.dtype)
+        for start in range(0, job.total, size):
+            n = min(size, job.total - start)
+            layer, here = n * n_times, slice(sink.first + start, sink.first + start + n)
+            _launch(ready, start, start + n, buffer, offset=-start * n_times, steps=(layer, n_times, 1))
             for k in sorted({rows.index(r) for r in rows}):
-                buffer[k * layer:(k + 1) * layer].copy_to_host(out[k, first + start:first + start + n].reshape(-1))
-            if finish is not None:
-                finish(slice(first + start, first + start + n))
-            if tick is not None:
-                tick(start + n)
-            if stop is not None and stop[0]:
+                buffer[k * layer:(k + 1) * layer].copy_to_host(sink.out[k, here].reshape(-1))
+            if sink.finish is not None:
+                sink.finish(here)
+            if sink.tick is not None:
+                sink.tick(start + n)
+            if sink.stopped:
                 return
 
 
-def simulate_on_device(
-    model: Model, values: np.ndarray, *, n_paths: int, n_steps: int, warmup: int = 0, address: Address,
-    observables: Sequence[Observable] | None = None, common: bool = True, dtype: str = "float32",
-    stream: int = 0, check_finite: bool = True,
-) -> DeviceArray:
+def prepare(job: Job) -> None:
+    """Compile for a job, or load from the cache; raises as `simulate`."""
+    check()
+    with _planning():
+        _prepare(job, stream=0)
+
+
+def simulate_on_device(job: Job, *, stream: int = 0, check_finite: bool = True) -> DeviceArray:
     """Simulate paths that stay in the GPU's memory.
 
     Parameters
     ----------
-    values : (n_theta, n_entries) in natural units
-    observables : sequence of Observable, optional
-        State rows, without a transform; the model's first one if not given.
-    common : bool
-        Give every theta the same random numbers.
+    job : Job
+        Its observables are rows, without a transform, each once.
     stream : int
         The CUDA stream to launch on, as `torch.cuda.current_stream().cuda_stream`; 0 is the default one.
     check_finite : bool
@@ -182,48 +170,46 @@ def simulate_on_device(
         A path left the finite numbers.
     """
     check()
-    chosen = list(observables or model.observables[:1])
-    rows = _own_rows(model, chosen)
-    total, n_times, kind = len(values) * n_paths, n_steps - warmup + 1, np.dtype(dtype)
+    _check_own_rows(job)
+    n_rows, total, n_times, kind = len(job.rows), job.total, job.n_times, np.dtype(job.dtype)
     with _planning():
-        job = _prepare(model, values, n_paths, n_steps, warmup, address, 0 if common else n_paths, rows, kind, stream)
-        n_values = len(rows) * total * n_times
+        ready = _prepare(job, stream)
+        n_values = n_rows * total * n_times
         needed = n_values * kind.itemsize
         check_fits(needed, _free_bytes(needed))
         buffer = cuda.device_array(n_values, dtype=kind)
-        size = _launch_paths(model, job)
+        size = ready.launch_paths
         for start in range(0, total, size):
-            _launch(job, start, min(start + size, total), buffer, offset=0, steps=(total * n_times, 1, total))
+            _launch(ready, start, min(start + size, total), buffer, offset=0, steps=(total * n_times, 1, total))
     if check_finite:
-        _check_finite(model, job, observables=chosen)
+        _check_finite(ready)
     item = kind.itemsize
     return DeviceArray(
-        buffer, 0 if SIMULATED else buffer.device_ctypes_pointer.value or 0, (len(rows), len(values), n_paths, n_times),
-        (total * n_times * item, n_paths * item, item, total * item), kind,
+        buffer, 0 if SIMULATED else buffer.device_ctypes_pointer.value or 0,
+        (n_rows, len(job.values), job.n_paths, n_times),
+        (total * n_times * item, job.n_paths * item, item, total * item), kind,
         device=(CUDA, cuda.get_current_device().id if not SIMULATED else 0), stream=stream,
-        wait=job.wait)
+        wait=ready.wait)
 
 
-def load_kernel(model: Model, dtype: str = "float32", parts: int = 1) -> Any:
-    """The CUDA kernel `run` of this model's generated module, for `parts` threads a path."""
-    kernels = model.kernels
-    return _kernel(kernels.init, kernels.step, model.name, model.n_state, max(1, model.n_words),
-                   max(1, model.n_history), history_dtype(model, dtype), observable_rows(model), dtype, parts,
-                   homes_of(model))
+def load_kernel(program: Program, rows: Rows, dtype: str = "float32", parts: int = 1) -> Any:
+    """The CUDA kernel `run` of this program's generated module, for `parts` threads a path."""
+    return _kernel(Recipe.of(program, rows, dtype, parts))
 
 
 @cache
-def _kernel(init: Any, step: Any, label: str, n_state: int, n_words: int, n_history: int, history_dtype: str,
-            rows: tuple[int, ...], dtype: str, parts: int, homes: tuple[str, ...]) -> Any:
-    (init_module, init_name), (step_module, step_name) = global_name(init, homes), global_name(step, homes)
+def _kernel(recipe: Recipe) -> Any:
+    (rows, n_history), dtype = recipe.rows, recipe.dtype
+    values = [f"state[{row}][0]" for row in rows]
+    values += [f"{dtype}(history[slots[{len(rows) + n_history + i}], 0])" for i in range(n_history)]
+    store = [cuda_template.STORE.format(index=i, value=value, dtype=dtype) for i, value in enumerate(values)]
     text = cuda_template.TEMPLATE.format(
-        label=label, versions=_versions(), init_module=init_module, init_name=init_name, step_module=step_module,
-        step_name=step_name, parts=parts, n_history=n_history, history_dtype=history_dtype,
-        state=", ".join([f"cuda.local.array(1, {dtype})"] * n_state),
-        words=", ".join(["cuda.local.array(1, uint32)"] * n_words),
-        clear="\n".join(cuda_template.CLEAR.format(row=row, dtype=dtype) for row in range(n_state)),
-        store="\n".join(cuda_template.STORE.format(index=i, row=row, dtype=dtype) for i, row in enumerate(rows)))
-    return load_module("fastmas_cuda_" + digest_of(text, init, step, add_over_warp), text).run
+        label=recipe.label, versions=_versions(), **recipe.names(), parts=recipe.width, n_history=recipe.n_history,
+        history_dtype=recipe.history_dtype, state=", ".join([f"cuda.local.array(1, {dtype})"] * recipe.n_state),
+        words=", ".join(["cuda.local.array(1, uint32)"] * recipe.n_words),
+        clear="\n".join(cuda_template.CLEAR.format(row=row, dtype=dtype) for row in range(recipe.n_state)),
+        store="\n".join(store))
+    return load_module("fastmas_cuda_" + digest_of(text, recipe.init, recipe.step, add_over_warp), text).run
 
 
 def _versions() -> str:
@@ -232,24 +218,40 @@ def _versions() -> str:
     return f"numba-cuda {importlib.import_module('numba_cuda').__version__}"
 
 
-def _prepare(model: Model, values: np.ndarray, n_paths: int, n_steps: int, warmup: int, address: Address,
-             stride: int, rows: tuple[int, ...], dtype: np.dtype, stream: int) -> _Job:
+def _prepare(job: Job, stream: int) -> _Ready:
     """Load the kernel and bring the thetas to the GPU."""
-    reals, integers = model.split(values)
+    program = job.program
+    history_bytes = program.n_history * np.dtype(program.history_in(job.dtype)).itemsize
+    check_history(program.n_history, history_bytes)
+    reals, integers = program.split(job.values)
     on = cuda.external_stream(stream) if stream else 0
-    parts = WARP if not SIMULATED and model.n_counted >= MANY_AGENTS else 1
-    slots = tuple(rows.index(r) if r in rows else -1 for r in observable_rows(model))
-    job = _Job(
-        kernel=load_kernel(model, dtype.name, parts), parts=parts,
-        thetas=cuda.to_device(_padded(reals.astype(dtype))[:, :, None], on),
-        integers=cuda.to_device(_padded(integers), on), slots=slots,
-        status=cuda.to_device(np.array([NOTHING], dtype=np.int64), on), n_paths=n_paths, n_steps=n_steps,
-        warmup=warmup, address=address, stride=stride, stream=on)
-    if not SIMULATED and not job.kernel.overloads:
+    parts = WARP if not SIMULATED and program.n_counted >= MANY_AGENTS else 1
+    rows = rows_of(job, program)
+    ready = _Ready(
+        job=job, kernel=load_kernel(program, rows, job.dtype, parts), parts=parts,
+        thetas=cuda.to_device(_padded(reals.astype(job.dtype))[:, :, None], on),
+        integers=cuda.to_device(_padded(integers), on), slots=slots_of(job, program, rows),
+        status=cuda.to_device(np.array([NOTHING], dtype=np.int64), on), stream=on)
+    if not SIMULATED and not ready.kernel.overloads:
         # Of no paths: the driver sets aside now what histories of threads need, before anybody plans with the rest.
-        with compiling(model.name), exact_arithmetic(*model.kernels):
-            _launch(job, 0, 0, cuda.device_array(1, dtype=dtype), offset=0, steps=(1, 1, 1))
-    return job
+        with _first_launch(job, history_bytes):
+            _launch(ready, 0, 0, cuda.device_array(1, dtype=job.dtype), offset=0, steps=(1, 1, 1))
+    return ready
+
+
+@contextlib.contextmanager
+def _first_launch(job: Job, n_bytes: int) -> Iterator[None]:
+    """Around what compiles and has the driver set memory aside; `n_bytes` is the history of a path."""
+    program = job.program
+    try:
+        with compiling(job.model.name), exact_arithmetic(program.init, program.step):
+            yield
+    except Exception as error:
+        if "OUT_OF_MEMORY" in str(error) and n_bytes >= LARGE_HISTORY:
+            device = cuda.get_current_device()
+            raise no_room_for_history(n_bytes, device.MULTIPROCESSOR_COUNT * device.MAX_THREADS_PER_MULTIPROCESSOR
+                                      ) from error
+        raise
 
 
 def _padded(table: np.ndarray) -> np.ndarray:
@@ -257,18 +259,14 @@ def _padded(table: np.ndarray) -> np.ndarray:
     return table if table.shape[1] else np.zeros((len(table), 1), dtype=table.dtype)
 
 
-def _launch(job: _Job, first: int, last: int, out: Any, offset: int, steps: tuple[int, int, int]) -> None:
+def _launch(ready: _Ready, first: int, last: int, out: Any, offset: int, steps: tuple[int, int, int]) -> None:
     """Simulate paths first..last; value (row, path, time) goes to out[offset + row, path and time times `steps`]."""
-    n_threads = (last - first) * job.parts
+    n_threads = (last - first) * ready.parts
     block = SMALL_BLOCK if n_threads < FEW_THREADS else BLOCK
-    address = job.address
-    job.kernel[max(1, -(-n_threads // block)), block, job.stream](
-        first, last, job.thetas, job.integers, job.n_paths, address.first_path, job.stride, job.n_steps, job.warmup,
-        address.seed, address.run, address.purpose, job.slots, out, offset, *steps, job.status)
-
-
-def _launch_paths(model: Model, job: _Job) -> int:
-    return max(1, LAUNCH_WORK // (job.n_steps * max(1, model.n_counted)))
+    job, address = ready.job, ready.job.address
+    ready.kernel[max(1, -(-n_threads // block)), block, ready.stream](
+        first, last, ready.thetas, ready.integers, job.n_paths, address.first_path, job.stride, job.n_steps, job.warmup,
+        address.seed, address.run, address.purpose, ready.slots, out, offset, *steps, ready.status)
 
 
 def _free_bytes(needed: int) -> float:
@@ -283,26 +281,25 @@ def _free_bytes(needed: int) -> float:
     return float(free)
 
 
-def _own_rows(model: Model, chosen: Sequence[Observable]) -> tuple[int, ...]:
-    for one in chosen:
+def _check_own_rows(job: Job) -> None:
+    name = job.model.name
+    for one in job.observables:
         if one.transform is not None:
-            raise ModelError(f"model {model.name!r}: {one.name} is computed on the host from a row of the state: "
-                             f"ask for {model.observables[0].name}, or for fastmas.simulate(..., device='cuda')")
-    rows = tuple(one.row for one in chosen)
-    if len(set(rows)) < len(rows):
-        raise ModelError(f"model {model.name!r}: two of the observables asked for are the same row of the state")
-    return rows
+            raise ModelError(f"model {name!r}: {one.name} is computed on the host from a row of the state: "
+                             f"ask for {job.model.observables[0].name}, or for fastmas.simulate(..., device='cuda')")
+    if len(set(job.rows)) < len(job.rows):
+        raise ModelError(f"model {name!r}: two of the observables asked for are the same row of the state")
 
 
-def _check_finite(model: Model, job: _Job, observables: Sequence[Observable]) -> None:
-    job.wait()
-    code = int(job.status.copy_to_host()[0])
+def _check_finite(ready: _Ready) -> None:
+    ready.wait()
+    code, job = int(ready.status.copy_to_host()[0]), ready.job
     if code < NOTHING:
         lane, t = divmod(code, job.n_steps + 1)
         theta, path = divmod(lane, job.n_paths)
-        names = ", ".join(one.name for one in observables)
-        raise SimulationError(f"model {model.name!r}: {names} of theta {theta}, path {path} is not finite at t={t}; "
-                              "the parameters let it run away")
+        names = ", ".join(one.name for one in job.observables)
+        raise SimulationError(f"model {job.model.name!r}: {names} of theta {theta}, path {path} is not finite at "
+                              f"t={t}; the parameters let it run away")
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from types import ModuleType
 from typing import Any
 
@@ -28,11 +29,12 @@ def check(device: Any) -> str:
 
 
 def engine_for(device: Any) -> ModuleType:
-    """The module whose `simulate_block` simulates on this device.
+    """The module whose `simulate` simulates on this device.
 
     Raises
     ------
     DeviceError
         As `check`.
     """
-    return importlib.import_module(ENGINES[check(device)])
+    name = ENGINES[check(device)]
+    return sys.modules.get(name) or importlib.import_module(name)

@@ -1,4 +1,4 @@
-"""What lanes need of LLVM: stack arrays, which it knows not to overlap, and tiles turned over in registers."""
+"""What lanes need of LLVM: arrays, which it knows not to overlap, and tiles turned over in registers."""
 
 from __future__ import annotations
 
@@ -22,6 +22,30 @@ def stack_array(shape: tuple[int, ...], dtype: Any) -> Any:
     The memory is allocated once per function, not once per call, and is not cleared. With jitting
     switched off it is an ordinary NumPy array.
     """
+    def allocate(context, builder, item):
+        with builder.goto_entry_block():
+            data = builder.alloca(item, size=cgutils.intp_t(math.prod(shape)))
+            data.align = ALIGNMENT
+        return data, None
+    return _array(shape, dtype, allocate)
+
+
+def heap_array(shape: tuple[int, ...], dtype: Any) -> Any:
+    """Return a function of no arguments that allocates a C array on the heap, not cleared; `release` frees it.
+
+    LLVM knows of it what it knows of a stack array, and not of a NumPy array: that it overlaps no other.
+    """
+    def allocate(context, builder, item):
+        n_bytes = math.prod(shape) * context.get_abi_sizeof(item) + ALIGNMENT
+        memory = context.nrt.allocate(builder, cgutils.intp_t(n_bytes))
+        beyond = builder.and_(builder.ptrtoint(memory, cgutils.intp_t), cgutils.intp_t(ALIGNMENT - 1))
+        start = builder.gep(memory, [builder.sub(cgutils.intp_t(ALIGNMENT), beyond)])
+        return builder.bitcast(start, item.as_pointer()), memory
+    return _array(shape, dtype, allocate)
+
+
+def _array(shape: tuple[int, ...], dtype: Any, memory: Any) -> Any:
+    """A function that makes a C array of (first value, what is to be freed or None) as `memory` gives them."""
     if config.DISABLE_JIT:  # type: ignore[attr-defined]
         return lambda: np.zeros(shape, dtype=getattr(np, str(dtype)))
     array_type = types.Array(dtype, len(shape), "C")
@@ -30,9 +54,7 @@ def stack_array(shape: tuple[int, ...], dtype: Any) -> Any:
     def allocate(typing_context):
         def codegen(context, builder, sig, args):
             item = context.get_data_type(dtype)
-            with builder.goto_entry_block():
-                data = builder.alloca(item, size=cgutils.intp_t(math.prod(shape)))
-                data.align = ALIGNMENT
+            data, owner = memory(context, builder, item)
             array = make_array(array_type)(context, builder)
             itemsize = context.get_abi_sizeof(item)
             strides = [math.prod(shape[i + 1:]) * itemsize for i in range(len(shape))]
@@ -40,10 +62,25 @@ def stack_array(shape: tuple[int, ...], dtype: Any) -> Any:
                 array, data=data,
                 shape=cgutils.pack_array(builder, [cgutils.intp_t(n) for n in shape]),
                 strides=cgutils.pack_array(builder, [cgutils.intp_t(n) for n in strides]),
-                itemsize=cgutils.intp_t(itemsize), meminfo=None)
+                itemsize=cgutils.intp_t(itemsize), meminfo=None, parent=owner)
             return array._getvalue()
         return signature(array_type), codegen
     return allocate
+
+
+if config.DISABLE_JIT:  # type: ignore[attr-defined]
+    def release(array):
+        """NumPy frees its own."""
+else:
+    @intrinsic
+    def release(typing_context, array):
+        """Free an array of `heap_array`; one of `stack_array` has nothing to free."""
+        def codegen(context, builder, sig, args):
+            owner = make_array(sig.args[0])(context, builder, args[0]).parent
+            with builder.if_then(cgutils.is_not_null(builder, owner), likely=False):
+                context.nrt.free(builder, owner)
+            return context.get_dummy_value()
+        return signature(types.none, array), codegen
 
 
 def tile_transpose(size: int) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import inspect
+import math
 import os
 import sys
 import tempfile
@@ -13,23 +14,23 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 from numba.core.dispatcher import Dispatcher
 
 from fastmas.engine import template
+from fastmas.engine.job import Rows
 from fastmas.engine.lanes import stack_array
 from fastmas.errors import ModelError
 from fastmas.kernel import kernel
-from fastmas.model import Model
+from fastmas.lowering.program import Program
 from fastmas.random.philox import path_part
 
 LANES = 64  # below 64 LLVM unrolls the lane loops to scalars before it vectorises them
 LOADING = threading.Lock()
-REAL = "float32"  # as the dtype of a history it stands for the precision of the run
-STACK_BYTES = 1 << 18  # of thetas; more are kept on the heap, at a tenth more time
+STACK_BYTES = 1 << 18  # of an array; more is kept on the heap: a thread's stack has some megabytes
 ENTRY_POINT = "run"  # of a generated module
 BUFFER = 16  # steps kept before they are written out path by path
 
@@ -50,24 +51,36 @@ def cache_directory() -> Path:
     raise ModelError(f"no folder for compiled kernels: {base} cannot be written; set FASTMAS_CACHE_DIR")
 
 
-def load_runner(model: Model, n_theta: int, lanes: int = LANES, dtype: str = "float32") -> Any:
-    """The compiled entry point `run` of this model's generated module, for n_theta real values in `dtype`."""
-    kernels = model.kernels
-    n_history = max(1, model.n_history)
-    rows = tuple(dict.fromkeys(o.row for o in model.observables))
-    return _runner(kernels.init, kernels.step, model.name, model.n_state, model.n_words, _round_up(n_theta),
-                   n_history, history_dtype(model, dtype), rows, lanes, dtype,
-                   homes_of(model))
+def load_runner(program: Program, n_theta: int, rows: Rows, dtype: str = "float32", lanes: int = LANES) -> Any:
+    """The compiled entry point `run` of this program's generated module, for n_theta real values in `dtype`."""
+    return _runner(Recipe.of(program, rows, dtype, lanes), _round_up(n_theta))
 
 
-def history_dtype(model: Model, dtype: str) -> str:
-    """The dtype of the model's history in a run of this dtype."""
-    return dtype if model.history_dtype == REAL else model.history_dtype
+class Recipe(NamedTuple):
+    """All that a generated module depends on, beside its engine; `width` is in lanes, or threads of a path."""
 
+    label: str
+    init: Any
+    step: Any
+    homes: tuple[str, ...]
+    n_state: int
+    n_words: int
+    n_history: int
+    history_dtype: str
+    rows: Rows
+    dtype: str
+    width: int
 
-def observable_rows(model: Model) -> tuple[int, ...]:
-    """State rows that observables need, in the order of the runner's `slots`."""
-    return tuple(dict.fromkeys(o.row for o in model.observables))
+    @classmethod
+    def of(cls, program: Program, rows: Rows, dtype: str, width: int) -> Recipe:
+        return cls(program.label, program.init, program.step, program.homes, program.n_state, max(1, program.n_words),
+                   max(1, program.n_history), program.history_in(dtype), rows, dtype, width)
+
+    def names(self) -> dict[str, str]:
+        """Where the module finds the two kernels."""
+        found = {"init": global_name(self.init, self.homes), "step": global_name(self.step, self.homes)}
+        return {f"{kernel}_{what}": name for kernel, both in found.items()
+                for what, name in zip(("module", "name"), both, strict=True)}
 
 
 def _round_up(n: int) -> int:
@@ -76,29 +89,31 @@ def _round_up(n: int) -> int:
 
 
 @cache
-def _runner(init: Any, step: Any, label: str, n_state: int, n_words: int, n_theta: int, n_history: int,
-            history_dtype: str, rows: tuple[int, ...], lanes: int, dtype: str, homes: tuple[str, ...]) -> Any:
-    text = _fill(init, step, label, n_state, n_words, n_theta, n_history, history_dtype, rows, lanes, dtype, homes)
-    name = "fastmas_generated_" + digest_of(text, init, step)
+def _runner(recipe: Recipe, n_theta: int) -> Any:
+    text = _fill(recipe, n_theta)
+    name = "fastmas_generated_" + digest_of(text, recipe.init, recipe.step)
     return getattr(load_module(name, text), ENTRY_POINT)
 
 
-def _fill(init: Any, step: Any, label: str, n_state: int, n_words: int, n_theta: int, n_history: int,
-          history_dtype: str, rows: tuple[int, ...], lanes: int, dtype: str, homes: tuple[str, ...]) -> str:
-    (init_module, init_name), (step_module, step_name) = global_name(init, homes), global_name(step, homes)
-    store = "\n".join(template.STORE.format(index=i, row=row) for i, row in enumerate(rows))
-    large = n_theta * lanes * np.dtype(dtype).itemsize > STACK_BYTES
+def _fill(recipe: Recipe, n_theta: int) -> str:
+    rows, dtype, width = recipe.rows, recipe.dtype, recipe.width
+    n_out = len(rows.state) + rows.n_history
+    store = [template.STORE.format(index=i, row=row) for i, row in enumerate(rows.state)]
+    if rows.n_history:
+        store.append(template.STORE_HISTORY)
     return template.TEMPLATE.format(
-        label=label, init_module=init_module, init_name=init_name, step_module=step_module,
-        step_name=step_name, lanes=lanes, buffer=BUFFER, n_rows=len(rows), n_theta=n_theta,
-        n_history=n_history, history_dtype=history_dtype, dtype=dtype, state=", ".join(["row_real()"] * n_state),
-        theta_array="heap_array" if large else f"stack_array((N_THETA, W), {dtype})",
-        words=", ".join(["row_u32()"] * max(1, n_words)), store=store)
+        label=recipe.label, **recipe.names(), lanes=width, buffer=BUFFER, n_state_out=len(rows.state), n_out=n_out,
+        n_theta=n_theta, n_history=recipe.n_history, dtype=dtype, state=", ".join(["row_real()"] * recipe.n_state),
+        history_array=_array("N_HISTORY, W", (recipe.n_history, width), recipe.history_dtype),
+        theta_array=_array("N_THETA, W", (n_theta, width), dtype),
+        buffer_array=_array("N_OUT, BUFFER, W", (n_out, BUFFER, width), dtype),
+        words=", ".join(["row_u32()"] * recipe.n_words), store="\n".join(store))
 
 
-def homes_of(model: Model) -> tuple[str, ...]:
-    """Modules of the model's class and of those it is built on."""
-    return tuple(dict.fromkeys(kind.__module__ for kind in type(model).__mro__))
+def _array(shape: str, sizes: tuple[int, ...], dtype: str) -> str:
+    """The functions that allocate an array and give it back."""
+    n_bytes = math.prod(sizes) * np.dtype(dtype).itemsize
+    return f"{'heap' if n_bytes > STACK_BYTES else 'stack'}_array(({shape}), {dtype})"
 
 
 def global_name(kernel: Any, homes: tuple[str, ...]) -> tuple[str, str]:

@@ -261,9 +261,8 @@ class StockMarket(Model):
         return own if regime == "paths" else (*own, "rho", "sigma_fundamental", "v1")
 
     def check(self, values: Mapping[str, float]) -> None:
-        short = [v for k, v in values.items() if k.startswith("window_short")]
-        long = [v for k, v in values.items() if k.startswith("window_long")]
-        for l1, l2 in zip(short, long, strict=True):
+        for short, long in zip(*(p.entries for p in self._window_parameters), strict=True):
+            l1, l2 = values[short], values[long]
             if l1 >= l2:
                 raise ParameterError(f"window_short={l1:g} must be below window_long={l2:g}")
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from fastmas.bench.peers import Prepared, package_versions
 from fastmas.bench.tasks import AGGREGATE, Task
-from fastmas.engine.cpu import count_threads
+from fastmas.engine.threads import count_threads
 
 BLOCK = 1 << 18  # numbers at a time
 

@@ -9,7 +9,7 @@ from fastmas.bench.peers import LeftOut, get
 from fastmas.bench.studies import Options, Row
 from fastmas.bench.tasks import AGENTS, AGGREGATE, TASKS, Task
 from fastmas.bench.timing import Call, summary, take_turns
-from fastmas.engine.cpu import count_threads
+from fastmas.engine.threads import count_threads
 from fastmas.simulate import simulate
 
 MARKET, CROWD, CROWD_TOGETHER = TASKS["market-1000"], TASKS["crowd-1e3"], TASKS["aggregate-1e3"]

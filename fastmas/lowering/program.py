@@ -1,0 +1,88 @@
+"""What an engine compiles and runs of a model, whoever wrote the kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastmas.errors import ModelError
+from fastmas.model import PROGRAMS, Kernels, Model
+from fastmas.parameters import shown
+
+REAL = "float32"  # as the dtype of a history it stands for the precision of the run
+
+Split = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+class Derivatives(NamedTuple):
+    """What a run gives beside its paths: tangents of these parameters, and the score of the agents' decisions."""
+
+    parameters: tuple[str, ...]
+    score: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Program:
+    """Two kernels and what they run on.
+
+    `init` and `step` take the arguments that `fastmas.model` names; `homes` are modules in which they may be
+    found again by a global name. A path has `n_state` rows of state and then `n_history` rows of history: row
+    n_state + h of an observable is history row h. `n_counted` is the most agents that a step counts in one go.
+    `split` turns values (n_theta, n_entries) into what the kernels read: reals (n_theta, n_reals) in float64,
+    which the engine casts, and whole numbers (n_theta, n_whole) in int64.
+    """
+
+    label: str
+    init: Any
+    step: Any
+    homes: tuple[str, ...]
+    n_state: int
+    n_words: int
+    n_history: int
+    history_dtype: str
+    n_counted: int
+    split: Split
+
+    @property
+    def n_rows(self) -> int:
+        """Rows that an observable may show."""
+        return self.n_state + self.n_history
+
+    def history_in(self, dtype: str) -> str:
+        """The dtype of the history in a run of this dtype."""
+        return dtype if self.history_dtype == REAL else self.history_dtype
+
+
+def program_of(model: Model, derivatives: Derivatives | None = None) -> Program:
+    """The program of a model, made once for each model object.
+
+    Raises
+    ------
+    ModelError
+        A model without kernels, or one whose derivatives nobody can take.
+    """
+    made: dict[Derivatives | None, Program] = vars(model).setdefault(PROGRAMS, {})
+    if derivatives not in made:
+        made[derivatives] = of_text(model, derivatives) if model.sources else _hand_written(model, derivatives)
+    return made[derivatives]
+
+
+def _hand_written(model: Model, derivatives: Derivatives | None) -> Program:
+    if derivatives is not None:
+        raise ModelError(f"model {model.name!r} has kernels of its own, which fastmas cannot differentiate: "
+                         "write its rules as a text, or take differences of two simulations")
+    kernels = model.kernels
+    if not isinstance(kernels, Kernels):
+        raise ModelError(f"model {model.name!r} has kernels={shown(kernels)}: give Kernels(init, step)")
+    return Program(
+        label=model.name, init=kernels.init, step=kernels.step, homes=homes_of(model), n_state=model.n_state,
+        n_words=model.n_words, n_history=model.n_history, history_dtype=model.history_dtype,
+        n_counted=model.n_counted, split=model.split)
+
+
+def homes_of(model: Model) -> tuple[str, ...]:
+    """Modules of the model's class and of those it is built on."""
+    return tuple(dict.fromkeys(kind.__module__ for kind in type(model).__mro__))
