@@ -1,8 +1,8 @@
 """Where each draw of a step has its random number.
 
 A step has a pool of words in the first slots: whole words to what is drawn once (normal, uniform, chance), in the
-order of the text, then half-words to counts of few agents, if all of them fit into two slots. Draws in loops, and
-counts of more agents, have a range of slots each. A draw with a name has slots that the name stands for, so that
+order of the text, then half-words to counts of few agents, if all that the step draws fits into two slots. Draws in
+loops, and counts of more agents, have a range of slots each. A draw with a name has slots that the name stands for, so that
 it keeps its numbers when the text is written in another order.
 """
 
@@ -32,6 +32,7 @@ NAMED_RANGES = 16  # for draws in loops
 NAMED_FROM = 0xD4000000
 NAMED_RANGE = 0x02C00000
 MOST = {AGENTS: 2**31 - 1, AGGREGATE: 10**12}  # agents of a type
+WORTH_AGGREGATING = 100  # agents of a type cost what its one number does, or a little more
 # Kinds of places.
 WORD, HALF, OWN, RANGED, ONE = "word", "half", "own", "range", "one"
 
@@ -65,12 +66,13 @@ class Addresses:
     def __init__(self, graph: Graph, mode: str = AGENTS) -> None:
         self.graph, self.mode = graph, mode
         self.place: dict[Node, Place] = {}
-        once = [s for s in graph.sites if not s.name and s.node.block is graph.step]
+        unnamed = [s for s in graph.sites if not s.name]
+        once = [s for s in unnamed if s.node.block is graph.step]
         whole = [s for s in once if s.node.op in ("normal", "uniform", "chance")]
         few = [s for s in once if self._is_few(s)]
         agents = sum(s.node.args[0] for s in few)
         n_halves = 2 * len(whole) + agents
-        shared = n_halves <= SHARED_SLOTS * HALVES
+        shared = n_halves <= SHARED_SLOTS * HALVES and len(whole) + len(few) == len(unnamed)
         for k, site in enumerate(whole):
             self.place[site.node] = Place(WORD, k)
         at = 2 * len(whole)
@@ -78,7 +80,7 @@ class Addresses:
             self.place[site.node] = Place(HALF, at)
             at += site.node.args[0]
         self.n_slots = -(-at // HALVES)  # of the pool
-        self._place_others([s for s in graph.sites if not s.name and s.node not in self.place])
+        self._place_others([s for s in unnamed if s.node not in self.place])
         self._place_named([s for s in graph.sites if s.name])
 
     def _is_few(self, site: Site) -> bool:
@@ -117,6 +119,15 @@ class Addresses:
 def is_few(node: Node) -> bool:
     """Whether a node counts agents who are few, and as many in every run of a kernel."""
     return node.op == "count" and isinstance(node.args[0], int) and node.args[0] <= WRITTEN_OUT
+
+
+def resolved(mode: str, crowds: Sequence[int | None]) -> str:
+    """How these crowds are counted: as asked for, or the cheaper way; None is one that differs between paths."""
+    if mode in (AGENTS, AGGREGATE):
+        return mode
+    known = [n for n in crowds if n is not None]
+    many = sum(known) > WORTH_AGGREGATING * sum(n > 0 for n in known)
+    return AGGREGATE if many or None in crowds else AGENTS
 
 
 def check_crowd(name: str, n: int, mode: str) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,6 +45,12 @@ class Program:
     history_dtype: str
     n_counted: int
     split: Split
+    draws_at_start: bool = False  # `init` takes words and the address, as `step` does
+    mode: str = ""  # how agents are counted, if any are
+    lowering: str = ""  # of a text: "lanes", or "path by path"
+    reason: str = ""  # why not lanes
+    code: str = ""  # of a text: its generated module
+    layers: Mapping[str, int] = field(default_factory=dict)  # of derivatives: name to row
 
     @property
     def n_rows(self) -> int:
@@ -66,8 +72,14 @@ def program_of(model: Model, derivatives: Derivatives | None = None) -> Program:
     """
     made: dict[Derivatives | None, Program] = vars(model).setdefault(PROGRAMS, {})
     if derivatives not in made:
-        made[derivatives] = of_text(model, derivatives) if model.sources else _hand_written(model, derivatives)
+        made[derivatives] = _of_text(model, derivatives) if model.sources else _hand_written(model, derivatives)
     return made[derivatives]
+
+
+def _of_text(model: Model, derivatives: Derivatives | None) -> Program:
+    from fastmas.lowering.text_program import lower  # noqa: PLC0415  -- a model with kernels needs none of it
+
+    return lower(model, derivatives)
 
 
 def _hand_written(model: Model, derivatives: Derivatives | None) -> Program:

@@ -124,16 +124,16 @@ class _Halves:
             return
         bounds = self._bounds()
         for k, row in bounds.items():
-            out.line(f"v{k} = {self.pool[k]}.view(uint16)")
-            out.line(f"b{k} = {row}.view(uint16)")
+            out.line(f"half_{k} = {self.pool[k]}.view(uint16)")
+            out.line(f"bound_{k}_ = {row}.view(uint16)")
         out.line(f"agree = {sums}.view(uint16)")
         out.line("nearest = uint16(LOW_HALF)")
         out.line("for i in range(2 * lanes):")
         for j, k in enumerate(bounds):
-            test = f"below_bound(v{k}[i], b{k}[i])"
+            test = f"below_bound(half_{k}[i], bound_{k}_[i])"
             out.line(f"    below = {test}" if j == 0 else f"    below = uint16(below + {test})")
         for k in bounds:
-            out.line(f"    nearest = min(nearest, uint16(v{k}[i] ^ b{k}[i]))")
+            out.line(f"    nearest = min(nearest, uint16(half_{k}[i] ^ bound_{k}_[i]))")
         out.line("    agree[i] = below")
         out.line("if nearest == NO_HALF:")
         pool = "(" + ", ".join(self.pool) + ",)"

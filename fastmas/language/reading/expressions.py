@@ -153,6 +153,8 @@ def binary(reader: Reader, e: Any, op: ast.operator, a: Any, b: Any) -> Any:
         return _known(reader, e, python, a, b)
     if sign == "**":
         return _power(reader, e, a, b)
+    if sign == "*" and (a == 1 or b == 1):
+        return b if isinstance(b, Node) else a
     if reader.whole(a) and reader.whole(b) and sign != "/":
         return reader.add(sign, a, b, kind=WHOLE, e=e)
     if reader.countable(a) and reader.countable(b) and sign in "+-*":
