@@ -4,6 +4,7 @@ from fastmas.random.at import (
     binomial_at,
     chance_at,
     chance_word,
+    count_each_at,
     count_few_at,
     count_many_at,
     gamma_at,
@@ -17,6 +18,7 @@ from fastmas.random.at import (
 from fastmas.random.binomial import binomial, draw_binomial
 from fastmas.random.binomial_lanes import binomial_below, number_of
 from fastmas.random.counting import ROWS, count_agents, count_below, count_drawn
+from fastmas.random.crowds import binomial_each, count_each
 from fastmas.random.functions import exp, log, sigmoid, tanh
 from fastmas.random.gamma import draw_gammas, finish_gamma, gamma_of
 from fastmas.random.halves import clear_row, decide_halves, decide_pool
@@ -38,6 +40,7 @@ __all__ = [
     "binomial",
     "binomial_at",
     "binomial_below",
+    "binomial_each",
     "cdf_thresholds",
     "chance_at",
     "chance_word",
@@ -45,6 +48,8 @@ __all__ = [
     "count_agents",
     "count_below",
     "count_drawn",
+    "count_each",
+    "count_each_at",
     "count_few_at",
     "count_many_at",
     "decide_halves",

@@ -13,6 +13,7 @@ from numpy import float64, int64, uint32
 
 from fastmas.kernel import kernel
 from fastmas.random.binomial import binomial
+from fastmas.random.binomial_lanes import PER_WORD, whole_size
 from fastmas.random.counting import (
     FULL,
     GROUP,
@@ -27,8 +28,6 @@ from fastmas.random.halves import HALF, LOW_HALF, NONE, PER_SLOT, REFINE, half_o
 from fastmas.random.normal import normal_of, threshold, uniform_of
 from fastmas.random.parts import combine, n_parts, part_of
 from fastmas.random.philox import lane_words, pick
-
-PER_WORD = 2.0**-32
 
 
 @kernel
@@ -130,6 +129,12 @@ def count_many_at(w, address, t, slot, n, limit):
 
 
 @kernel
+def count_each_at(w, address, t, slot, size, limit):
+    """How many of a real, whole number of agents are below the limit, int64: that of `count_each`."""
+    return count_few_at(w, address, t, slot, 0, whole_size(size), limit)
+
+
+@kernel
 def binomial_at(w, address, t, slot, n, limit):
-    """One Binomial(n, limit / 2**32) number, int64: that of `binomial_below`; slot < 2**26."""
+    """One Binomial(n, limit / 2**32) number, int64: that of `binomial_below` or `binomial_each`; slot < 2**26."""
     return binomial(w, address, t, slot, n, float64(limit) * PER_WORD)
