@@ -7,7 +7,9 @@ stands, which is its address.
 from __future__ import annotations
 
 import ast
+import copy
 from collections.abc import Iterator, Mapping
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -90,9 +92,8 @@ class Path:
 
     def _function(self, method: Method) -> Any:
         if method.name not in self._functions:
-            tree = ast.fix_missing_locations(ast.Module([Rewriting(self.text, method).visit(method.tree)], []))
             space = {**method.reached, RUN: self}
-            exec(compile(tree, method.place.path, "exec"), space)  # the author's own code, as its import ran it
+            exec(_compiled(self.text, method), space)  # the author's own code, as its import ran it
             self._functions[method.name] = space[method.tree.name]
         return self._functions[method.name]
 
@@ -159,6 +160,16 @@ class Path:
         if not 1 <= length <= known:
             raise SimulationError(f"model {self.text.name!r}: {length} past values of {state} at t={known}, where "
                                   f"{known} exist: let the rule wait until t >= {length}")
+
+
+def _compiled(text: Text, method: Method) -> CodeType:
+    """A method's code with its draws, loops and calls rewritten, made once for all paths."""
+    if method.name not in text.codes:
+        tree = Rewriting(text, method).visit(copy.deepcopy(method.tree))
+        tree.decorator_list = []
+        module = ast.fix_missing_locations(ast.Module([tree], []))
+        text.codes[method.name] = compile(module, method.place.path, "exec", dont_inherit=True)
+    return text.codes[method.name]
 
 
 class Me:

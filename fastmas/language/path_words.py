@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from fastmas.language.addresses import AGGREGATE, HALF, HALVES, OWN, PER_SLOT, RANGED, WORD, Place
+from fastmas.language.addresses import HALF, HALVES, PER_SLOT, RANGED, WORD, Place
 from fastmas.language.draws import DRAWS
 from fastmas.random.address import Address
 from fastmas.random.binomial import binomial
 from fastmas.random.counting import GROUP, SLOTS_PER_GROUP
-from fastmas.random.gamma import gamma_of
+from fastmas.random.gamma import SLOTS, gamma_of
 from fastmas.random.halves import REFINE
 from fastmas.random.normal import normal_double
-from fastmas.random.philox import path_part, philox4x32
+from fastmas.random.philox import MASK, TWO, WEYL_0, WEYL_1, path_part, philox4x32
 
 PER_WORD = 2.0**-32
 
@@ -84,15 +84,11 @@ class PathWords:
         return int(binomial(0, (a, b, c, keys, (0, 1)), self.t, self.place.at + self.turn, n, limit * PER_WORD))
 
     def gamma_number(self, shape: float) -> float:
-        return float(gamma_of(self.slot, self.place.at, self.turn, shape))
+        return float(gamma_of(shape, self.place.at + SLOTS * self.turn, self.slot))
 
 
 def _keys(address: Address) -> tuple[Any, ...]:
-    from fastmas.random.philox import MASK, TWO, WEYL_0, WEYL_1  # noqa: PLC0415
-
     seed, run = np.uint64(address.seed), np.uint64(address.run)
     with np.errstate(over="ignore"):
         return seed, np.uint64(seed + TWO * WEYL_0) & MASK, np.uint64(run + TWO * WEYL_1) & MASK
 
-
-__all__ = ["AGGREGATE", "OWN", "PathWords"]
