@@ -9,8 +9,8 @@ import numpy as np
 
 from fastmas import reductions
 from fastmas.engine import devices
+from fastmas.engine.cache import n_compiled
 from fastmas.engine.cpu import Address, count_threads
-from fastmas.engine.source import cache_directory
 from fastmas.engine.threads import in_order
 from fastmas.errors import ParameterError, SimulationError
 from fastmas.limits import available_memory, check_memory, parse_bytes
@@ -24,7 +24,6 @@ CHUNK_LANES = 1 << 19  # paths whose addresses are laid out at a time: about 10 
 CHUNK_BYTES = 1 << 26  # of a chunk of a stream
 MOST_PATHS = 1 << 32  # addresses of paths are 32 bits wide
 COPIES = 4  # of a cell's paths that a reduction may need while it looks at them
-COMPILED = "__pycache__/*.nb?"  # what Numba keeps of a kernel
 CELLS_OF_A_LAUNCH = 64  # of a device that one cell would leave idle
 DTYPES = ("float32", "float64")
 
@@ -176,7 +175,7 @@ def warm_up(model: Model, dtype: Any = "float32", device: str = "cpu") -> bool:
 
     Returns
     -------
-    Whether anything had to be compiled, here or in another process that did so at the same time.
+    Whether anything had to be compiled.
 
     Raises
     ------
@@ -185,12 +184,9 @@ def warm_up(model: Model, dtype: Any = "float32", device: str = "cpu") -> bool:
     ModelError
         The kernels cannot be compiled; says where and why.
     """
-    def kept() -> set[str]:
-        return {path.name for path in cache_directory().glob(COMPILED)}
-
-    before = kept()
+    before = n_compiled()
     _compile(_plan(model, values_of(model, None), 1, 1, 0, Address(0), [model.observable()], True, 1, dtype, device))
-    return kept() != before
+    return n_compiled() != before
 
 
 class _Task(NamedTuple):
