@@ -121,7 +121,7 @@ class Entries:
     def load(self, key: Any) -> Any:
         """What was saved under this key, or None if it is not there as a whole."""
         global _missed  # noqa: PLW0603
-        content, told = _content(self._path(key)), repr(key)
+        content, told = _content(self._path(key)), self._told(key)
         start = len(MARK) + hashlib.sha256().digest_size
         if content is not None and content[:start] == _seal(told, content[start:]):
             return pickle.loads(content[start:])
@@ -131,7 +131,7 @@ class Entries:
 
     def save(self, key: Any, data: Any) -> None:
         """Keep something under a key, unless the key names a place in this process's memory."""
-        told, payload = repr(key), self._dump(data)
+        told, payload = self._told(key), self._dump(data)
         if " at 0x" in told:
             return
         try:
@@ -144,13 +144,16 @@ class Entries:
         for path in cache_directory().glob(f"{self.name}-*{SUFFIX}"):
             path.unlink(missing_ok=True)
 
+    def _told(self, key: Any) -> str:
+        return f"{self.name} {key!r}"
+
     def _path(self, key: Any) -> Path:
-        return cache_directory() / f"{self.name}-{hashlib.sha256(repr(key).encode()).hexdigest()[:16]}{SUFFIX}"
+        return cache_directory() / f"{self.name}-{hashlib.sha256(self._told(key).encode()).hexdigest()[:16]}{SUFFIX}"
 
 
-def _seal(key: str, payload: bytes) -> bytes:
-    """What stands before the payload of an entry."""
-    return MARK + hashlib.sha256(key.encode() + b"\0" + payload).digest()
+def _seal(told: str, payload: bytes) -> bytes:
+    """What stands before the payload of an entry; it is for one name and key alone."""
+    return MARK + hashlib.sha256(told.encode() + b"\0" + payload).digest()
 
 
 def keep_library(*functions: Any) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 from fastmas.errors import ModelError
@@ -20,38 +18,38 @@ EVERYBODY_WRITES = 0o002
 def cache_directory() -> Path:
     """Where compiled kernels are kept.
 
-    FASTMAS_CACHE_DIR, or `fastmas` in XDG_CACHE_HOME or ~/.cache; where none of these can be written, a folder
-    of the user's own below the temporary directory.
+    FASTMAS_CACHE_DIR, or `fastmas` in XDG_CACHE_HOME or ~/.cache; where that cannot be written, a folder of the
+    user's own below the temporary directory.
 
     Raises
     ------
     ModelError
-        If no folder can be written, or only one that others can write too.
+        If others can write the folder, or no folder can be written.
     """
-    reasons = []
-    for directory in _wanted():
-        if _can_be_written(directory):
-            if _is_safe(directory):
-                return directory
-            reasons.append(f"{directory} can be written by others, who could put code there")
-        else:
-            reasons.append(f"{directory} cannot be written")
+    base = _wanted()
+    if base is not None and _can_be_written(base):
+        if not _is_safe(base):
+            raise ModelError(f"compiled kernels in {base} could be another user's: make it yours alone "
+                             f"(chmod 700), or set {VARIABLE}")
+        return base
     own = Path(tempfile.gettempdir()) / f"fastmas-{_user()}"
     if _can_be_written(own) and _is_private(own):
         return own
-    reasons.append(f"{own} is not a folder of yours alone (mode 700)")
-    raise ModelError(f"no folder for compiled kernels: {'; '.join(reasons)}; set {VARIABLE}")
+    reason = "there is no home folder" if base is None else f"{base} cannot be written"
+    raise ModelError(f"no folder for compiled kernels: {reason}, and {own} is not a folder of yours alone (mode 700); "
+                     f"set {VARIABLE}")
 
 
-def _wanted() -> Iterator[Path]:
+def _wanted() -> Path | None:
     chosen, caches = os.environ.get(VARIABLE), os.environ.get("XDG_CACHE_HOME", "")
     if chosen:
-        yield Path(chosen).absolute()
-    elif os.path.isabs(caches):
-        yield Path(caches) / "fastmas"
-    else:
-        with contextlib.suppress(RuntimeError):  # neither HOME nor an entry of passwd
-            yield Path.home() / ".cache" / "fastmas"
+        return Path(chosen).absolute()
+    if os.path.isabs(caches):
+        return Path(caches) / "fastmas"
+    try:
+        return Path.home() / ".cache" / "fastmas"
+    except RuntimeError:  # neither HOME nor an entry of passwd
+        return None
 
 
 def _user() -> int:
