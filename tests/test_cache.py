@@ -197,7 +197,7 @@ def test_a_damaged_entry_is_none(tmp_path, monkeypatch, damage):
 
 
 @pytest.mark.parametrize("damage", list(DAMAGE)[:3])
-@pytest.mark.parametrize("what", ["*.nb?", "*.py"])
+@pytest.mark.parametrize("what", ["*.nbc", "*.py"])
 def test_a_damaged_file_is_written_anew(tiny, tmp_path, damage, what):
     path_of(tiny())
     files = entries(tmp_path / "cache", what)

@@ -73,7 +73,7 @@ def _import(name: str, text: str) -> ModuleType:
         del sys.modules[name]
         raise
     for function in vars(module).values():
-        if getattr(function, "_cache", None) is not None and function.py_func.__module__ == name:
+        if hasattr(function, "_cache") and getattr(getattr(function, "py_func", None), "__module__", None) == name:
             _trust(function)
     return module
 
