@@ -6,7 +6,7 @@ import hashlib
 
 import numpy as np
 
-from fastmas.engine.source import load_module
+from fastmas.caching.cache import load_module
 from fastmas.language.addresses import AGENTS, check_crowd
 from fastmas.language.reading import Graph, read_start, read_step
 from fastmas.language.sites import crowds_of, mode_of
