@@ -23,6 +23,7 @@ from fastmas.engine.job import Rows
 from fastmas.errors import ModelError, ParameterError
 from fastmas.lowering.program import program_of
 from fastmas.model import Model
+from fastmas.random.address import Address
 from fastmas.simulate import simulate
 
 HERE = Path(__file__).parent

@@ -180,18 +180,17 @@ class Rows(NamedTuple):
     n_history: int
 
 
-def rows_of(job: Job, program: Program) -> Rows:
-    """State rows of all observables of the model, so that one runner serves them, and what this job adds."""
-    usual = () if job.derivatives is not None else job.model.observables
-    state = dict.fromkeys(o.row for o in (*usual, *job.observables) if o.row < program.n_state)
-    return Rows(tuple(state), len({row for row in job.rows if row >= program.n_state}))
+def rows_of(program: Program, wanted: tuple[int, ...]) -> Rows:
+    """The rows that a runner stores for a job that wants these."""
+    state = dict.fromkeys(row for row in (*program.observed, *wanted) if row < program.n_state)
+    return Rows(tuple(state), len({row for row in wanted if row >= program.n_state}))
 
 
-def slots_of(job: Job, program: Program, rows: Rows) -> tuple[int, ...]:
-    """For each stored row its place among the observables, or -1; then the history rows that are stored."""
-    place = {row: k for k, row in reversed(list(enumerate(job.rows)))}
+def slots_of(program: Program, wanted: tuple[int, ...]) -> tuple[int, ...]:
+    """For each stored row its place among those wanted, or -1; then the history rows that are stored."""
+    place = {row: k for k, row in reversed(list(enumerate(wanted)))}
     history = [row for row in place if row >= program.n_state]
-    return (*(place.get(row, -1) for row in rows.state), *(place[row] for row in history),
+    return (*(place.get(row, -1) for row in rows_of(program, wanted).state), *(place[row] for row in history),
             *(row - program.n_state for row in history))
 
 

@@ -18,7 +18,7 @@ from numba.cuda import compiler, dispatcher
 from fastmas import models
 from fastmas.engine import cuda as engine
 from fastmas.engine.cuda_functions import exact_arithmetic, reached_dispatchers
-from fastmas.engine.job import Rows
+from fastmas.engine.job import rows_of
 from fastmas.lowering.program import program_of
 from fastmas.random.philox import path_part
 
@@ -34,15 +34,11 @@ class Device:
     compute_capability = CAPABILITY
 
 
-def rows_of_all(model):
-    return Rows(tuple(dict.fromkeys(o.row for o in model.observables)), 0)
-
-
 def signature(model, dtype):
     real, whole = getattr(types, dtype), types.int64
     return types.void(
         whole, whole, types.Array(real, 3, "C"), types.Array(whole, 2, "C"), *[whole] * 8,
-        types.UniTuple(whole, len(rows_of_all(model).state)), types.Array(real, 1, "C"), *[whole] * 4,
+        types.UniTuple(whole, len(rows_of(program_of(model), ()).state)), types.Array(real, 1, "C"), *[whole] * 4,
         types.Array(whole, 1, "C"))
 
 
@@ -57,7 +53,7 @@ def compile_ptx(model, dtype, parts):
     for kernel in reached_dispatchers(program.init, program.step, path_part):
         kernel.targetoptions["lineinfo"] = has_lines(kernel.py_func)
     with exact_arithmetic(program.init, program.step):
-        run = engine.load_kernel(program, rows_of_all(model), dtype, parts)
+        run = engine.load_kernel(program, rows_of(program_of(model), ()), dtype, parts)
         return cuda.compile_ptx(run.py_func, signature(model, dtype), cc=CAPABILITY, lineinfo=True)[0]
 
 
