@@ -112,6 +112,11 @@ class Model:
             vars(self)[CHECKED] = given
         return space
 
+    @property
+    def n_values(self) -> int:
+        """Values of a theta, `ParameterSpace.base`."""
+        return len(self._defaults.base)
+
     @cached_property
     def _defaults(self) -> ParameterSpace:
         return ParameterSpace(self.parameters)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import small_games
 import torch
-from oracles.cuda_simulator import AFTER, BEFORE, GUARD, SIZES, paths_on, values_of
+from oracles.cuda_simulator import AFTER, BEFORE, GUARD, SIMULATOR, SIZES, paths_on, values_of
 
 import fastmas as fm
 from fastmas import models
@@ -32,7 +32,6 @@ CASES = {
     "rfq": (str(HERE / "models" / "rfq.py"), {}, [{"n_dealers": 3}, {"n_dealers": 6}]),
     "careless": (str(HERE / "models" / "careless.py"), {}, [{}, {"x_0": 5.0}]),
 }
-SIMULATOR = {"NUMBA_ENABLE_CUDASIM": "1", "NUMBA_DISABLE_JIT": "1"}
 
 
 def simulate(case, **sizes):

@@ -75,6 +75,9 @@ class Job:
     def _check_sizes(self) -> None:
         if not isinstance(self.values, np.ndarray) or self.values.ndim != 2 or self.values.dtype != np.float64:
             raise ParameterError(f"values={shown(self.values)}: give a float64 array (n_theta, n_entries)")
+        if self.values.shape[1] != self.model.n_values:
+            raise ParameterError(f"values of shape {self.values.shape}: model {self.model.name!r} has "
+                                 f"{self.model.n_values} values a theta")
         if not len(self.values):
             raise ParameterError("no theta given: an empty array")
         for name, value, least in (("paths", self.n_paths, 1), ("steps", self.n_steps, 1),

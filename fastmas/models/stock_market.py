@@ -261,10 +261,9 @@ class StockMarket(Model):
         return own if regime == "paths" else (*own, "rho", "sigma_fundamental", "v1")
 
     def check(self, values: Mapping[str, float]) -> None:
-        for short, long in zip(*(p.entries for p in self._window_parameters), strict=True):
-            l1, l2 = values[short], values[long]
-            if l1 >= l2:
-                raise ParameterError(f"window_short={l1:g} must be below window_long={l2:g}")
+        for short, long in self._window_entries:
+            if values[short] >= values[long]:
+                raise ParameterError(f"window_short={values[short]:g} must be below window_long={values[long]:g}")
 
     def split(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         column = self._columns(values)
@@ -358,6 +357,10 @@ class StockMarket(Model):
                 default=float(self.windows[0][k]) if shared else tuple(float(w[k]) for w in self.windows),
                 n_agents=None if shared else self.n_technical, doc=text.format(which), source="s. 4")
             for k, (which, low) in enumerate((("short", 1), ("long", 2))))
+
+    @cached_property
+    def _window_entries(self) -> list[tuple[str, str]]:
+        return list(zip(*(p.entries for p in self._window_parameters), strict=True))
 
     def _check_choice(self, name: str, choices: tuple[str, ...]) -> None:
         if getattr(self, name) not in choices:

@@ -1,6 +1,6 @@
 """Runs the CUDA engine in Numba's simulator: `python cuda_simulator.py CASES.json OUT.npz`.
 
-With NUMBA_ENABLE_CUDASIM=1 and NUMBA_DISABLE_JIT=1 in the environment. It has no warps: one thread a path.
+With SIMULATOR in the environment. It has no warps: one thread a path.
 `paths_on` is shared with the tests, which give it the other engines.
 """
 
@@ -17,6 +17,7 @@ from fastmas.engine.job import Job, Sink
 from fastmas.lowering.program import program_of
 from fastmas.random.address import Address
 
+SIMULATOR = {"NUMBA_ENABLE_CUDASIM": "1", "NUMBA_DISABLE_JIT": "1"}  # in the environment
 GUARD = 77.0
 BEFORE, AFTER = 3, 2  # rows of the output that are nobody's
 ADDRESS = Address(seed=4294967295, run=3, purpose=2, first_path=1000)
