@@ -112,11 +112,6 @@ class Model:
             vars(self)[CHECKED] = given
         return space
 
-    @property
-    def n_values(self) -> int:
-        """Values of a theta, `ParameterSpace.base`."""
-        return len(self._defaults.base)
-
     @cached_property
     def _defaults(self) -> ParameterSpace:
         return ParameterSpace(self.parameters)
@@ -150,3 +145,8 @@ class Model:
         whole = self._defaults.whole
         reals = np.ascontiguousarray(values[:, ~whole], dtype=np.float64)
         return reals, np.ascontiguousarray(np.rint(values[:, whole]), dtype=np.int64)
+
+
+def width_of(model: Model) -> int:
+    """The number of values of a theta, which is that of `ParameterSpace.base`."""
+    return len(model._defaults.base)

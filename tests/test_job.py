@@ -167,6 +167,11 @@ def test_a_program_is_made_once_for_each_object():
     assert program_of(Memory(length=3)).n_history == 3
 
 
+def test_paths_of_the_cpu_do_not_stay_on_a_device():
+    with pytest.raises(DeviceError, match="device='cpu' keeps no paths on a GPU: fastmas.simulate gives"):
+        fm.simulate_on_device(Memory(), n_paths=1, n_steps=1, device="cpu")
+
+
 # -- rows of the history ------------------------------------------------------------------------------
 
 

@@ -12,7 +12,7 @@ from fastmas.engine import devices
 from fastmas.engine.threads import count_threads
 from fastmas.errors import ModelError, ParameterError
 from fastmas.lowering.program import Derivatives, Program, program_of
-from fastmas.model import Model, Observable
+from fastmas.model import Model, Observable, width_of
 from fastmas.parameters import is_whole, shown
 from fastmas.random.address import Address
 
@@ -75,9 +75,9 @@ class Job:
     def _check_sizes(self) -> None:
         if not isinstance(self.values, np.ndarray) or self.values.ndim != 2 or self.values.dtype != np.float64:
             raise ParameterError(f"values={shown(self.values)}: give a float64 array (n_theta, n_entries)")
-        if self.values.shape[1] != self.model.n_values:
+        if self.values.shape[1] != width_of(self.model):
             raise ParameterError(f"values of shape {self.values.shape}: model {self.model.name!r} has "
-                                 f"{self.model.n_values} values a theta")
+                                 f"{width_of(self.model)} values a theta")
         if not len(self.values):
             raise ParameterError("no theta given: an empty array")
         for name, value, least in (("paths", self.n_paths, 1), ("steps", self.n_steps, 1),
