@@ -14,15 +14,18 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Agents": "fastmas.model",
     "Kernels": "fastmas.model",
     "Model": "fastmas.model",
     "Observable": "fastmas.model",
     "Parameter": "fastmas.parameters",
     "ParameterSpace": "fastmas.parameters",
+    "State": "fastmas.model",
     "calibrate": "fastmas.calibrate",
     "check": "fastmas.conformance",
     "iterate_paths": "fastmas.simulate",
     "kernel": "fastmas.kernel",
+    "log_return": "fastmas.model",
     "observe": "fastmas.data",
     "resume": "fastmas.calibrate",
     "simulate": "fastmas.simulate",

@@ -1,7 +1,15 @@
-"""What a model must say: parameters, observables, how a block of paths starts and advances.
+"""What a model is: parameters, states, observables, and rules, which are written once as a text.
 
-A model owns its rules; the engine owns loops, launches, memory and random addresses. A model is
-one frozen dataclass and two kernels at module level::
+A model is a class with a `step`, written for one path in plain Python::
+
+    class Herd(fm.Model):
+        n_traders: int = 20                              # an option
+        follow = fm.Parameter(0.5, 0.0, 0.95)            # what calibration may move
+        price = fm.State(100, "price units")             # what a path carries from step to step
+
+        def step(self, t, draw): ...
+
+docs/models.md has the language. The lower door is a frozen dataclass with two kernels of its own at module level::
 
     @kernel
     def init(lanes, state, history, theta, integers): ...
@@ -21,15 +29,22 @@ come from `fastmas.random` with (address, t, slot). `fastmas check` examines all
 from __future__ import annotations
 
 import dataclasses
+import inspect
+import re
+import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from fastmas.errors import ModelError
-from fastmas.parameters import Parameter, ParameterSpace
+from fastmas.errors import ModelError, ParameterError
+from fastmas.parameters import Parameter, ParameterSpace, is_whole, shown
+from fastmas.source_text import Source, source_of
+
+MODES = ("auto", "agents", "aggregate")
+COUNTS = "count"  # the draw that has modes
 
 PROGRAMS, CHECKED = "_programs", "_checked"  # what a model object keeps of its programs and of its last check
 KEPT = ("_defaults", PROGRAMS, CHECKED)  # made anew where it is unpickled
@@ -46,26 +61,82 @@ class Kernels(NamedTuple):
 class Observable:
     """What a path shows.
 
-    `row` is the state row that holds it; n_state + h is row h of the history. An observable with a
-    `transform` is computed from the stored paths of that row, (..., n_times) to (..., n_times), for instance
-    a log return.
+    `row` is the state row that holds it, found from `of`, the name of a state, in a class with a text; n_state + h
+    is row h of the history. An observable with a `transform` is computed from the stored paths of that row,
+    (..., n_times) to (..., n_times), for instance a log return.
     """
 
-    name: str
-    row: int
+    name: str = ""
+    row: int = -1
     unit: str = ""
     transform: Callable[[np.ndarray], np.ndarray] | None = None
+    of: str = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        object.__setattr__(self, "name", self.name or name)
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """A number of a path that steps carry on.
+
+    Parameters
+    ----------
+    start : number or Parameter
+        Its value at t = 0, unless the model's `start` says otherwise.
+    unit : str
+    shown : bool
+        Whether it is an observable.
+    """
+
+    start: Any = 0.0
+    unit: str = ""
+    shown: bool = True
+    name: str = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        object.__setattr__(self, "name", name)
+
+
+@dataclass(frozen=True, eq=False)
+class Agents:
+    """A number of each agent that steps carry on.
+
+    Parameters
+    ----------
+    n : str or int
+        How many agents: a number, or the name of an option.
+    start : number
+        Of every agent at t = 0.
+    """
+
+    n: str | int
+    start: float = 0.0
+    name: str = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        object.__setattr__(self, "name", name)
+
+
+def log_return(price: np.ndarray) -> np.ndarray:
+    """Log returns of prices (..., n); the first is NaN, so that times stay aligned."""
+    out = np.full(price.shape, np.nan, dtype=price.dtype)
+    np.log(price[..., 1:] / price[..., :-1], out=out[..., 1:])
+    return out
 
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """Base of every model: subclass it as a frozen dataclass whose fields are the configuration.
+    """Base of every model.
 
-    Class attributes to set: `name`, `source`, `n_state`, `n_words`, `observables` (the first is
-    what `simulate` returns unless asked otherwise), `variants` (the configurations that have kernels of
-    their own, for `fastmas warmup`), `history_dtype` ("float32" stands for the precision of the run);
-    `kernels`, `parameters` and `n_history` are class attributes or properties that depend on the
-    configuration.
+    A class with a `step(self, t, draw)` is a text: what is annotated is an option, `Parameter`, `State`, `Agents`
+    and `Observable` are declared as class attributes, and everything else is made of it.
+
+    A model with kernels of its own is a frozen dataclass whose fields are the configuration. Class attributes to
+    set: `name`, `source`, `n_state`, `n_words`, `observables` (the first is what `simulate` returns unless asked
+    otherwise), `variants` (the configurations that have kernels of their own, for `fastmas warmup`),
+    `history_dtype` ("float32" stands for the precision of the run); `kernels`, `parameters` and `n_history` are
+    class attributes or properties that depend on the configuration.
     """
 
     name: ClassVar[str] = ""
@@ -75,16 +146,28 @@ class Model:
     n_words: ClassVar[int] = 0
     history_dtype: ClassVar[str] = "float32"
     variants: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
+    sources: ClassVar[Mapping[str, Source | None]] = {}  # of a text: the source of each method
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if inspect.isfunction(cls.__dict__.get("step")):
+            _declare(cls)
+
+    def __post_init__(self) -> None:
+        if self.sources:
+            _check_options(self)
 
     @property
     def kernels(self) -> Kernels:
-        """The kernels for this configuration."""
-        raise ModelError(f"model {self.name!r} has no kernels: set `kernels = Kernels(init, step)`")
+        """The kernels of a model that is no text."""
+        raise ModelError(f"model {self.name!r} has no rules: write a `step(self, t, draw)`, or set "
+                         "`kernels = Kernels(init, step)`")
 
-    @property
+    @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
-        """All parameters, real and integer, in the order the kernels read them."""
-        return ()
+        """All parameters, real and integer, in the order of their declaration."""
+        return tuple(replace(p, n_agents=int(getattr(self, p.each)), each="") if p.each else p
+                     for p in declared(type(self), Parameter).values())
 
     @property
     def n_history(self) -> int:
@@ -150,3 +233,89 @@ class Model:
 def width_of(model: Model) -> int:
     """The number of values of a theta, which is that of `ParameterSpace.base`."""
     return len(model._defaults.base)
+
+
+def declared(cls: type, kind: Any) -> dict[str, Any]:
+    """The declarations of this kind in a class and its bases, by name, in their order."""
+    names = [name for base in reversed(cls.__mro__) for name in vars(base)]
+    found = {name: inspect.getattr_static(cls, name, None) for name in dict.fromkeys(names)}
+    return {name: value for name, value in found.items() if isinstance(value, kind)}
+
+
+def _declare(cls: type[Model]) -> None:
+    """Make a class with a step a frozen dataclass whose annotations are options."""
+    functions = {n: f for n, f in vars(cls).items() if inspect.isfunction(_function(f))}
+    inherited = dict(getattr(cls, "sources", {}))
+    cls.sources = inherited | {n: source_of(_function(f)) for n, f in functions.items()}
+    if not cls.__dict__.get("name"):
+        cls.name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", cls.__name__).lower()
+    if any(COUNTS in _function(f).__code__.co_names for f in functions.values()):
+        cls.__annotations__ = {**inspect.get_annotations(cls), "mode": str}
+        cls.mode = "auto"  # type: ignore[attr-defined]
+    states = declared(cls, State)
+    rows = {name: row for row, name in enumerate(states)}
+    cls.observables = tuple(_observable(cls, one, rows) for one in declared(cls, (State, Observable)).values()
+                            if not (isinstance(one, State) and not one.shown))
+    if not cls.observables:
+        raise ModelError(f"model {cls.name!r} has no state: declare one, as `price = State(100)`")
+    try:
+        dataclass(frozen=True, kw_only=True)(cls)
+    except ValueError as error:
+        raise ModelError(f"model {cls.name!r}: {error}: write a tuple, which cannot change") from None
+
+
+def _function(value: Any) -> Any:
+    return value.fget if isinstance(value, property) else value
+
+
+def _observable(cls: type[Model], one: State | Observable, rows: Mapping[str, int]) -> Observable:
+    if isinstance(one, State):
+        return Observable(one.name, rows[one.name], one.unit)
+    if one.of not in rows:
+        raise ModelError(f"model {cls.name!r}: observable {one.name!r} is computed from {one.of!r}, which is no state; "
+                         f"its states are: {', '.join(rows)}")
+    return replace(one, row=rows[one.of])
+
+
+def _check_options(model: Model) -> None:
+    """Bring options into the form that they are declared in, or say what is wrong with them."""
+    hints = _hints(type(model))
+    for field in dataclasses.fields(model):
+        value, kind = getattr(model, field.name), hints.get(field.name)
+        if isinstance(value, list):
+            value = _frozen(value)
+        choices = MODES if field.name == "mode" else typing.get_args(kind) if _is_literal(kind) else ()
+        if choices and value not in choices:
+            raise ModelError(f"{field.name}={shown(value)} is none of: {', '.join(map(str, choices))}")
+        if kind is int:
+            if not is_whole(value):
+                raise ParameterError(f"{field.name}={shown(value)}: give a whole number")
+            value = int(value)
+        if kind is float:
+            if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
+                raise ParameterError(f"{field.name}={shown(value)}: give a number")
+            value = float(value)
+        object.__setattr__(model, field.name, value)
+        _check_hashable(field.name, value)
+
+
+def _hints(cls: type) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(cls)
+    except Exception:  # a name that is imported for type checkers alone
+        return {}
+
+
+def _is_literal(kind: Any) -> bool:
+    return typing.get_origin(kind) is typing.Literal
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(one) for one in value) if isinstance(value, (list, tuple)) else value
+
+
+def _check_hashable(name: str, value: Any) -> None:
+    try:
+        hash(value)
+    except TypeError:
+        raise ParameterError(f"{name}={shown(value)}: an option is a number, a text or a tuple of them") from None

@@ -39,23 +39,25 @@ def shown(value: Any) -> str:
     return text if len(text) <= SHOWN else text[:SHOWN] + "..."
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Parameter:
     """One parameter of a model.
 
     Parameters
     ----------
-    name : str
-        As the source names it, in ASCII.
     default, low, high : float
         In `unit`; the search runs in [low, high].
-    unit : str
-        "" for a pure number.
     scale : {"linear", "log", "logit"}
         The search coordinate: theta, log(theta), or logit of the position between the bounds.
+    unit : str
+        "" for a pure number.
+    name : str
+        As the source names it, in ASCII; in a class it is the name that it is bound to.
     integer : bool
         Whole numbers only, such as a window length. Integers are the same for all paths of a
         block, so that a kernel may loop over them.
+    each : str
+        In a class: the option that says how many agents there are, each with a value of its own.
     n_agents : int or None
         None: one value shared by all agents of the type. Otherwise one value per agent, named
         `name[0]`, `name[1]` and so on.
@@ -68,21 +70,28 @@ class Parameter:
         If the bounds, the default or the scale contradict each other.
     """
 
-    name: str
     default: float | tuple[float, ...]
     low: float
     high: float
-    unit: str = ""
     scale: str = "linear"
-    integer: bool = False
-    n_agents: int | None = None
+    unit: str = ""
     doc: str = ""
     source: str = ""
+    integer: bool = False
+    each: str = ""
+    n_agents: int | None = None
+    name: str = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        if not self.name:
+            object.__setattr__(self, "name", name)
 
     def __post_init__(self) -> None:
         if self.scale not in SCALES:
             raise ParameterError(f"parameter {self.name!r}: scale {self.scale!r} is none of {SCALES}")
         self._check_bounds()
+        if self.each:
+            return  # of how many agents is known when the model is
         if isinstance(self.default, tuple):
             self.check_all(np.array(self.defaults, dtype=np.float64))
         elif self.n_values:
@@ -98,8 +107,7 @@ class Parameter:
         """Default of each entry, length 1 or `n_agents`."""
         if isinstance(self.default, tuple):
             if len(self.default) != self.n_values:
-                raise ParameterError(
-                    f"parameter {self.name!r}: {len(self.default)} defaults for {self.n_values} agents")
+                raise ParameterError(f"parameter {self.name!r}: {len(self.default)} defaults for {self.n_values} agents")
             return self.default
         return (float(self.default),) * self.n_values
 
@@ -119,8 +127,7 @@ class Parameter:
         label = entry or self.name
         if not math.isfinite(value) or not self.low <= value <= self.high:
             unit = f" [{self.unit}]" if self.unit else ""
-            raise ParameterError(
-                f"parameter {label!r}: {value:g} is outside [{self.low:g}, {self.high:g}]{unit}")
+            raise ParameterError(f"parameter {label!r}: {value:g} is outside [{self.low:g}, {self.high:g}]{unit}")
         if self.integer and value != round(value):
             raise ParameterError(f"parameter {label!r}: {value:g} is not a whole number")
 
@@ -262,12 +269,8 @@ class ParameterSpace:
         Unknown or repeated names, values that are no numbers or outside the bounds.
     """
 
-    def __init__(
-        self,
-        parameters: Sequence[Parameter],
-        free: str | Iterable[str] = (),
-        fixed: Mapping[str, float | Sequence[float]] | None = None,
-    ) -> None:
+    def __init__(self, parameters: Sequence[Parameter], free: str | Iterable[str] = (),
+                 fixed: Mapping[str, float | Sequence[float]] | None = None) -> None:
         self._layout = _Layout(parameters)
         self._choose(free, fixed)
 

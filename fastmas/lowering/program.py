@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,6 +47,12 @@ class Program:
     n_counted: int
     observed: tuple[int, ...]
     split: Split
+    draws_at_start: bool = False  # `init` takes words and the address, as `step` does
+    mode: str = ""  # how agents are counted, if any are
+    lowering: str = ""  # of a text: "lanes", or "path by path"
+    reason: str = ""  # why not lanes
+    code: str = ""  # of a text: its generated module
+    layers: Mapping[str, int] = field(default_factory=dict)  # of derivatives: name to row
 
     @property
     def n_rows(self) -> int:
@@ -68,8 +74,14 @@ def program_of(model: Model, derivatives: Derivatives | None = None) -> Program:
     """
     made: dict[Derivatives | None, Program] = vars(model).setdefault(PROGRAMS, {})
     if derivatives not in made:
-        made[derivatives] = _hand_written(model, derivatives)
+        made[derivatives] = _of_text(model, derivatives) if model.sources else _hand_written(model, derivatives)
     return made[derivatives]
+
+
+def _of_text(model: Model, derivatives: Derivatives | None) -> Program:
+    from fastmas.lowering.text_program import lower  # noqa: PLC0415  -- a model with kernels needs none of it
+
+    return lower(model, derivatives)
 
 
 def _hand_written(model: Model, derivatives: Derivatives | None) -> Program:
@@ -82,7 +94,12 @@ def _hand_written(model: Model, derivatives: Derivatives | None) -> Program:
     return Program(
         label=model.name, init=kernels.init, step=kernels.step, homes=homes_of(model), n_state=model.n_state,
         n_words=model.n_words, n_history=model.n_history, history_dtype=model.history_dtype,
-        n_counted=model.n_counted, observed=tuple(dict.fromkeys(o.row for o in model.observables)), split=model.split)
+        n_counted=model.n_counted, observed=rows_shown(model), split=model.split)
+
+
+def rows_shown(model: Model) -> tuple[int, ...]:
+    """The rows of the model's observables, each once."""
+    return tuple(dict.fromkeys(one.row for one in model.observables))
 
 
 def homes_of(model: Model) -> tuple[str, ...]:

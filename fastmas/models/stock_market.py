@@ -1,12 +1,15 @@
 """The stock market of the founding paper, section 3.1: noise, technical and fundamental traders.
 
-What its text leaves open, and what is decided here (alternatives are configuration fields):
+What its text leaves open, and what is decided here (alternatives are options):
 
 - moving averages have l terms ending at t-1; the paper's literal l+1 terms over l is
   `moving_average="literal"`. Technical trader i acts from t = l2.
 - decisions at t see P(t-1); P*(t) is current.
-- the variance (8) is fully truncated; `negative_variance` offers reflection and absorption.
-- the public signal has sd `sigma_public` = 1, the private ones `sigma_individual` = 3.
+- the variance (8) goes below zero in 46% of paths after one step. Lord, Koekkoek and van Dijk (2010) write every
+  mend as x(t) = f1(x) + v2 (mu2 - f2(x)) + sqrt(f3(x)) e2: full truncation (x, x+, x+), the default;
+  `negative_variance` offers reflection (|x|, |x|, |x|) and absorption (x+, x+, x+).
+- the public signal has sd `sigma_public` = 1, the private ones `sigma_individual` = 3. A private signal that
+  nobody else reads is not drawn: a trader buys with its probability.
 - rho = 0.1 (Cont's 1/lambda) and sigma_fundamental = 1 are not given in the paper.
 - the exact rule knows only kappa = |b| / |c|; `signal_weights="separate"` offers b and c all the
   same. Below a threshold gamma of about 1 the market trends away.
@@ -17,354 +20,269 @@ What its text leaves open, and what is decided here (alternatives are configurat
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from functools import cached_property
-from itertools import accumulate
-from typing import Any, ClassVar
-
-import numpy as np
-from numpy import float32
+from typing import Any, Literal
 
 from fastmas.errors import ModelError, ParameterError
-from fastmas.kernel import kernel
-from fastmas.model import Kernels, Model, Observable
-from fastmas.models._stock_market import (
-    COMMON,
-    GAMMA,
-    KAPPA,
-    MOST_OWNERS,
-    TEMPERATURE,
-    B,
-    C,
-    D,
-    WindowGroups,
-    by_group,
-    check_count,
-    check_size,
-    choose_mode,
-    draw_windows,
-    group_tables,
-    group_windows,
-    window_pairs,
+from fastmas.language import (
+    Model,
+    Observable,
+    Parameter,
+    Phi,
+    State,
+    above,
+    log_return,
+    mean,
+    sigmoid,
+    sqrt,
+    tanh,
 )
-from fastmas.parameters import Parameter
-from fastmas.random.normal import draw_normals
-from fastmas.random.philox import draw_words
-from fastmas.rules import fundamental, noise, technical
-from fastmas.rules.value import SCHEMES, value_step, variance_step
-from fastmas.rules.votes import N_WORDS
+from fastmas.language.addresses import AGGREGATE, MOST, resolved
+from fastmas.models._windows import LONGEST_DRAWN, draw_windows, gathered, window_pairs
+from fastmas.parameters import is_whole, shown
 
-# Rows of theta that every rule has; each type's own rows follow.
-RHO, SD_PUBLIC, SD_INDIVIDUAL, SD_VIEW, MU1, V1, MU2, V2, PRICE_0, VALUE_0, VARIANCE_0, WIDTH = range(12)
-N_COMMON = 12
-# Entries of `integers`; the groups of technical traders follow, each with its windows (l1, l2), how many
-# traders the groups before it have, and how many it has.
-N_NOISE, N_TECHNICAL, N_FUNDAMENTAL, NOISE_STRIDE, NOISE_ROWS, TECHNICAL_STRIDE = range(6)
-EXTRA_TERM, SCHEME, NOISE_SLOT, NOISE_FIRST, FUNDAMENTAL_SLOT, FUNDAMENTAL_FIRST, N_GROUPS, GROUPS = range(6, 14)
-PER_GROUP = 4
-# Rows of the state.
-PRICE, DEMAND_NOISE, DEMAND_TECHNICAL, DEMAND_FUNDAMENTAL, VALUE, VARIANCE, ROOT = range(7)
-SIGNAL, SCRATCH, RATE, REFERENCE = 7, 8, 9, 10
-PUBLIC_SLOT = 0
-PUBLIC_HALVES, HALVES = 6, 16  # three normals are half-words 0 to 5 of the public slot; two slots have sixteen
-
-TINY_WEIGHT = 1e-12
-DEFAULT_LONGEST_WINDOW = 10
+MOST_OWNERS = 10**7  # agents of a type with values of their own
+SECTION_4 = "s. 4"
+OPEN = "not given in the paper; see the module's docstring"
 
 
-@kernel
-def init(lanes, state, history, theta, integers):
-    """P(0), P*(0), sigma(0); no price has been summed yet."""
-    total = theta.dtype.type(integers[N_NOISE] + integers[N_TECHNICAL] + integers[N_FUNDAMENTAL])
-    for w in range(lanes):
-        state[PRICE][w] = theta[PRICE_0, w]
-        state[VALUE][w] = theta[VALUE_0, w]
-        state[VARIANCE][w] = theta[VARIANCE_0, w]
-        state[ROOT][w] = np.sqrt(max(theta[VARIANCE_0, w], float32(0.0)))
-        state[RATE][w] = theta[RHO, w] / total
-        state[REFERENCE][w] = theta[PRICE_0, w]
-
-
-def make_step(noise_rule, technical_rule, fundamental_rule):
-    """The step of one market: three rules around the value process (7)(8) and the price (2)."""
-
-    @kernel
-    def step(t, lanes, state, words, history, address, theta, integers):
-        scratch, demand = state[SCRATCH], state[DEMAND_TECHNICAL]
-        draw_words(lanes, address, t, PUBLIC_SLOT, words[0], words[1], words[2], words[3])
-        draw_normals(lanes, words[0], state[SIGNAL])
-        for w in range(lanes):
-            state[SIGNAL][w] = state[SIGNAL][w] * theta[SD_PUBLIC, w]
-        draw_normals(lanes, words[1], scratch)
-        variance_step(lanes, integers[SCHEME], state[VARIANCE], state[ROOT], scratch, theta[V2], theta[MU2])
-        draw_normals(lanes, words[2], scratch)
-        value_step(lanes, state[VALUE], state[ROOT], scratch, theta[V1], theta[MU1])
-
-        noise_rule(t, lanes, state[SIGNAL], state[DEMAND_NOISE], scratch, words, address, theta,
-                   integers[NOISE_SLOT], integers[NOISE_FIRST], N_COMMON, integers[N_NOISE],
-                   integers[NOISE_STRIDE], SD_INDIVIDUAL, WIDTH)
-
-        for w in range(lanes):
-            state[SIGNAL][w] = state[VALUE][w] - state[PRICE][w]
-        fundamental_rule(t, lanes, state[SIGNAL], state[DEMAND_FUNDAMENTAL], scratch, words, address,
-                         theta, integers[FUNDAMENTAL_SLOT], integers[FUNDAMENTAL_FIRST],
-                         integers[N_FUNDAMENTAL], SD_VIEW, WIDTH)
-
-        for w in range(lanes):
-            demand[w] = float32(0.0)
-        mask, extra, stride = history.shape[0] - 1, integers[EXTRA_TERM], integers[TECHNICAL_STRIDE]
-        own = N_COMMON + integers[NOISE_ROWS]
-        for g in range(integers[N_GROUPS]):
-            at = GROUPS + PER_GROUP * g
-            l1, l2, first, n = integers[at], integers[at + 1], integers[at + 2], integers[at + 3]
-            if t >= l2 + extra:
-                technical.oscillator(t, lanes, history, mask, state[REFERENCE], l1, l2, extra, scratch)
-                technical_rule(lanes, scratch, demand, words, theta, own + stride * first, n, stride, WIDTH)
-
-        price = state[PRICE]
-        for w in range(lanes):
-            excess = state[DEMAND_NOISE][w] + demand[w] + state[DEMAND_FUNDAMENTAL][w]
-            price[w] += price[w] * (state[RATE][w] * excess)  # eq. (2)
-        technical.remember(t, lanes, history, mask, price, state[REFERENCE], scratch)
-
-    return step
-
-
-few = make_step(noise.exact_few, technical.exact, fundamental.exact_few)
-few_ranked = make_step(noise.exact_few, technical.exact_own, fundamental.exact_few)
-many = make_step(noise.exact, technical.exact, fundamental.exact)
-many_ranked = make_step(noise.exact, technical.exact_own, fundamental.exact)
-own = make_step(noise.exact_own, technical.exact, fundamental.exact)
-own_ranked = make_step(noise.exact_own, technical.exact_own, fundamental.exact)
-aggregate = make_step(noise.aggregate, technical.exact, fundamental.aggregate)
-aggregate_ranked = make_step(noise.aggregate, technical.exact_own, fundamental.aggregate)
-smoothed = make_step(noise.smoothed, technical.smoothed, fundamental.smoothed)
-relaxed = make_step(noise.smoothed, technical.relaxed, fundamental.smoothed)
-
-RULES = ("exact", "smoothed", "relaxed")
-# Of each kind of market the step where technical traders share a threshold, and where each has one. Several
-# short steps: a long one that can do everything takes three times as long to compile.
-STEPS = {
-    "few": (few, few_ranked),
-    "many": (many, many_ranked),
-    "own": (own, own_ranked),
-    "aggregate": (aggregate, aggregate_ranked),
-    "smoothed": (smoothed, smoothed),
-    "relaxed": (relaxed, relaxed),
-}
-
-
-def log_return(price: np.ndarray) -> np.ndarray:
-    """Log returns of prices (..., n); the first is NaN, so that times stay aligned."""
-    out = np.full(price.shape, np.nan, dtype=price.dtype)
-    np.log(price[..., 1:] / price[..., :-1], out=out[..., 1:])
-    return out
-
-
-@dataclass(frozen=True, kw_only=True)
 class StockMarket(Model):
-    """Configuration of the market; build it with `stock_market`, which draws the windows.
+    """The market; build it with `stock_market`, which draws the windows.
 
-    `windows` holds (l1, l2) of every technical trader, or one pair that all share. `per_agent`
-    names the parameters of which each agent has a value of its own. `mode` is how the buyers among
-    noise and fundamental traders are found: "agents" gives each trader a random word of its own,
-    "aggregate" draws the number of buyers of a type, one exact Binomial, at a price that does not grow
-    with the type; the law is the same. "auto" becomes the cheaper of the two that can be.
+    `windows` holds (l1, l2) of every technical trader, or one pair that all share, or, with `crowds`, the pair of
+    each crowd of so many traders. `per_agent` names the parameters of which each agent has a value of its own.
     """
 
-    name: ClassVar[str] = "stock-market"
-    source: ClassVar[str] = (
-        "A generative adversarial network approach to calibrate multi-agent simulators, s. 3.1")
-    n_state: ClassVar[int] = 11
-    n_words: ClassVar[int] = N_WORDS
-    variants: ClassVar[tuple[dict[str, Any], ...]] = (
-        {}, {"n_noise": 100}, {"mode": "aggregate"}, {"rule": "smoothed"}, {"rule": "relaxed"})
-    observables: ClassVar[tuple[Observable, ...]] = (
-        Observable("price", PRICE, "price units"),
-        Observable("log_return", PRICE, "per step", log_return),
-        Observable("demand_noise", DEMAND_NOISE, "units of the asset"),
-        Observable("demand_technical", DEMAND_TECHNICAL, "units of the asset"),
-        Observable("demand_fundamental", DEMAND_FUNDAMENTAL, "units of the asset"),
-        Observable("fundamental_value", VALUE, "price units"),
-    )
+    name = "stock-market"
+    source = "A generative adversarial network approach to calibrate multi-agent simulators, s. 3.1"
+    variants = ({}, {"n_noise": 100}, {"mode": "aggregate"}, {"rule": "smoothed"}, {"rule": "relaxed"})
 
-    windows: tuple[tuple[int, int], ...]
+    windows: tuple
+    crowds: tuple = ()
     n_noise: int = 7
     n_technical: int = 5
     n_fundamental: int = 3
-    rule: str = "exact"
-    signal_weights: str = "ratio"
-    per_agent: tuple[str, ...] = ()
-    moving_average: str = "mean"
-    negative_variance: str = "full-truncation"
-    mode: str = "auto"
+    rule: Literal["exact", "smoothed", "relaxed"] = "exact"
+    signal_weights: Literal["ratio", "separate"] = "ratio"
+    per_agent: tuple = ()
+    moving_average: Literal["mean", "literal"] = "mean"
+    negative_variance: Literal["full-truncation", "reflection", "absorption"] = "full-truncation"
 
+    rho = Parameter(0.1, 1e-3, 0.5, "log", "", "price impact: largest proportional change of the price in a step", OPEN)
+    sigma_public = Parameter(1.0, 0.01, 100.0, "log", "", "sd of the public signal S", SECTION_4)
+    sigma_individual = Parameter(3.0, 0.01, 100.0, "log", "", "sd of the individual signals S_i", SECTION_4)
+    sigma_fundamental = Parameter(1.0, 0.05, 50.0, "log", "price units",
+                                  "sd of a fundamental trader's view of the value", OPEN)
+    mu1 = Parameter(100.0, 1.0, 1e4, "log", "price units", "mean of the fundamental value, eq. (7)", SECTION_4)
+    v1 = Parameter(0.1, 0.0, 1.0, "linear", "per step", "mean reversion of the fundamental value, eq. (7)", SECTION_4)
+    mu2 = Parameter(0.01, 1e-6, 25.0, "log", "price units^2", "mean of the value's variance, eq. (8)", SECTION_4)
+    v2 = Parameter(0.1, 0.0, 1.0, "linear", "per step", "mean reversion of the value's variance, eq. (8)", SECTION_4)
+    price_0 = Parameter(100.0, 1.0, 1e4, "log", "price units", "P(0)", SECTION_4)
+    value_0 = Parameter(100.0, 1.0, 1e4, "log", "price units", "P*(0)", SECTION_4)
+    variance_0 = Parameter(0.01, 0.0, 100.0, "linear", "price units^2", "sigma(0)", SECTION_4)
+    temperature = Parameter(1.0, 1e-3, 10.0, "log", "", "width of the relaxed rules; exact as it goes to zero",
+                            "this project")
+    kappa = Parameter(1.0, 0.2, 8.0, "log", "", "|b|/|c|, weight of the public against the individual signal", "eq. (3)")
+    b = Parameter(1.0, 0.05, 20.0, "log", "", "weight of the public signal; its sign is not identified", "eq. (3)")
+    c = Parameter(1.0, 0.05, 20.0, "log", "", "weight of the individual signal; its sign is not identified", "eq. (3)")
+    gamma = Parameter(2.0, 0.5, 8.0, "log", "price units", "threshold of the technical traders", "eq. (6); value " + OPEN)
+    d = Parameter(0.5, 0.01, 10.0, "log", "per price unit", "sensitivity of the technical traders", SECTION_4)
+    window_short = Parameter(2, 1, LONGEST_DRAWN, "linear", "steps", "prices in the short moving average", SECTION_4, True)
+    window_long = Parameter(3, 2, LONGEST_DRAWN, "linear", "steps", "prices in the long moving average", SECTION_4, True)
+
+    price = State(price_0, "price units")
+    log_return = Observable(of="price", unit="per step", transform=log_return)
+    demand_noise = State(0, "units of the asset")
+    demand_technical = State(0, "units of the asset")
+    demand_fundamental = State(0, "units of the asset")
+    fundamental_value = State(value_0, "price units")
+    variance = State(variance_0, "price units^2", shown=False)
+
+    # ---- the rules
+    def step(self, t, draw):
+        signal = draw.normal() * self.sigma_public
+        self.revise_value(draw)
+        if self.rule == "exact":
+            self.demand_noise = 2 * self.noise_buyers(signal, draw) - self.n_noise  # eq. (5)
+            chance = Phi((self.fundamental_value - self.price) / self.sigma_fundamental)
+            self.demand_fundamental = 2 * draw.count(self.n_fundamental, chance) - self.n_fundamental  # eq. (9)
+        else:
+            self.smoothed_demands(signal, draw)
+        self.demand_technical = 0
+        if len(self.windows) > 1:
+            for i in range(len(self.windows)):
+                n = self.crowds[i] if len(self.crowds) > 0 else 1
+                self.demand_technical += n * self.trend(t, i, self.window_short[i], self.window_long[i])
+        elif "gamma" in self.per_agent or "d" in self.per_agent:
+            for i in range(self.n_technical):
+                self.demand_technical += self.trend(t, i, self.window_short, self.window_long)
+        else:
+            self.demand_technical = self.n_technical * self.trend(t, 0, self.window_short, self.window_long)
+        n = self.n_noise + self.n_technical + self.n_fundamental
+        excess = self.demand_noise + self.demand_technical + self.demand_fundamental
+        self.price += self.price * (self.rho / n * excess)  # eq. (2)
+
+    def revise_value(self, draw):
+        x, sd = self.variance, sqrt(max(self.variance, 0))
+        if self.negative_variance == "full-truncation":
+            self.variance = x + self.v2 * (self.mu2 - max(x, 0)) + sd * draw.normal()  # eq. (8)
+        elif self.negative_variance == "reflection":
+            self.variance = abs(abs(x) + self.v2 * (self.mu2 - abs(x)) + sd * draw.normal())  # eq. (8)
+        else:
+            self.variance = max(max(x, 0) + self.v2 * (self.mu2 - max(x, 0)) + sd * draw.normal(), 0)  # eq. (8)
+        value, sd = self.fundamental_value, sqrt(max(self.variance, 0))
+        self.fundamental_value = value + self.v1 * (self.mu1 - value) + sd * draw.normal()  # eq. (7)
+
+    def noise_buyers(self, signal, draw):
+        """Who buys by eqs. (3), (4): b S + c S_i >= 0 has probability Phi(kappa S / sigma_individual)."""
+        if "kappa" in self.per_agent or "b" in self.per_agent:
+            buyers, view = 0, signal / self.sigma_individual
+            for i in range(self.n_noise):
+                if draw.chance(Phi(self.ratio(i) * view)):
+                    buyers += 1
+        else:
+            buyers = draw.count(self.n_noise, Phi(self.ratio(0) * signal / self.sigma_individual))
+        return buyers
+
+    def ratio(self, i):
+        if self.signal_weights == "separate":
+            ratio = self.b[i] / abs(self.c[i]) if "b" in self.per_agent else self.b / abs(self.c)
+        else:
+            ratio = self.kappa[i] if "kappa" in self.per_agent else self.kappa
+        return ratio
+
+    def trend(self, t, i, short, long):
+        """What one technical trader demands, eq. (6), or its smoothed twin."""
+        demand, extra = 0, 1 if self.moving_average == "literal" else 0
+        if t >= long + extra:
+            if self.moving_average == "literal":
+                m = (short + 1) / short * mean(self.price, short + 1) - (long + 1) / long * mean(self.price, long + 1)
+            else:
+                m = mean(self.price, short) - mean(self.price, long)
+            if self.rule == "smoothed":
+                demand = tanh((self.d[i] if "d" in self.per_agent else self.d) * m / 2)  # s. 4
+            else:
+                demand = self.beyond(m, self.gamma[i] if "gamma" in self.per_agent else self.gamma)
+        return demand
+
+    def beyond(self, m, gamma):
+        if self.rule == "exact":
+            demand = above(m, gamma) - above(-m, gamma)  # eq. (6)
+        else:
+            demand = sigmoid((m - gamma) / self.temperature) - sigmoid((-m - gamma) / self.temperature)
+        return demand
+
+    def smoothed_demands(self, signal, draw):
+        """Section 4: a trader demands 2 sigmoid(x / width) - 1, where the exact one has the sign of x."""
+        width = self.temperature if self.rule == "relaxed" else 1
+        self.demand_noise = 0
+        for i in range(self.n_noise):
+            if self.signal_weights == "separate":
+                b, c = (self.b[i], self.c[i]) if "b" in self.per_agent else (self.b, self.c)
+            else:
+                b, c = self.kappa[i] if "kappa" in self.per_agent else self.kappa, 1
+            eta = b * signal + c * self.sigma_individual * draw.normal()  # eq. (3)
+            self.demand_noise += tanh(0.5 * eta / width)
+        self.demand_fundamental = 0
+        for i in range(self.n_fundamental):  # noqa: B007  -- each has a view of its own
+            view = self.fundamental_value - self.price + self.sigma_fundamental * draw.normal()
+            self.demand_fundamental += tanh(0.5 * view / width)
+
+    # ---- options and what depends on them
     def __post_init__(self) -> None:
-        self._check_choice("rule", RULES)
-        self._check_choice("signal_weights", ("ratio", "separate"))
-        self._check_choice("moving_average", ("mean", "literal"))
-        self._check_choice("negative_variance", SCHEMES)
-        for name in ("n_noise", "n_technical", "n_fundamental"):
-            check_count(name, getattr(self, name))
-        if self.n_noise + self.n_technical + self.n_fundamental == 0:
+        super().__post_init__()
+        counts = {name: getattr(self, name) for name in ("n_noise", "n_technical", "n_fundamental")}
+        for name, count in counts.items():
+            check_count(name, count)
+        if not sum(counts.values()):
             raise ParameterError("a market with zero agents: give n_noise, n_technical or n_fundamental")
         self._check_windows()
         self._check_owned()
-        object.__setattr__(self, "mode", choose_mode(
-            self.mode, (self.n_noise, self.n_fundamental), self._objection))
-        self._check_sizes()
-
-    def _check_sizes(self) -> None:
-        for name in ("n_noise", "n_technical", "n_fundamental"):
-            check_size(name, getattr(self, name), self.mode, self._objection)
-        for name in self.per_agent:
-            if self._n_owners(name) > MOST_OWNERS:
-                raise ParameterError(f"per_agent: {self._n_owners(name)} traders cannot each own {name}, "
-                                     f"at most {MOST_OWNERS} of a type can")
+        self._check_mode(counts)
 
     def _check_windows(self) -> None:
-        if len(self.windows) not in (1, self.n_technical) and self.n_technical > 0:
-            raise ParameterError(f"{len(self.windows)} window pairs for {self.n_technical} technical "
-                                 "traders: give one each or one")
+        n = len(self.windows)
+        if self.crowds and (len(self.crowds) != n or sum(self.crowds) != self.n_technical):
+            raise ParameterError(f"crowds={shown(self.crowds)}: {self.n_technical} technical traders in {n} crowds, "
+                                 "one for each pair of windows")
+        if n != 1 and not self.crowds and n != self.n_technical and self.n_technical > 0:
+            raise ParameterError(f"{n} window pairs for {self.n_technical} technical traders: give one each or one")
         for l1, l2 in self.windows:
             if not 1 <= l1 < l2:
                 raise ParameterError(
                     f"windows ({l1}, {l2}): the short one must be below the long one and at least 1")
 
     def _check_owned(self) -> None:
-        known = [p.name for p in self._own_parameters(())]
+        known = self._own
         for name in self.per_agent:
             if name not in known:
                 raise ParameterError(
                     f"per_agent names {name!r}; under this rule agents can own: {', '.join(known)}")
+            if self._n_owners(name) > MOST_OWNERS:
+                raise ParameterError(f"per_agent: {self._n_owners(name)} traders cannot each own {name}, "
+                                     f"at most {MOST_OWNERS} of a type can")
         if ("b" in self.per_agent) != ("c" in self.per_agent):
             raise ParameterError("per_agent needs both b and c, or neither")
 
-    @property
-    def kernels(self) -> Kernels:
-        return Kernels(init, STEPS[self._kind][self._owned("gamma")])
-
-    @property
-    def n_history(self) -> int:
-        return 1 << (self._longest_window + 3).bit_length()
-
-    @property
-    def n_counted(self) -> int:
-        return max(self.n_noise, self.n_fundamental) if self.mode == "agents" else 0
+    def _check_mode(self, counts: Mapping[str, int]) -> None:
+        """Turn "auto" into what is cheaper, and refuse what cannot be."""
+        objection = ("" if self.rule == "exact" else f"rule={self.rule!r} lets every trader demand another amount")
+        if "kappa" in self.per_agent or "b" in self.per_agent:
+            objection = objection or "every noise trader has its own values"
+        if self.mode == AGGREGATE and objection:
+            raise ModelError(f"mode='aggregate' draws one number for all traders of a type, but {objection}: "
+                             "use mode='agents'")
+        mode = resolved(self.mode, [self.n_noise, self.n_fundamental]) if not objection else "agents"
+        object.__setattr__(self, "mode", mode)
+        for name, count in counts.items():
+            if count > MOST[mode]:
+                raise ParameterError(f"{name}={count}: mode={mode!r} has words for at most {MOST[mode]} traders of a "
+                                     f"type; {objection or 'use mode=' + repr(AGGREGATE)}")
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
-        return (*COMMON, *self._temperature, *self._own_parameters(self.per_agent), *self._window_parameters)
+        """Those that the rule reads; `per_agent` and the windows say of which every agent has one."""
+        declared = {p.name: p for p in super().parameters}
+        for name in ("kappa", "b", "c", "gamma", "d", "temperature"):
+            known = self.rule == "relaxed" if name == "temperature" else name in self._own
+            if not known:
+                del declared[name]
+            elif name in self.per_agent:
+                declared[name] = replace(declared[name], n_agents=self._n_owners(name))
+        for k, name in enumerate(("window_short", "window_long")):
+            lengths = tuple(float(pair[k]) for pair in self.windows)
+            several = len(lengths) > 1
+            declared[name] = replace(
+                declared[name], default=lengths if several else lengths[0], n_agents=len(lengths) if several else None,
+                high=max(LONGEST_DRAWN, *(l2 for _, l2 in self.windows)))
+        return tuple(declared.values())
 
     def default_free(self, regime: str) -> tuple[str, ...]:
-        own = tuple(p.name for p in self._own_parameters(()))
-        return own if regime == "paths" else (*own, "rho", "sigma_fundamental", "v1")
+        return self._own if regime == "paths" else (*self._own, "rho", "sigma_fundamental", "v1")
 
     def check(self, values: Mapping[str, float]) -> None:
-        for short, long in self._window_entries:
+        windows = [p.entries for p in self.parameters if p.name in ("window_short", "window_long")]
+        for short, long in zip(*windows, strict=True):
             if values[short] >= values[long]:
                 raise ParameterError(f"window_short={values[short]:g} must be below window_long={values[long]:g}")
 
-    def split(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        column = self._columns(values)
-        own, groups = self._noise_rows(column), self._window_groups(column)
-        acting = column["gamma" if self.rule != "smoothed" else "d"]
-        if self._owned("gamma", "d"):
-            acting = by_group(acting, groups)
-        reals = [values[:, :len(COMMON)], column.get("temperature", np.ones((len(values), 1))), own, acting]
-        head = [self.n_noise, self.n_technical, self.n_fundamental, int(self._owned("kappa", "b")),
-                own.shape[1], int(self._owned("gamma", "d")), int(self.moving_average == "literal"),
-                SCHEMES.index(self.negative_variance), *self._places]
-        whole = [np.tile(np.array(head, dtype=np.int64), (len(values), 1)), group_tables(groups)]
-        return np.ascontiguousarray(np.hstack(reals), dtype=np.float64), np.ascontiguousarray(np.hstack(whole))
-
     @property
-    def _kind(self) -> str:
-        """Which steps are this market's."""
-        if self.rule != "exact" or self.mode == "aggregate":
-            return self.rule if self.rule != "exact" else self.mode
-        return "own" if self._owned("kappa", "b") else "few" if self._shares_slots else "many"
-
-    @property
-    def _shares_slots(self) -> bool:
-        """Whether all words of a step are in two slots."""
-        few = PUBLIC_HALVES + self.n_noise + self.n_fundamental <= HALVES
-        return few and self.mode == "agents" and not self._owned("kappa", "b")
-
-    @property
-    def _places(self) -> tuple[int, int, int, int]:
-        """Slot and first half-word of the noise traders, and of the fundamental ones."""
-        if self._shares_slots:
-            return PUBLIC_SLOT, PUBLIC_HALVES, PUBLIC_SLOT, PUBLIC_HALVES + self.n_noise
-        return noise.SLOT, 0, fundamental.SLOT, 0
-
-    def _window_groups(self, column: Mapping[str, np.ndarray]) -> list[WindowGroups]:
-        """The groups of technical traders for each theta."""
-        short, long = column["window_short"], column["window_long"]
-        if (short == short[0]).all() and (long == long[0]).all():
-            return [group_windows(short[0], long[0], self.n_technical)] * len(short)
-        return [group_windows(*pair, self.n_technical) for pair in zip(short, long, strict=True)]
-
-    def _columns(self, values: np.ndarray) -> dict[str, np.ndarray]:
-        """The values of each parameter, (n_theta, 1 or its number of agents)."""
-        counts = [1 if p.n_agents is None else p.n_agents for p in self.parameters]
-        return {p.name: values[:, end - n:end]
-                for p, n, end in zip(self.parameters, counts, accumulate(counts), strict=True)}
-
-    def _noise_rows(self, column: Mapping[str, np.ndarray]) -> np.ndarray:
-        """What the noise rule reads: kappa, or all weights of the public signal and then of the others."""
-        if self.signal_weights == "ratio":
-            b, c = column["kappa"], np.ones_like(column["kappa"])
-        else:
-            b, c = column["b"], column["c"]
-        return b / np.maximum(np.abs(c), TINY_WEIGHT) if self.rule == "exact" else np.hstack([b, c])
-
-    def _owned(self, *names: str) -> bool:
-        return any(n in self.per_agent for n in names)
-
-    @property
-    def _objection(self) -> str:
-        """Why one number cannot stand for a type's traders, for a message; "" if it can."""
-        if self.rule != "exact":
-            return f"rule={self.rule!r} lets every trader demand another amount"
-        return "every noise trader has its own values" if self._owned("kappa", "b") else ""
-
-    @cached_property
-    def _longest_window(self) -> int:
-        return max([DEFAULT_LONGEST_WINDOW, *(l2 for _, l2 in self.windows)])
-
-    @property
-    def _temperature(self) -> tuple[Parameter, ...]:
-        return (TEMPERATURE,) if self.rule == "relaxed" else ()
-
-    def _own_parameters(self, per_agent: tuple[str, ...]) -> tuple[Parameter, ...]:
-        weights = (KAPPA,) if self.signal_weights == "ratio" else (B, C)
-        chosen = (*weights, D if self.rule == "smoothed" else GAMMA)
-        return tuple(
-            replace(p, n_agents=self._n_owners(p.name)) if p.name in per_agent else p for p in chosen)
+    def _own(self) -> tuple[str, ...]:
+        """Parameters of the traders themselves, under this rule."""
+        weights = ("kappa",) if self.signal_weights == "ratio" else ("b", "c")
+        return (*weights, "d" if self.rule == "smoothed" else "gamma")
 
     def _n_owners(self, name: str) -> int:
-        """How many traders have this parameter, of the type whose it is."""
         return self.n_noise if name in ("kappa", "b", "c") else self.n_technical
 
-    @property
-    def _window_parameters(self) -> tuple[Parameter, ...]:
-        shared = len(self.windows) == 1
-        text = "prices in the {} moving average"
-        return tuple(
-            Parameter(
-                name=f"window_{which}", low=low, high=self._longest_window, integer=True, unit="steps",
-                default=float(self.windows[0][k]) if shared else tuple(float(w[k]) for w in self.windows),
-                n_agents=None if shared else self.n_technical, doc=text.format(which), source="s. 4")
-            for k, (which, low) in enumerate((("short", 1), ("long", 2))))
 
-    @cached_property
-    def _window_entries(self) -> list[tuple[str, str]]:
-        return list(zip(*(p.entries for p in self._window_parameters), strict=True))
-
-    def _check_choice(self, name: str, choices: tuple[str, ...]) -> None:
-        if getattr(self, name) not in choices:
-            raise ModelError(f"{name}={getattr(self, name)!r} is none of: {', '.join(choices)}")
+def check_count(name: str, count: Any) -> None:
+    """Raise ParameterError unless `count` is a number of traders."""
+    if isinstance(count, bool) or not is_whole(count) or count < 0:
+        raise ParameterError(f"{name}={shown(count)}: give a whole number of traders, 0 or more")
+    if count > MOST[AGGREGATE]:
+        raise ParameterError(f"{name}={count}: at most {MOST[AGGREGATE]} traders of a type")
 
 
 def stock_market(*, windows: Sequence[Sequence[int]] | None = None, windows_seed: int = 0,
@@ -375,10 +293,11 @@ def stock_market(*, windows: Sequence[Sequence[int]] | None = None, windows_seed
     ----------
     windows : sequence of (int, int), optional
         (l1, l2) of each technical trader, or one pair for all. Drawn once from {2..10} by
-        `windows_seed` if not given (paper, section 4), and kept in the configuration.
+        `windows_seed` if not given (paper, section 4), and kept in the configuration; where more traders than
+        there are pairs are drawn, those of one pair make a crowd.
     n_technical : int
     config
-        The other fields of `StockMarket`: n_noise, n_fundamental, rule, signal_weights, per_agent,
+        The other options of `StockMarket`: n_noise, n_fundamental, rule, signal_weights, per_agent,
         moving_average, negative_variance, mode ("auto", "agents" or "aggregate").
 
     Raises
@@ -387,14 +306,17 @@ def stock_market(*, windows: Sequence[Sequence[int]] | None = None, windows_seed
         A count, a window or a choice that cannot be.
     """
     check_count("n_technical", n_technical)
-    frozen = draw_windows(windows_seed, max(n_technical, 1)) if windows is None else window_pairs(windows)
     unknown = set(config) - {f.name for f in fields(StockMarket)}
     if unknown:
         raise ModelError(f"stock-market has no option {sorted(unknown)[0]!r}; it has: "
                          + ", ".join(f.name for f in fields(StockMarket)) + ", windows_seed")
     owned = config.pop("per_agent", ())  # a list, when it comes from a file
     owned = (owned,) if isinstance(owned, str) else tuple(owned)
-    return StockMarket(windows=frozen, n_technical=n_technical, per_agent=owned, **config)
+    pairs = draw_windows(windows_seed, max(n_technical, 1)) if windows is None else window_pairs(windows)
+    if windows is None and n_technical > MOST_KINDS and not {"gamma", "d"} & set(owned):
+        pairs, config["crowds"] = gathered(pairs)
+    return StockMarket(windows=pairs, n_technical=n_technical, per_agent=owned, **config)
 
 
+MOST_KINDS = LONGEST_DRAWN * (LONGEST_DRAWN - 1) // 2  # pairs that may be drawn, and more
 MODEL = stock_market

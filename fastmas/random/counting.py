@@ -15,23 +15,31 @@ Kernels here work in ROWS rows of `words`: the first eight hold words, the other
 
 from __future__ import annotations
 
-from numpy import float32, int32, int64, uint16, uint32, uint64
+from numpy import float32, int32, uint16, uint32, uint64
 
 from fastmas.kernel import kernel
+from fastmas.random.halves import (
+    HALF,
+    LOW_HALF,
+    NO_HALF,
+    NONE,
+    PER_SLOT,
+    REFINE,  # noqa: F401 - callers have all of the half-words from here
+    UPPER_HALF,
+    below_bound,
+    clear_row,
+    compare_slot,
+    decide_pool,
+    half_of,  # noqa: F401
+    set_bound,
+)
 from fastmas.random.parts import combine, n_parts, part_of
-from fastmas.random.philox import MASK, draw_words, last_rounds, step_part
+from fastmas.random.philox import MASK, draw_words, lane_words
 
 ROWS = 15
 GROUP = 32
 SLOTS_PER_GROUP = 8
-REFINE = int64(2**25)
 FULL = uint32(0xFFFFFFFF)
-NONE = uint32(0)
-HALF = uint32(16)
-LOW_HALF = uint32(0xFFFF)
-UPPER_HALF = uint32(0xFFFF0000)
-NO_HALF = uint16(0)
-ONE_HALF = uint16(1)
 TOP_BIT = uint32(0x80000000)
 
 
@@ -50,15 +58,6 @@ def compare_plane(plane, bit, limit, below, open_):
     ours = FULL if uint32(limit & bit) != NONE else NONE
     parts = uint32(open_ & uint32(plane ^ ours))
     return uint32(below | uint32(parts & ours)), uint32(open_ ^ parts)
-
-
-@kernel
-def lane_words(w, address, t, slot):
-    """The four words of (path, t, slot) in one lane."""
-    a, b, c, keys = address[0], address[1], address[2], address[3]
-    e0, e1, e2 = step_part(t, slot, keys[0])
-    x0, x1, x2, x3 = last_rounds(a[w] ^ e0, b[w], c[w] ^ e1, e2, keys[1], keys[2])
-    return (uint32(x0), uint32(x1), uint32(x2), uint32(x3))
 
 
 @kernel
@@ -136,11 +135,6 @@ def set_bounds(lanes, first, n, threshold, words):
 
 
 @kernel
-def below_bound(half, bound):
-    return ONE_HALF if half < bound else NO_HALF
-
-
-@kernel
 def compare_halves(lanes, words):
     """Count halves below their bounds into the halves of words[8]; return whether any is equal.
 
@@ -165,23 +159,6 @@ def compare_halves(lanes, words):
 
 
 @kernel
-def half_of(h, word):
-    """Half h of a slot's words, from the word it is in."""
-    return uint32(uint32(word >> uint32(16 * (h % 2))) & LOW_HALF)
-
-
-@kernel
-def decide_equals(lanes, address, t, slot, first, n, threshold, words, hits):
-    """The lower halves of the words whose upper half is the threshold's."""
-    for w in range(lanes):
-        bound, rest = uint32(threshold[w] >> HALF), uint32(threshold[w] & LOW_HALF)
-        for h in range(first, first + n):
-            if half_of(h, words[h // 2][w]) == bound:
-                lower = half_of(h, lane_words(w, address, t, slot + REFINE + h // 8)[h % 8 // 2])
-                hits[w] = uint32(hits[w] + (uint32(1) if lower < rest else NONE))
-
-
-@kernel
 def count_drawn(lanes, address, t, slot, first, n, threshold, words, hits):
     """Add n agents whose upper halves are drawn already: halves `first` on, 6 to 15, of words[0] to words[7].
 
@@ -194,13 +171,39 @@ def count_drawn(lanes, address, t, slot, first, n, threshold, words, hits):
     for w in range(lanes):
         hits[w] = uint32(hits[w] + uint32(uint32(sums[w] & LOW_HALF) + uint32(sums[w] >> HALF)))
     if equal:
-        decide_equals(lanes, address, t, slot, first, n, threshold, words, hits)
+        decide_pool(lanes, address, t, slot, first, n, threshold, words, hits)
 
 
 @kernel
-def clear_hits(lanes, hits):
+def mask_bound(lanes, n, bound, b0, b1, b2, b3):
+    """The bounds of a slot's four words where its first n halves are agents, n < 8; 0 for the others."""
+    owned = (1 << n) - 1
+    m0, m1, m2, m3 = mask_of(owned), mask_of(owned >> 2), mask_of(owned >> 4), mask_of(owned >> 6)
     for w in range(lanes):
-        hits[w] = NONE
+        b0[w] = uint32(bound[w] & m0)
+        b1[w] = uint32(bound[w] & m1)
+        b2[w] = uint32(bound[w] & m2)
+        b3[w] = uint32(bound[w] & m3)
+
+
+@kernel
+def count_few(lanes, address, t, slot, n, threshold, words, hits):
+    """Add n agents whose upper halves are the first of slots `slot`, slot + 1 and so on; n < 2**16."""
+    sums, bound, b0, b1, b2, b3 = words[8], words[9], words[10], words[11], words[12], words[13]
+    clear_row(lanes, sums)
+    set_bound(lanes, threshold, bound)
+    for s in range(n // PER_SLOT):
+        draw_words(lanes, address, t, slot + s, words[0], words[1], words[2], words[3])
+        if compare_slot(lanes, words, bound, bound, bound, bound, sums):
+            decide_pool(lanes, address, t, slot + s, 0, PER_SLOT, threshold, words, hits)
+    rest, last = n % PER_SLOT, slot + n // PER_SLOT
+    if rest > 0:
+        draw_words(lanes, address, t, last, words[0], words[1], words[2], words[3])
+        mask_bound(lanes, rest, bound, b0, b1, b2, b3)
+        if compare_slot(lanes, words, b0, b1, b2, b3, sums):
+            decide_pool(lanes, address, t, last, 0, rest, threshold, words, hits)
+    for w in range(lanes):
+        hits[w] = uint32(hits[w] + uint32(uint32(sums[w] & LOW_HALF) + uint32(sums[w] >> HALF)))
 
 
 @kernel
@@ -210,15 +213,12 @@ def count_agents(lanes, address, t, slot, n, threshold, words, hits):
     n is below 2**31 and takes n // 4 + 4 slots from `slot` on. `hits` and `threshold` are none of the first
     ROWS - 1 rows of `words`.
     """
-    clear_hits(lanes, hits)
+    clear_row(lanes, hits)
     n_groups = n // GROUP
     count_groups(lanes, address, t, slot, n_groups, threshold, words, hits)
     for w in range(lanes):
         hits[w] = combine(address, hits[w])
-    others, first = n - GROUP * n_groups, slot + SLOTS_PER_GROUP * n_groups
-    for s in range((others + 7) // 8):
-        draw_words(lanes, address, t, first + s, words[4], words[5], words[6], words[7])
-        count_drawn(lanes, address, t, first + s - 1, 8, min(others - 8 * s, 8), threshold, words, hits)
+    count_few(lanes, address, t, slot + SLOTS_PER_GROUP * n_groups, n - GROUP * n_groups, threshold, words, hits)
 
 
 @kernel

@@ -1,17 +1,19 @@
-"""log, exp, tanh and sigmoid of float32 values, without libm and without branches.
+"""log, exp, tanh and sigmoid in the precision of their argument.
 
-Libm calls keep Numba from vectorising a loop over lanes and differ between machines; these are
-plain arithmetic. Polynomials: our own minimax fits (benchmarks/fit_polynomials.py); reduction of
-the argument as in Cephes (Moshier 1992).
+Libm calls keep Numba from vectorising a loop over lanes and differ between machines: float32 values get
+plain arithmetic without branches. Polynomials: our own minimax fits (benchmarks/fit_polynomials.py);
+reduction of the argument as in Cephes (Moshier 1992). Everything else is taken as float64, by libm, to
+within 1e-15 of the value.
 """
 
 from __future__ import annotations
 
 import math
 
-from numpy import float32, int32
+from numpy import float32, float64, int32
 
 from fastmas.kernel import kernel
+from fastmas.random.precision import in_precision
 
 ONE = float32(1.0)
 TWO = float32(2.0)
@@ -28,10 +30,12 @@ ROUNDING = float32(12582912.0)
 EXP_END = float32(87.0)
 # tanh(9) is 1 - 3e-8, which is 1 in float32; the argument of the exponential is twice that.
 TANH_END = float32(18.0)
+# Exponentials of float64 between these ends are normal numbers.
+FIRST_EXP, LAST_EXP = -708.0, 709.0
 
 
 @kernel
-def log(x):
+def log_single(x):
     """Natural logarithm of a normal float32 x > 0.
 
     Error at most 9e-8 * max(1, |log x|); exactly 0 at 1. Zero, subnormal, negative and
@@ -70,14 +74,14 @@ def exp_parts(x):
 
 
 @kernel
-def exp(x):
+def exp_single(x):
     """Exponential of a float32, relative error at most 9e-8; x is clamped to [-87, 87]."""
     power, p = exp_parts(min(max(x, -EXP_END), EXP_END))
     return power * (p + ONE)
 
 
 @kernel
-def tanh(x):
+def tanh_single(x):
     """Hyperbolic tangent of a float32: exactly odd, within [-1, 1].
 
     Absolute error at most 9e-8, relative error at most 1.9e-7.
@@ -89,6 +93,52 @@ def tanh(x):
 
 
 @kernel
-def sigmoid(x):
+def sigmoid_single(x):
     """Logistic function 1 / (1 + exp(-x)) of a float32, relative error at most 1.5e-7."""
-    return ONE / (ONE + exp(-x))
+    return ONE / (ONE + exp_single(-x))
+
+
+@kernel
+def log_double(x):
+    """Natural logarithm of a float64: -inf at zero and NaN below it, in plain Python too."""
+    return float64(math.log(x) if x > 0.0 else (-math.inf if x == 0.0 else math.nan))
+
+
+@kernel
+def exp_double(x):
+    """Exponential of a float64; x is clamped to [-708, 709]."""
+    return float64(math.exp(min(max(x, FIRST_EXP), LAST_EXP)))
+
+
+@kernel
+def tanh_double(x):
+    return float64(math.tanh(x))
+
+
+@kernel
+def sigmoid_double(x):
+    return 1.0 / (1.0 + exp_double(-x))
+
+
+@kernel
+def log(x):
+    """Natural logarithm of x > 0, as `log_single` of a float32 and as `log_double` of all else."""
+    return in_precision(x, x, log_single, log_double)
+
+
+@kernel
+def exp(x):
+    """Exponential, as `exp_single` of a float32 and as `exp_double` of all else."""
+    return in_precision(x, x, exp_single, exp_double)
+
+
+@kernel
+def tanh(x):
+    """Hyperbolic tangent, as `tanh_single` of a float32 and by libm of all else."""
+    return in_precision(x, x, tanh_single, tanh_double)
+
+
+@kernel
+def sigmoid(x):
+    """Logistic function 1 / (1 + exp(-x)), to 1.5e-7 of itself for a float32 and to 1e-15 for all else."""
+    return in_precision(x, x, sigmoid_single, sigmoid_double)

@@ -15,6 +15,7 @@ import math
 from numpy import float32, float64, int32, uint32
 
 from fastmas.kernel import kernel
+from fastmas.random.precision import in_precision
 
 ONE = float32(1.0)
 TWO = float32(2.0)
@@ -115,7 +116,7 @@ def normal(word):
 
 
 @kernel
-def normal_cdf(x):
+def normal_cdf_single(x):
     """Standard normal distribution function of a float32.
 
     Half the fourth power of a polynomial in |x|. Absolute error at most 1.8e-7; exactly 1/2 at 0 and
@@ -137,12 +138,33 @@ def normal_cdf(x):
 
 
 @kernel
-def threshold(probability):
-    """The uint32 below which a word falls with this float32 probability in [0, 1].
+def normal_cdf_double(x):
+    return float64(0.5 * math.erfc(-x * ROOT_HALF))
 
-    Exact to 2**-32, but at most 1 - 2**-24: certainty is not a threshold.
+
+@kernel
+def normal_cdf(x):
+    """Standard normal distribution function, as `normal_cdf_single` of a float32, to 1e-15 of all else."""
+    return in_precision(x, x, normal_cdf_single, normal_cdf_double)
+
+
+@kernel
+def threshold_single(probability):
+    return uint32(min(max(ZERO, probability * TWO_32), LAST_THRESHOLD))
+
+
+@kernel
+def threshold_double(probability):
+    return uint32(min(max(0.0, probability * 4294967296.0), LAST_OF_DOUBLES))
+
+
+@kernel
+def threshold(probability):
+    """The uint32 below which a word falls with this probability in [0, 1]; NaN and less than 0 count as 0.
+
+    Exact to 2**-32; but certainty is not a threshold: at most 1 - 2**-24 of a float32, 1 - 2**-32 of all else.
     """
-    return uint32(min(probability * TWO_32, LAST_THRESHOLD))
+    return in_precision(probability, probability, threshold_single, threshold_double)
 
 
 @kernel
@@ -156,9 +178,20 @@ def normal_double(word):
 
 
 @kernel
-def threshold_double(x):
-    """The uint32 below which a word falls with the probability that a normal is below this float64."""
-    return uint32(min(0.5 * math.erfc(-x * ROOT_HALF) * 4294967296.0, LAST_OF_DOUBLES))
+def uniform_double(word):
+    return float64(uniform(word))
+
+
+@kernel
+def normal_of(word, like):
+    """The normal number of a word in the precision of `like`, a number or an array: as `draw_normals` gives it."""
+    return in_precision(like, word, normal, normal_double)
+
+
+@kernel
+def uniform_of(word, like):
+    """The `uniform` number of a word in the precision of `like`."""
+    return in_precision(like, word, uniform, uniform_double)
 
 
 @kernel
@@ -183,9 +216,5 @@ def draw_normals(lanes, words, normals):
 @kernel
 def cdf_thresholds(lanes, x, limits):
     """Fill limits[w], uint32, with the threshold of the probability normal_cdf(x[w]), in the precision of x."""
-    if x.itemsize == DOUBLE:
-        for w in range(lanes):
-            limits[w] = threshold_double(x[w])
-        return
     for w in range(lanes):
         limits[w] = threshold(normal_cdf(x[w]))

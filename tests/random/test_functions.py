@@ -1,7 +1,10 @@
-"""log, exp, tanh and sigmoid: errors against float64, ends and symmetry."""
+"""log, exp, tanh and sigmoid: errors in both precisions, ends and symmetry."""
+
+import math
 
 import numpy as np
 import pytest
+from numba import njit
 from scipy.special import expit
 from test_normal import over
 from test_philox import plain
@@ -61,13 +64,53 @@ def test_nan_stays_nan(function):
     assert np.isnan(function(np.float32(np.nan)))
 
 
+def logistic(x):
+    return 1.0 / (1.0 + math.exp(-x))
+
+
+@pytest.mark.parametrize(("function", "truth"), [
+    (exp, math.exp), (tanh, math.tanh), (sigmoid, logistic), (log, math.log)])
+def test_float64_has_its_own_precision(function, truth):
+    rng = np.random.default_rng(33)
+    x = np.concatenate([rng.uniform(-87.0, 87.0, 500), rng.normal(0.0, 1.0, 500), [0.3]])
+    x = np.exp(x) if function is log else x
+    found = over(function, x, np.float64)
+    np.testing.assert_allclose(found, [truth(v) for v in x], rtol=1e-14)
+    np.testing.assert_allclose([function(v) for v in x[:20]], found[:20], rtol=1e-15)
+
+
+def test_ends_in_float64():
+    assert over(exp, np.array([-np.inf, np.inf]), np.float64).tolist() == [math.exp(-708.0), math.exp(709.0)]
+    assert 0.0 < sigmoid(-1e9) < 1e-300
+    assert sigmoid(1e9) == 1.0
+    assert log(0.0) == -math.inf
+    assert math.isnan(log(-1.0))
+    assert np.isnan([exp(math.nan), tanh(math.nan), log(math.nan)]).all()
+
+
+@pytest.mark.parametrize("function", [exp, tanh, sigmoid, log])
+def test_a_loop_in_float32_is_a_loop_of_vectors(function):
+    @njit(error_model="numpy", fastmath={"contract"})
+    def loop(x, out):
+        for i in range(x.size):
+            out[i] = function(x[i])
+
+    if not hasattr(loop, "inspect_llvm"):
+        pytest.skip("nothing is compiled")
+    loop(np.ones(64, dtype=np.float32), np.empty(64, dtype=np.float32))
+    code = "".join(loop.inspect_llvm().values())
+    assert " x float>" in code
+    assert " double" not in code
+
+
 def sample():
     """Every function at a few points, as lists."""
     x = np.concatenate([[0.0, 100.0, -100.0, np.inf], np.random.default_rng(32).normal(0.0, 5.0, 300)])
     x = x.astype(np.float32)
     positive = np.exp2(np.clip(x, -100.0, 100.0)).astype(np.float32)
-    return [[float(function(v)) for v in x] for function in (exp, tanh, sigmoid)] + \
-        [[float(log(v)) for v in positive]]
+    kinds = [(function, x) for function in (exp, tanh, sigmoid)] + [(log, positive)]
+    return [[float(function(v)) for v in points.astype(dtype)] for function, points in kinds
+            for dtype in (np.float32, np.float64)]
 
 
 def test_plain_python_gives_the_same_numbers():

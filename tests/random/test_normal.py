@@ -87,6 +87,11 @@ def test_normal_cdf_error_and_order(points):
     assert found.max() == 1.0
 
 
+def test_normal_cdf_in_float64(points):
+    x = points[::99].astype(np.float64)
+    np.testing.assert_allclose(over(normal_cdf, x, np.float64), ndtr(x), rtol=1e-14)
+
+
 def test_normal_cdf_at_zero_and_far_out():
     far = np.array([5.632, 9.0, 1e3, 3e38, np.inf], dtype=np.float32)
     assert normal_cdf(np.float32(0.0)) == 0.5
@@ -103,6 +108,17 @@ def test_threshold_is_exact():
     np.testing.assert_array_equal(over(threshold, p, np.uint32), np.floor(p.astype(np.float64) * 2.0**32))
     assert threshold(np.float32(0.0)) == 0
     assert threshold(np.float32(1.0)) == 2**32 - 2**8
+    p = np.concatenate([rng.random(10_000), [0.0, 2.0**-32]])
+    np.testing.assert_array_equal(over(threshold, p, np.uint32), np.floor(p * 2.0**32))
+    assert threshold(1.0) == 2**32 - 1
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_what_is_no_probability_has_the_threshold_of_the_nearer_end(dtype):
+    p = np.array([-1e-9, -3.0, np.nan, -np.inf, np.inf, 1.5] * 16, dtype=dtype)
+    last = int(threshold(dtype(1.0)))
+    assert over(threshold, p, np.uint32).tolist() == [0, 0, 0, 0, last, last] * 16
+    assert [int(threshold(v)) for v in p[:6]] == [0, 0, 0, 0, last, last]
 
 
 def test_cdf_thresholds(points):

@@ -1,0 +1,213 @@
+"""Calls of a text: words, draws, methods of the class, helpers, range."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+from functools import cache
+from typing import Any
+
+from fastmas.language.draws import DRAWS
+from fastmas.language.graph import REAL, Node, Term, mark, pure
+from fastmas.language.reading.reader import Reader, reads_expression
+from fastmas.language.reading.values import AgentsOf, DrawOf, Each, MethodOf, RangeOf
+from fastmas.language.text import Method, Table, read
+from fastmas.language.words import HISTORY, WORDS, Word
+from fastmas.source_text import source_of
+
+OF_KNOWN = (len, sum, int, float, tuple, round, range, sorted)  # of plain values they are what Python makes of them
+
+
+@cache
+def words_by_meaning() -> dict[int, Word]:
+    """Words by the identity of the functions that mean them: their own, and math's and NumPy's alike."""
+    found = {}
+    for word in WORDS.values():
+        found[id(word.meaning)] = word
+        for path in word.alike:
+            module, _, name = path.rpartition(".")
+            found[id(getattr(importlib.import_module(module), name))] = word
+    return found
+
+
+@reads_expression(ast.Call)
+def call(reader: Reader, e: ast.Call) -> Any:
+    of = reader.read(e.func) if not isinstance(e.func, ast.Attribute) or not _is_property(reader, e.func) else _own(e)
+    if isinstance(of, DrawOf):
+        return _draw(reader, e, of.name)
+    if e.keywords:
+        raise reader.refuse(e, "keywords", ast.unparse(e.func))
+    if isinstance(of, MethodOf):
+        return inline(reader, e, reader.text.method(of.name), True)
+    for name, meaning in HISTORY.items():
+        if of is meaning:
+            return history(reader, e, name)
+    arguments = [reader.read(one) for one in e.args]
+    if of is range:
+        return _range(reader, e, arguments)
+    word = words_by_meaning().get(id(of))
+    if word is not None:
+        return apply(reader, e, word, arguments)
+    return _helper(reader, e, of, arguments)
+
+
+def _is_property(reader: Reader, e: ast.Attribute) -> bool:
+    value = inspect.getattr_static(reader.text.cls, e.attr, None)
+    return isinstance(e.value, ast.Name) and e.value.id == "self" and isinstance(value, property)
+
+
+def _own(e: ast.Call) -> MethodOf:
+    assert isinstance(e.func, ast.Attribute)
+    return MethodOf(e.func.attr)
+
+
+def _helper(reader: Reader, e: ast.Call, of: Any, arguments: list[Any]) -> Any:
+    """A function of the user's, read in place; of plain values, what Python makes of it."""
+    nodes = [a for a in arguments if isinstance(a, Node)]
+    if of in (len, tuple) and len(arguments) == 1 and isinstance(arguments[0], Table):
+        return len(arguments[0].rows)
+    if of is len and isinstance(arguments[0], (Each, AgentsOf)):
+        return _length(reader, arguments[0])
+    if not nodes and of in OF_KNOWN:
+        return of(*arguments)
+    if of in (float, int) and len(nodes) == 1 and (of is float or reader.countable(nodes[0])):
+        return reader.real(e, nodes[0]) if of is float else nodes[0]
+    source = source_of(of) if inspect.isfunction(of) else None
+    if source is None:
+        raise reader.refuse(e, "no word", ast.unparse(e.func), ", ".join(sorted([*WORDS, *HISTORY])))
+    if any(isinstance(a, DrawOf) for a in arguments):
+        raise reader.refuse(e, "helper draws", ast.unparse(e.func))
+    return inline(reader, e, read(of.__name__, of, source), False)
+
+
+def _length(reader: Reader, of: Each | AgentsOf) -> Any:
+    text = reader.text
+    return text.parameters[of.name].n_agents if isinstance(of, Each) else text.crowd(text.agents[of.name])
+
+
+def _range(reader: Reader, e: ast.Call, arguments: list[Any]) -> RangeOf:
+    if len(arguments) != 1:
+        raise reader.refuse(e, "range")
+    if not reader.whole(arguments[0]):
+        raise reader.place.not_for_lanes(e, "length")
+    return RangeOf(arguments[0])
+
+
+# ---- words
+def apply(reader: Reader, e: ast.Call, word: Word, arguments: list[Any]) -> Any:
+    """A word of these values."""
+    n = len(arguments)
+    if n != word.arity and not (word.folds and n > word.arity):
+        raise reader.refuse(e, "arity", word.name, f"{word.arity} number{'s' * (word.arity > 1)}, not {n}")
+    if not any(isinstance(a, Node) for a in arguments):
+        for a in arguments:
+            if not reader.kind(a):
+                raise reader.refuse(e, "mixed")
+        return word.meaning(*arguments)
+    out = reader.real(e, arguments[0])
+    if word.arity == 1:
+        return _word(reader, e, word, out)
+    for one in arguments[1:]:
+        out = _word(reader, e, word, out, reader.real(e, one))
+    return out
+
+
+def _word(reader: Reader, e: Any, word: Word, *nodes: Node) -> Node:
+    if reader.relaxed and word.relaxed is not None:
+        terms = [Term(reader.block, n) for n in (temperature(reader), *nodes)]
+        return word.relaxed(*terms).node
+    return reader.add(word.name, *nodes, e=e)
+
+
+def temperature(reader: Reader) -> Node:
+    """The width of relaxed decisions, a parameter of the relaxed twin."""
+    return pure(reader.graph.once, "param", "temperature", kind=REAL)
+
+
+def history(reader: Reader, e: ast.Call, name: str) -> Any:
+    """mean(self.x, l), past(self.x, k)."""
+    if len(e.args) != 2:
+        raise reader.refuse(e, "arity", name, "a state and a number of steps")
+    of = e.args[0]
+    if not (isinstance(of, ast.Attribute) and isinstance(of.value, ast.Name) and of.value.id == "self"
+            and of.attr in reader.text.states):
+        raise reader.refuse(e, "looks back", name)
+    length = reader.read(e.args[1])
+    if not reader.whole(length):
+        raise reader.refuse(e, "steps back", name)
+    if isinstance(length, int) and length < 1:
+        raise reader.refuse(e, "least", name, length)
+    kept = reader.graph.look_back.setdefault(of.attr, {})
+    kept[name] = max(kept.get(name, 0), _longest(reader, e, name, length))
+    return reader.add(name, of.attr, length, mark(reader.block), e=e)
+
+
+def _longest(reader: Reader, e: ast.Call, name: str, length: Any) -> int:
+    """The largest value that a whole number can have."""
+    if not isinstance(length, Node):
+        return int(length)
+    text, op, args = reader.text, length.op, length.args
+    if op in ("integer", "each"):
+        return int(text.parameters[args[0]].high)
+    if op == "option":
+        return int(text.options[args[0]])
+    if op == "entry":
+        return max(row[args[2]] for row in text.tables[args[0]].rows)
+    if op in ("+", "*"):
+        a, b = (_longest(reader, e, name, x) for x in args)
+        return a + b if op == "+" else a * b
+    if op == "-":
+        return _longest(reader, e, name, args[0])
+    raise reader.refuse(e, "longest", name)
+
+
+# ---- draws and methods
+def _draw(reader: Reader, e: ast.Call, name: str) -> Any:
+    if name not in DRAWS:
+        raise reader.refuse(e, "no draw" if name else "a draw", *([name] if name else []), ", ".join(sorted(DRAWS)))
+    kind = DRAWS[name]
+    given = list(e.args)
+    label = _label(reader, e, given, len(kind.arguments))
+    if len(given) != len(kind.arguments):
+        raise reader.refuse(e, "arity", f"draw.{name}", ", ".join(kind.arguments) or "no number")
+    return kind.read(reader, e, [reader.read(one) for one in given], label)
+
+
+def _label(reader: Reader, e: ast.Call, given: list[ast.expr], n_arguments: int) -> str:
+    """The name of a draw, given behind its numbers or as name=."""
+    labels = [k.value for k in e.keywords if k.arg == "name"]
+    if len(labels) < len(e.keywords):
+        raise reader.refuse(e, "keywords", ast.unparse(e.func))
+    if not labels and len(given) == n_arguments + 1 and isinstance(given[-1], ast.Constant):
+        labels = [given.pop()]
+    if not labels:
+        return ""
+    if not (isinstance(labels[0], ast.Constant) and isinstance(labels[0].value, str) and labels[0].value):
+        raise reader.refuse(e, "name of a draw")
+    return labels[0].value
+
+
+def inline(reader: Reader, e: ast.Call, method: Method, own: bool) -> Any:
+    """Read the body of a method, or of a helper, in place of its call."""
+    names = method.arguments[1:] if own else method.arguments
+    if method.name in [one[0] for one in reader.calls]:
+        raise reader.refuse(e, "recursion", method.name)
+    given = [one for one in e.args]
+    if len(names) != len(given):
+        raise reader.refuse(e, "arity", method.name, ", ".join(names) or "no number")
+    values = [_argument(reader, name, one) for name, one in zip(names, given, strict=True)]
+    kept = reader.env, reader.method, reader.calls, reader.turns
+    reader.calls = (*reader.calls, (method.name, e.lineno, e.col_offset, reader.turns))
+    reader.env = {n: v for n, v in zip(names, values, strict=True) if not isinstance(v, DrawOf)}
+    reader.method, reader.turns = method, ()
+    out = reader.read_body(method.tree.body)
+    reader.env, reader.method, reader.calls, reader.turns = kept
+    return out
+
+
+def _argument(reader: Reader, name: str, e: ast.expr) -> Any:
+    value = reader.read(e)
+    if isinstance(value, DrawOf) and (value.name or name != "draw"):
+        raise reader.refuse(e, "a draw", ", ".join(sorted(DRAWS)))
+    return value

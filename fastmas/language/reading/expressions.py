@@ -1,0 +1,302 @@
+"""Expressions of a text: numbers, names, members, operators, comparisons."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import inspect
+import operator
+from typing import Any
+
+from fastmas.language.graph import BOOL, FLAG, REAL, TALLY, WHOLE, Node, mark, pure
+from fastmas.language.reading.reader import NOT_SET, Reader, reads_expression
+from fastmas.language.reading.values import AgentsOf, DrawOf, Each, MethodOf
+from fastmas.language.text import Table
+
+OPERATORS: dict[type, tuple[str, Any]] = {
+    ast.Add: ("+", operator.add), ast.Sub: ("-", operator.sub), ast.Mult: ("*", operator.mul),
+    ast.Div: ("/", operator.truediv), ast.FloorDiv: ("//", operator.floordiv), ast.Mod: ("%", operator.mod),
+    ast.Pow: ("**", operator.pow)}
+COMPARISONS: dict[type, tuple[str, Any]] = {
+    ast.Lt: ("<", operator.lt), ast.LtE: ("<=", operator.le), ast.Gt: (">", operator.gt), ast.GtE: (">=", operator.ge),
+    ast.Eq: ("==", operator.eq), ast.NotEq: ("!=", operator.ne)}
+LARGEST_POWER = 8  # of a whole exponent that is written as products
+
+
+def of_self(e: ast.AST) -> bool:
+    """Whether this is self.NAME."""
+    return isinstance(e, ast.Attribute) and isinstance(e.value, ast.Name) and e.value.id == "self"
+
+
+# ---- names and members
+@reads_expression(ast.Constant)
+def literal(reader: Reader, e: ast.Constant) -> Any:
+    return e.value
+
+
+@reads_expression(ast.Tuple)
+def elements(reader: Reader, e: ast.Tuple) -> Any:
+    return tuple(reader.read(one) for one in e.elts)
+
+
+@reads_expression(ast.Name)
+def name(reader: Reader, e: ast.Name) -> Any:
+    if e.id in reader.env:
+        value = reader.env[e.id]
+        if value is NOT_SET:
+            raise reader.refuse(e, "one way", e.id)
+        return value
+    if e.id == "draw" and "draw" in reader.method.arguments:
+        return DrawOf("")
+    if e.id in reader.method.reached:
+        return reader.method.reached[e.id]
+    if hasattr(builtins, e.id):
+        return getattr(builtins, e.id)
+    raise reader.refuse(e, "unknown", e.id)
+
+
+@reads_expression(ast.Attribute)
+def attribute(reader: Reader, e: ast.Attribute) -> Any:
+    if of_self(e):
+        return member(reader, e)
+    of = reader.read(e.value)
+    if isinstance(of, DrawOf) and not of.name:
+        return DrawOf(e.attr)
+    if isinstance(of, Node) or not hasattr(of, e.attr):
+        raise reader.refuse(e, "unknown", ast.unparse(e))
+    return getattr(of, e.attr)
+
+
+def member(reader: Reader, e: ast.Attribute) -> Any:
+    """self.NAME: a state as it is now, a parameter, an option, a constant."""
+    name, text = e.attr, reader.text
+    if name in text.states:
+        return reader.state[name]
+    if name in text.parameters:
+        one = text.parameters[name]
+        if one.n_agents is not None:
+            return Each(name)
+        return pure(reader.graph.once, "integer" if one.integer else "param", name, kind=WHOLE if one.integer else REAL)
+    if name in text.agents:
+        return AgentsOf(name)
+    if name in text.tables:
+        return text.tables[name]
+    if name in text.at_run_time:
+        return pure(reader.graph.once, "option", name, kind=WHOLE)
+    if name in text.options:
+        return text.options[name]
+    value = inspect.getattr_static(text.cls, name, NOT_SET)
+    if value is NOT_SET or type(value) in (type(one) for one in (*text.parameters.values(), *text.states.values())):
+        raise reader.refuse(e, "no member", name)
+    if isinstance(value, property):
+        return reader.read(ast.copy_location(ast.Call(e, [], []), e))
+    return MethodOf(name) if text.has(name) else value
+
+
+@reads_expression(ast.Subscript)
+def element(reader: Reader, e: ast.Subscript) -> Any:
+    of = reader.read(e.value)
+    if isinstance(e.slice, ast.Slice):
+        raise reader.place.construct(e.slice)
+    index = reader.read(e.slice)
+    if isinstance(of, AgentsOf):
+        return _agent(reader, e, of, index)
+    if isinstance(of, Table) and isinstance(index, Node) and reader.whole(index):
+        row = tuple(reader.add("entry", of.name, index, k, kind=WHOLE, e=e) for k in range(of.width))
+        return row[0] if of.flat else row
+    if isinstance(of, Table):
+        of = tuple(row[0] if of.flat else row for row in of.rows)
+    if isinstance(of, Each):
+        if not reader.whole(index):
+            raise reader.refuse(e, "index")
+        integer = reader.text.parameters[of.name].integer
+        return reader.add("each", of.name, index, kind=WHOLE if integer else REAL, e=e)
+    if isinstance(of, tuple):
+        if not isinstance(index, int):
+            raise reader.refuse(e, "index")
+        if not 0 <= index < len(of):
+            raise reader.refuse(e, "outside", index, len(of))
+        return of[index]
+    raise reader.refuse(e, "no elements")
+
+
+def _agent(reader: Reader, e: ast.Subscript, of: AgentsOf, index: Any) -> Node:
+    """An agent's number: as this turn has set it, or as it was; of an agent that the path picks, as it was."""
+    if not reader.whole(index):
+        return reader.add("pick", of.name, reader.real(e, index), *_now(reader), e=e)
+    for block in reader.block.outwards():
+        if (of.name, index) in block.stores:
+            return block.stores[of.name, index]
+    return reader.add("load", of.name, index, *_now(reader), e=e)
+
+
+def _now(reader: Reader) -> tuple[Node, ...]:
+    """Ties a read of agents' numbers to the loops before it that set some, and to the step."""
+    ties = []
+    for block in reader.block.outwards():
+        ties += [n for n in block.nodes if n.body is not None and n.body.ends][-1:]
+    return (*ties, mark(reader.block))
+
+
+# ---- operators
+@reads_expression(ast.BinOp)
+def operation(reader: Reader, e: ast.BinOp) -> Any:
+    return binary(reader, e, e.op, reader.read(e.left), reader.read(e.right))
+
+
+def binary(reader: Reader, e: Any, op: ast.operator, a: Any, b: Any) -> Any:
+    """a OP b, of whole numbers as whole numbers."""
+    if type(op) not in OPERATORS:
+        raise reader.refuse(e, "operator", type(op).__name__)
+    sign, python = OPERATORS[type(op)]
+    if not isinstance(a, Node) and not isinstance(b, Node):
+        return _known(reader, e, python, a, b)
+    if sign == "**":
+        return _power(reader, e, a, b)
+    if sign == "*" and (a == 1 or b == 1):
+        return b if isinstance(b, Node) else a
+    if reader.whole(a) and reader.whole(b) and sign != "/":
+        return reader.add(sign, a, b, kind=WHOLE, e=e)
+    if reader.countable(a) and reader.countable(b) and sign in "+-*":
+        return reader.add(sign, a, b, kind=TALLY, e=e)
+    if sign in ("//", "%"):
+        raise reader.refuse(e, "whole division", sign)
+    if sign == "-" and _means_of_one(a, b):
+        return reader.add("mean_difference", a.args[0], a.args[1], b.args[1], a.args[2], e=e)
+    return reader.add(sign, reader.real(e, a), reader.real(e, b), e=e)
+
+
+def _known(reader: Reader, e: Any, python: Any, *values: Any) -> Any:
+    try:
+        return python(*values)
+    except (ArithmeticError, TypeError, ValueError) as error:
+        raise reader.refuse(e, "operator", f"value of this ({error})") from None
+
+
+def _means_of_one(a: Any, b: Any) -> bool:
+    """Whether these are two means of one state: their difference cancels what running sums leave out."""
+    return all(isinstance(x, Node) and x.op == "mean" for x in (a, b)) and a.args[0] == b.args[0]
+
+
+def _power(reader: Reader, e: Any, a: Any, b: Any) -> Node:
+    if isinstance(b, int) and not isinstance(b, bool) and 1 <= abs(b) <= LARGEST_POWER:
+        base = out = reader.real(e, a)
+        for _ in range(abs(b) - 1):
+            out = reader.add("*", out, base, e=e)
+        return out if b > 0 else reader.add("/", reader.real(e, 1), out, e=e)
+    if b == 0.5:
+        return reader.add("sqrt", reader.real(e, a), e=e)
+    log = reader.add("log", reader.real(e, a), e=e)
+    return reader.add("exp", reader.add("*", reader.real(e, b), log, e=e), e=e)
+
+
+@reads_expression(ast.UnaryOp)
+def unary(reader: Reader, e: ast.UnaryOp) -> Any:
+    value = reader.read(e.operand)
+    if isinstance(e.op, ast.Not):
+        return negation(reader, e, value)
+    if isinstance(e.op, ast.Invert):
+        raise reader.refuse(e, "operator", "~")
+    if not isinstance(value, Node):
+        return _known(reader, e, operator.neg if isinstance(e.op, ast.USub) else operator.pos, value)
+    if isinstance(e.op, ast.UAdd):
+        return value
+    if reader.countable(value):
+        return reader.add("neg", value, kind=value.kind, e=e)
+    return reader.add("neg", reader.real(e, value), e=e)
+
+
+def negation(reader: Reader, e: Any, value: Any) -> Any:
+    """not value."""
+    test = reader.test(e, value)
+    if not isinstance(test, Node):
+        return not test
+    if test in reader.soft:
+        return soften(reader, reader.add("-", reader.real(e, 1), test, e=e))
+    return reader.add("not", test, kind=test.kind, e=e)
+
+
+def soften(reader: Reader, node: Node) -> Node:
+    reader.soft.add(node)
+    return node
+
+
+@reads_expression(ast.Compare)
+def comparison(reader: Reader, e: ast.Compare) -> Any:
+    values = [reader.read(one) for one in (e.left, *e.comparators)]
+    found = [_compared(reader, e, *three) for three in zip(values, e.ops, values[1:], strict=False)]
+    return both(reader, e, "and", found)
+
+
+def _compared(reader: Reader, e: ast.Compare, a: Any, op: ast.cmpop, b: Any) -> Any:
+    if not isinstance(a, Node) and not isinstance(b, Node) and isinstance(op, (ast.In, ast.NotIn)):
+        return (a in b) == isinstance(op, ast.In)
+    if type(op) not in COMPARISONS:
+        raise reader.refuse(e, "comparison")
+    sign, python = COMPARISONS[type(op)]
+    if not isinstance(a, Node) and not isinstance(b, Node):
+        return bool(_known(reader, e, python, a, b))
+    if reader.whole(a) and reader.whole(b):
+        return reader.add(sign, a, b, kind=FLAG, e=e)
+    return reader.add(sign, reader.real(e, a), reader.real(e, b), kind=BOOL, e=e)
+
+
+@reads_expression(ast.BoolOp)
+def logic(reader: Reader, e: ast.BoolOp) -> Any:
+    op = "and" if isinstance(e.op, ast.And) else "or"
+    values = [reader.test(e, reader.read(e.values[0]))]
+    for one in e.values[1:]:
+        if not isinstance(values[-1], Node) and values[-1] == (op == "or"):
+            return values[-1]  # an option has decided it
+        n_sites = len(reader.graph.sites)
+        values.append(reader.test(e, reader.read(one)))
+        if len(reader.graph.sites) > n_sites and any(isinstance(v, Node) for v in values[:-1]):
+            raise reader.refuse(e, "short circuit", op)
+    return both(reader, e, op, values)
+
+
+def both(reader: Reader, e: Any, op: str, values: list[Any]) -> Any:
+    """All, or any, of these conditions."""
+    known = [bool(v) for v in values if not isinstance(v, Node)]
+    if (op == "or") in known:
+        return op == "or"
+    left = [v for v in values if isinstance(v, Node)]
+    if not left:
+        return op == "and"
+    if any(v in reader.soft for v in left):
+        return _soft_logic(reader, e, op, left)
+    out = left[0]
+    for v in left[1:]:
+        out = reader.add(op, out, v, kind=FLAG if out.kind == v.kind == FLAG else BOOL, e=e)
+    return out
+
+
+def _soft_logic(reader: Reader, e: Any, op: str, values: list[Node]) -> Node:
+    """The product for `and`; for `or` by De Morgan."""
+    if op == "or":
+        inverse = [negation(reader, e, v) for v in values]
+        return negation(reader, e, _soft_logic(reader, e, "and", inverse))
+    out = reader.real(e, values[0])
+    for v in values[1:]:
+        out = reader.add("*", out, reader.real(e, v), e=e)
+    return soften(reader, out)
+
+
+@reads_expression(ast.IfExp)
+def conditional(reader: Reader, e: ast.IfExp) -> Any:
+    test = reader.test(e, reader.read(e.test))
+    if not isinstance(test, Node):
+        return reader.read(e.body if test else e.orelse)
+    return select(reader, e, test, (reader.read(e.body), reader.read(e.orelse)))
+
+
+def select(reader: Reader, e: Any, test: Node, ways: tuple[Any, Any]) -> Node:
+    """The first where the condition holds, else the second; a relaxed condition mixes them."""
+    if test in reader.soft:
+        yes, no = (reader.real(e, way) for way in ways)
+        return reader.add("+", no, reader.add("*", test, reader.add("-", yes, no, e=e), e=e), e=e)
+    if all(reader.kind(way) in (BOOL, FLAG) for way in ways):
+        inverse = reader.add("not", test, kind=test.kind, e=e)
+        first, second = (both(reader, e, "and", [a, b]) for a, b in zip((test, inverse), ways, strict=True))
+        return both(reader, e, "or", [first, second])
+    return reader.add("select", test, *(reader.real(e, way) for way in ways), e=e)

@@ -1,0 +1,174 @@
+"""Nodes as expressions of generated code, for lane w."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastmas.language.addresses import HALF, OWN
+from fastmas.language.draws import DRAWS
+from fastmas.language.graph import BOOL, SHARED, TALLY, Node
+from fastmas.language.words import WORDS
+from fastmas.lowering.layout import MEAN, PAST
+
+INFIX = frozenset("+ - * / // % < <= > >= == !=".split())
+WITHOUT_BRANCH = {"and": "&", "or": "|"}  # Python's would jump, and a loop that jumps is not vectorised
+
+
+def real_constant(value: float) -> str:
+    """A real number of the run's precision."""
+    if value == 0.0:
+        return "ZERO"
+    if value == 1.0:
+        return "ONE"
+    exact = float(np.float32(value)) == value if abs(value) < 3e38 else False
+    return f"float32({value!r})" if exact else f"theta.dtype.type({value!r})"
+
+
+def as_number(text: str) -> str:
+    """A condition as 1 or 0."""
+    return f"(ONE if {text} else ZERO)"
+
+
+def as_condition(text: str) -> str:
+    """1 or 0 as a condition."""
+    return f"({text} != ZERO)"
+
+
+def plus(base: int) -> str:
+    return f"{base} + " if base else ""
+
+
+class Formulas:
+    """Expressions of the nodes of one graph; `out` is the code they are written into."""
+
+    def __init__(self, out: Any) -> None:
+        self.out, self.layout = out, out.layout
+
+    # ---- numbers that all paths share
+    def shared(self, n: Any) -> str:
+        """A whole number, or a condition on such numbers."""
+        if not isinstance(n, Node):
+            return repr(n)
+        op, a = n.op, n.args
+        if op in ("integer", "option"):
+            return f"integers[{self.layout.integers[a[0]]}]"
+        if op == "rows":
+            return f"integers[{self.layout.n_rows[a[0]]}]"
+        if op == "t":
+            return "t"
+        if op == "index":
+            return self.out.index_name(n)
+        if op == "each":
+            return f"integers[{self.layout.integers[a[0]]} + {self.shared(a[1])}]"
+        if op == "entry":
+            width = self.layout.text.tables[a[0]].width
+            return f"integers[{self.layout.integers[a[0]] + a[2]} + {width} * {self.shared(a[1])}]"
+        if op in ("neg", "not"):
+            return f"({'-' if op == 'neg' else 'not '}{self.shared(a[0])})"
+        return f"({self.shared(a[0])} {op} {self.shared(a[1])})"
+
+    # ---- what is read where it lies
+    def direct(self, n: Node) -> str | None:
+        """The expression of a node that has a place already; None for what must be computed."""
+        op, a = n.op, n.args
+        if op == "const":
+            return real_constant(a[0])
+        if op == "param":
+            return f"theta[{self.layout.reals[a[0]]}, w]"
+        if op == "state":
+            return f"{a[0]}[w]"
+        if op == "each":
+            return f"theta[{plus(self.layout.reals[a[0]])}{self.shared(a[1])}, w]"
+        if op in ("carried", "result"):
+            text = f"{self.out.carried_row(a[0], a[1])}[w]"
+            return as_condition(text) if n.kind == BOOL else text
+        if op == "number" and (not isinstance(a[0], Node) or a[0].kind in SHARED):
+            return f"theta.dtype.type({self.shared(a[0])})"
+        if op in DRAWS and self.out.schedule.is_heavy(n):
+            return DRAWS[op].text(self.out, n, None)
+        return None
+
+    # ---- what is computed
+    def formula(self, n: Node, key: Any) -> str:
+        """The expression that computes a node in the loop `key`."""
+        op, a = n.op, n.args
+        if op in (MEAN, PAST, "mean_difference"):
+            return self._look_back(op, a)
+        if op in DRAWS:
+            return DRAWS[op].text(self.out, n, key)
+        if op == "load":
+            return f"history[{plus(self.layout.agents[a[0]])}{self.shared(a[1])}, w]"
+        if op == "pick":
+            last = self.layout.n_agents(a[0]) - 1
+            place = f"min(max(int64({self.out.value(a[1], key)}), 0), {last})"
+            return f"history[{plus(self.layout.agents[a[0]])}{place}, w]"
+        if op == "number" and a[0].kind == TALLY:
+            return self._of_tally(a[0], key)
+        v = [self.out.value(x, key) for x in a if isinstance(x, Node)]
+        if op in WITHOUT_BRANCH:
+            return f"({v[0]} {WITHOUT_BRANCH[op]} {v[1]})"
+        if op in INFIX:
+            return f"({v[0]} {op} {v[1]})"
+        if op == "neg":
+            return f"(-{v[0]})"
+        if op == "not":
+            return f"(not {v[0]})"
+        if op == "select":
+            return f"({self.out.ahead(v[1])} if {v[0]} else {self.out.ahead(v[2])})"
+        if op == "number":
+            return as_number(v[0])
+        return WORDS[op].lanes.format(*v)
+
+    def _look_back(self, op: str, a: tuple[Any, ...]) -> str:
+        """Of sums about a reference: the sum up to t - 1 less the one before the window, over its length."""
+        base, mask = self.layout.ring[a[0], PAST if op == PAST else MEAN]
+        row = plus(base)
+        if op == PAST:
+            return f"history[{row}((t - {self.shared(a[1])}) & {mask}), w]"
+        now = f"history[{row}((t - 1) & {mask}), w]"
+        lengths = a[1:3] if op == "mean_difference" else a[1:2]
+        means = [f"({now} - history[{row}((t - 1 - {self.shared(n)}) & {mask}), w]) * {self._per(n)}" for n in lengths]
+        return f"({means[0]} - {means[1]})" if op == "mean_difference" else f"({means[0]} + {self.out.reference(a[0])}[w])"
+
+    def _per(self, length: Any) -> str:
+        if isinstance(length, Node):
+            return f"(ONE / theta.dtype.type({self.shared(length)}))"
+        return f"theta.dtype.type({1.0 / length!r})"
+
+    # ---- whole numbers of a path, which are exact
+    def _of_tally(self, n: Node, key: Any) -> str:
+        """A count, or what is linear in counts, as a real number: rounded once."""
+        if all(self.out.place(c).how in (HALF, OWN) for c in _counts(n)):
+            return self._small(n, key)
+        return f"theta.dtype.type({self._exact(n)})"
+
+    def _small(self, n: Node, key: Any) -> str:
+        """Of few agents, where real arithmetic is exact."""
+        if n.op == "count":
+            return f"theta.dtype.type({DRAWS['count'].text(self.out, n, key)})"
+        if n.op == "neg":
+            return f"(-{self._small_of(n.args[0], key)})"
+        return f"({self._small_of(n.args[0], key)} {n.op} {self._small_of(n.args[1], key)})"
+
+    def _small_of(self, x: Any, key: Any) -> str:
+        if not isinstance(x, Node):
+            return real_constant(float(x))
+        return self._small(x, key) if x.kind == TALLY else f"theta.dtype.type({self.shared(x)})"
+
+    def _exact(self, x: Any) -> str:
+        if not isinstance(x, Node) or x.kind != TALLY:
+            return f"int64({self.shared(x)})"
+        if x.op == "count":
+            return f"int64({DRAWS['count'].text(self.out, x, None)})"
+        if x.op == "neg":
+            return f"int64(-{self._exact(x.args[0])})"
+        return f"int64({self._exact(x.args[0])} {x.op} {self._exact(x.args[1])})"
+
+
+def _counts(n: Any) -> list[Node]:
+    """The counts that a whole number of a path is made of."""
+    if not isinstance(n, Node) or n.kind != TALLY:
+        return []
+    return [n] if n.op == "count" else [c for a in n.args for c in _counts(a)]

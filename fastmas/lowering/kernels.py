@@ -1,0 +1,146 @@
+"""The two kernels of a model's text as a module's source: what `init` leaves, what a step does."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from fastmas.language.addresses import Addresses
+from fastmas.language.graph import Node
+from fastmas.language.reading import Graph
+from fastmas.language.text import Text
+from fastmas.lowering.formulas import real_constant
+from fastmas.lowering.lanes import Lanes
+from fastmas.lowering.layout import MEAN, Layout
+from fastmas.lowering.rows import Rows
+from fastmas.parameters import Parameter
+from fastmas.random.counting import ROWS
+
+STEP = "def step(t, lanes, state, words, history, address, theta, integers):"
+INIT = "def init(lanes, state, history, theta, integers):"
+INIT_WITH_DRAWS = "def init(lanes, state, words, history, address, theta, integers):"
+# What generated code may call, by its home.
+HOMES = {
+    "fastmas.random.philox": "draw_words",
+    "fastmas.random.normal": "cdf_thresholds draw_normals normal_cdf threshold uniform",
+    "fastmas.random.functions": "exp log sigmoid tanh",
+    "fastmas.random.counting": "HALF LOW_HALF NONE NO_HALF UPPER_HALF below_bound count_agents half_of",
+    "fastmas.random.halves": "clear_row decide_halves decide_pool",
+    "fastmas.random.sums": "remember_mean remember_past",
+    "fastmas.random.binomial_lanes": "binomial_below get_bits number_of put_bits",
+    "fastmas.random.crowds": "binomial_each count_each",
+    "fastmas.random.gamma": "draw_gammas",
+}
+HEAD = '''"""Generated from the text of {label}{how}. Safe to delete."""
+
+import math
+
+from numpy import float32, floor, int32, int64, uint16, uint32
+
+from fastmas.kernel import kernel
+{imports}
+
+ZERO, ONE, BIT = float32(0), float32(1), uint32(1)
+sqrt = math.sqrt
+'''
+
+
+class Source(NamedTuple):
+    """A module's source with what an engine must know of it."""
+
+    text: str
+    n_state: int
+    n_words: int
+    n_history: int
+    draws_at_start: bool
+
+
+def imports_of(code: str) -> str:
+    """The import lines of what a code uses."""
+    used = set(re.findall(r"\w+", code))
+    found = {home: sorted(used & set(names.split())) for home, names in HOMES.items()}
+    return "\n".join(f"from {home} import {', '.join(names)}" for home, names in found.items() if names)
+
+
+class LaneKernels:
+    """Lane kernels of a step and, if there is one, of a start."""
+
+    def __init__(self, text: Text, step: Graph, start: Graph | None, mode: str) -> None:
+        self.text, self.step, self.start, self.mode = text, step, start, mode
+        self.layout = Layout(text, step)
+        self.state = Rows("state")
+        self.words = Rows("words", ROWS if self._works_in_words() else 0)
+        for name in (*text.states, *step.more_states):
+            self.state.new(name)
+        for name, words in step.look_back.items():
+            if MEAN in words:
+                self.state.new(f"reference_{name}")
+
+    def _works_in_words(self) -> bool:
+        graphs = [self.step, *([self.start] if self.start is not None else [])]
+        return any(site.node.op in ("count", "gamma") for graph in graphs for site in graph.sites)
+
+    def source(self) -> Source:
+        """The module."""
+        held: dict[Node, str] = {}
+        lanes = self._lanes(self.step, held)
+        lanes.write_step()
+        step_lines = [*lanes.lines, *self._remember(lanes)]
+        lanes.lines = []
+        lanes.write_once()
+        init_lines, draws = self._init(lanes.lines)
+        head = INIT_WITH_DRAWS if draws else INIT
+        code = "\n\n\n".join([self._function(head, init_lines, draws), self._function(STEP, step_lines, True)])
+        text = HEAD.format(label=self.text.name, how="", imports=imports_of(code)) + "\n\n" + code + "\n"
+        return Source(text, len(self.state.names), len(self.words.names), self.layout.n_history, draws)
+
+    def _lanes(self, graph: Graph, held: dict[Node, str] | None) -> Lanes:
+        return Lanes(graph, Addresses(graph, self.mode), self.layout, (self.state, self.words), held)
+
+    def _function(self, head: str, lines: list[str], with_words: bool) -> str:
+        body = "\n".join(lines) or "    pass"
+        words = self.words.bindings(body) if with_words else []
+        return "\n".join(["@kernel", head, *self.state.bindings(body), *words, body])
+
+    def _remember(self, lanes: Lanes) -> list[str]:
+        """What a step leaves for later ones to look back at."""
+        lines = []
+        for (name, word), (base, mask) in self.layout.ring.items():
+            more = f", reference_{name}, {lanes.scratch()}" if word == MEAN else ""
+            lines.append(f"    remember_{word}(t, lanes, history, {base}, {mask}, {name}{more})")
+        return lines
+
+    # ---- the start
+    def _init(self, once: list[str]) -> tuple[list[str], bool]:
+        lines = ["    for w in range(lanes):"]
+        starts = {n: self._begin(s.start) for n, s in self.text.states.items()} | {
+            n: real_constant(v) for n, v in self.step.more_states.items()}
+        lines += [f"        {name}[w] = {value}" for name, value in starts.items()]
+        for name, one in self.text.agents.items():
+            base = self.layout.agents[name]
+            if one.start:
+                lines += [f"    for i in range({self.text.crowd(one)}):", "        for w in range(lanes):",
+                          f"            history[{base} + i, w] = {real_constant(one.start)}"]
+        lines += once
+        draws = False
+        if self.start is not None:
+            draws = bool(self.start.sites)
+            lanes = self._lanes(self.start, None)
+            if draws:
+                lines.append("    t = 0")
+                lanes.draw_pool()
+            lanes.write(self.start.once)
+            lanes.write(self.start.step)
+            lines += lanes.lines
+        for name, words in self.step.look_back.items():
+            for word in words:
+                place = f"reference_{name}[w]" if word == MEAN else f"history[{self.layout.ring[name, word][0]}, w]"
+                lines += ["    for w in range(lanes):", f"        {place} = {name}[w]"]
+        return lines, draws
+
+    def _begin(self, start: object) -> str:
+        if not isinstance(start, Parameter):
+            return real_constant(float(start))  # type: ignore[arg-type]
+        if start.integer:
+            return f"theta.dtype.type(integers[{self.layout.integers[start.name]}])"
+        return f"theta[{self.layout.reals[start.name]}, w]"
