@@ -107,7 +107,8 @@ class Parameter:
         """Default of each entry, length 1 or `n_agents`."""
         if isinstance(self.default, tuple):
             if len(self.default) != self.n_values:
-                raise ParameterError(f"parameter {self.name!r}: {len(self.default)} defaults for {self.n_values} agents")
+                raise ParameterError(
+                    f"parameter {self.name!r}: {len(self.default)} defaults for {self.n_values} agents")
             return self.default
         return (float(self.default),) * self.n_values
 
