@@ -11,8 +11,8 @@ from fastmas import models
 from fastmas.errors import ParameterError
 from fastmas.simulate import simulate
 
-PATHS = 20_000
-FIGURES = {"a": (0.15, 0.3), "b": (0.002, 0.01)}  # Kirman (1993), Figure II: epsilon, delta with N = 100
+FIGURES = {"a": (100, 0.15, 0.3), "b": (100, 0.002, 0.01)}  # Kirman (1993), Figure II: N, epsilon, delta
+COLONIES = {**FIGURES, "few": (33, 0.01, 0.2)}  # of whom N and N - 1 are well apart
 
 
 def meeting(n: int, epsilon: float, delta: float) -> np.ndarray:
@@ -23,21 +23,22 @@ def meeting(n: int, epsilon: float, delta: float) -> np.ndarray:
     return np.diag(up[:-1], 1) + np.diag(down[1:], -1) + np.diag(1 - up - down)
 
 
-def ants(figure: str, *, n_steps: int, warmup: int = 0, seed: int = 1) -> np.ndarray:
-    epsilon, delta = FIGURES[figure]
-    return whole(simulate(models.kirman(), {"epsilon": epsilon, "delta": delta}, n_paths=PATHS, n_steps=n_steps,
-                          warmup=warmup, seed=seed, observable="k"))
+def ants(colony: str, *, n_paths: int, n_steps: int, warmup: int = 0) -> np.ndarray:
+    n, epsilon, delta = COLONIES[colony]
+    return whole(simulate(models.kirman(n_ants=n), {"epsilon": epsilon, "delta": delta}, n_paths=n_paths,
+                          n_steps=n_steps, warmup=warmup, seed=1, observable="k"))
 
 
 @pytest.mark.statistical
-@pytest.mark.parametrize("figure", FIGURES)
-def test_k_has_the_law_of_the_exact_chain(figure):
-    """After 1, 5 and 25 times fifty meetings, from 50 of 100."""
-    k = ants(figure, n_steps=25)
-    assert (k[:, 0] == 50).all()
-    step = np.linalg.matrix_power(meeting(100, *FIGURES[figure]), 50)
-    for t in (1, 5, 25):
-        assert p_of_law(k[:, t], np.linalg.matrix_power(step, t)[50]) > UNLIKELY
+@pytest.mark.parametrize("colony", COLONIES)
+def test_k_has_the_law_of_the_exact_chain(colony):
+    """After 1, 4 and 16 times fifty meetings, from half of the ants."""
+    n = COLONIES[colony][0]
+    k = ants(colony, n_paths=100_000, n_steps=16)
+    assert (k[:, 0] == n // 2).all()
+    step = np.linalg.matrix_power(meeting(*COLONIES[colony]), 50)
+    for t in (1, 4, 16):
+        assert p_of_law(k[:, t], np.linalg.matrix_power(step, t)[n // 2]) > UNLIKELY
 
 
 @pytest.mark.statistical
@@ -48,7 +49,7 @@ def test_in_the_long_run_it_is_at_either_source():
     """
     law = betabinom.pmf(np.arange(101), 100, *2 * [0.002 * 99 / 0.99])
     np.testing.assert_allclose(law @ meeting(100, 0.002, 0.01), law, atol=1e-15)
-    k = ants("b", n_steps=800, warmup=800)[:, 0]
+    k = ants("b", n_paths=20_000, n_steps=800, warmup=800)[:, 0]
     assert p_of_law(k, law) > UNLIKELY
 
 

@@ -14,7 +14,7 @@ from fastmas.errors import ParameterError
 from fastmas.simulate import simulate
 
 SMALL = {"n_children": 3, "n_adults": 2}
-THETA = {"beta_cc": 90, "beta_ca": 40, "beta_ac": 20, "beta_aa": 60, "gamma": 25, "n_infected_0": 1}
+THETA = {"beta_cc": 60, "beta_ca": 400, "beta_ac": 120, "beta_aa": 30, "gamma": 25, "n_infected_0": 1}
 WEEKS = 52
 SDS = 5.0
 
@@ -57,7 +57,7 @@ def test_a_small_epidemic_has_the_law_of_the_exact_chain(t):
     law = np.zeros(12)
     for (_, i_c, _, i_a), p in exact_law(THETA, t).items():
         law[3 * i_c + i_a] += p
-    seen = [whole(simulate(models.sir(**SMALL), THETA, n_paths=30_000, n_steps=t, warmup=t, seed=1, observable=name,
+    seen = [whole(simulate(models.sir(**SMALL), THETA, n_paths=100_000, n_steps=t, warmup=t, seed=1, observable=name,
                            dtype="float64"))[:, 0] for name in ("infected_children", "infected_adults")]
     assert p_of_law(3 * seen[0] + seen[1], law) > UNLIKELY
 
