@@ -109,7 +109,7 @@ def _import_file(path: Path) -> Any:
 
 
 def __getattr__(name: str) -> Callable[..., Model]:
-    if name.startswith("_") or name.replace("_", "-") not in names():
+    if "-" in name or name.replace("_", "-") not in names():
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return _built_in(name.replace("_", "-"))
 
