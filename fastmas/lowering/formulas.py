@@ -12,7 +12,7 @@ from fastmas.language.graph import BOOL, SHARED, TALLY, Node
 from fastmas.language.words import WORDS
 from fastmas.lowering.layout import MEAN, PAST
 
-INFIX = frozenset("+ - * / // % < <= > >= == !=".split())
+INFIX = frozenset(["+", "-", "*", "/", "//", "%", "<", "<=", ">", ">=", "==", "!="])
 WITHOUT_BRANCH = {"and": "&", "or": "|"}  # Python's would jump, and a loop that jumps is not vectorised
 
 
