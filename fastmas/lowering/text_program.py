@@ -15,7 +15,7 @@ from fastmas.language.tangents import SCORE, Tangents, tangent_of
 from fastmas.language.text import Text
 from fastmas.lowering.kernels import LaneKernels
 from fastmas.lowering.layout import Layout
-from fastmas.lowering.program import Derivatives, Program
+from fastmas.lowering.program import Derivatives, Program, rows_shown
 from fastmas.model import Model
 from fastmas.parameters import Parameter
 
@@ -42,7 +42,7 @@ def lower(model: Model, derivatives: Derivatives | None = None) -> Program:
         label=model.name, init=module.init, step=module.step, homes=(module.__name__,), n_state=source.n_state,
         n_words=max(1, source.n_words), n_history=source.n_history, history_dtype="float32",
         n_counted=_most_counted(graph) if mode == AGENTS else 0, split=Split(kernels.layout),
-        draws_at_start=source.draws_at_start, mode=mode, lowering=LANES, code=source.text,
+        observed=rows_shown(model) if derivatives is None else (), draws_at_start=source.draws_at_start, mode=mode, lowering=LANES, code=source.text,
         layers=_layers(kernels.layout, source.n_state, derivatives))
 
 
