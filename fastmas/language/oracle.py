@@ -24,11 +24,12 @@ from fastmas.model import Agents, Model, State
 from fastmas.parameters import Parameter
 from fastmas.random.address import Address
 
+FIRST = Address(0)
 RUN = "run_of_this_path"  # the name under which rewritten methods reach their path
 
 
 def oracle(model: Model, theta: Mapping[str, Any] | None = None, *, n_paths: int, n_steps: int,
-           address: Address = Address(0), mode: str = "") -> dict[str, np.ndarray]:
+           address: Address = FIRST, mode: str = "") -> dict[str, np.ndarray]:
     """Run a model's text in plain Python.
 
     Parameters

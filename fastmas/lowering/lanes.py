@@ -152,22 +152,27 @@ class Lanes:
         """The expression of a node in the loop `key`."""
         if n.kind in SHARED:
             return self.shared(n)
-        direct = self.formulas.direct(n)
-        if direct is not None:
-            return direct
-        if n.kind == TALLY:
-            return self.formulas.formula(n, key)
+        text = self.formulas.direct(n)
+        if text is None and n.kind != TALLY:
+            text = self._kept(n, key)
+        return self.formulas.formula(n, key) if text is None else text
+
+    def _kept(self, n: Node, key: Any) -> str | None:
+        """The name or the row that a node has already."""
         if n in self._names and self.key(n) == key:
             return self._names[n]
+        row = self._row_for(n, key)
+        return None if row is None else self._read_row(n, row)
+
+    def _row_for(self, n: Node, key: Any) -> str | None:
+        """The row that the loop `key` reads a node from: of the block `once` one that `init` fills."""
         if n.block is self.graph.once and self.held is not None and not self._once:
             if n not in self.held:
                 self.held[n] = self.state.new(n.name or n.op)
-            return self._read_row(n, self.held[n])
-        if n in self._rows and self.key(n) != key:
-            return self._read_row(n, self._rows[n])
-        if self._is_held(n) and self.key(n) != key:
-            return self._read_row(n, self.held[n])  # type: ignore[index]
-        return self.formulas.formula(n, key)
+            return self.held[n]
+        if self.key(n) == key:
+            return None
+        return self.held[n] if n not in self._rows and self._is_held(n) else self._rows.get(n)  # type: ignore[index]
 
     def _is_held(self, n: Node) -> bool:
         """Whether `init` is being written and leaves this node for the steps."""
@@ -270,7 +275,8 @@ class Lanes:
         turn, word = self.turn(site), f"word_{first}"
         inner = site.block.loop.args[1] if site.block.loop is not None else None
         index = self.index_name(inner) if inner is not None and inner.name else "0"
-        new = "True" if turn == "0" else f"{turn} % {per} == 0" if turn == index else f"{index} == 0 or {turn} % {per} == 0"
+        begins = f"{turn} % {per} == 0" if turn == index else f"{index} == 0 or {turn} % {per} == 0"
+        new = "True" if turn == "0" else begins
         self.line(f"if {new}:")
         self.line(f"    draw_words(lanes, address, t, {place.at} + {turn} // {per}, {', '.join(rows)})")
         self.line(f"{word} = words[{first} + {turn} % {per}{' // 2' if per == 8 else ''}]")

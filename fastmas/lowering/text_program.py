@@ -42,8 +42,8 @@ def lower(model: Model, derivatives: Derivatives | None = None) -> Program:
         label=model.name, init=module.init, step=module.step, homes=(module.__name__,), n_state=source.n_state,
         n_words=max(1, source.n_words), n_history=source.n_history, history_dtype="float32",
         n_counted=_most_counted(graph) if mode == AGENTS else 0, split=Split(kernels.layout),
-        observed=rows_shown(model) if derivatives is None else (), draws_at_start=source.draws_at_start, mode=mode, lowering=LANES, code=source.text,
-        layers=_layers(kernels.layout, source.n_state, derivatives))
+        observed=rows_shown(model) if derivatives is None else (), draws_at_start=source.draws_at_start, mode=mode,
+        lowering=LANES, code=source.text, layers=_layers(kernels.layout, source.n_state, derivatives))
 
 
 def differentiate(step: Graph, start: Graph | None, derivatives: Derivatives) -> dict[str, int]:

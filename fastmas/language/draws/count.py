@@ -59,7 +59,8 @@ class Count(Draw):
             self._keep_number(out, node)
         else:
             hits = out.memo[node, "hits"] = out.words.new("hits")
-            out.line(f"count_agents(lanes, address, t, {self._slot(out, node)}, {out.shared(n)}, {limit}, words, {hits})")
+            slot, agents = self._slot(out, node), out.shared(n)
+            out.line(f"count_agents(lanes, address, t, {slot}, {agents}, {limit}, words, {hits})")
 
     def _write_each(self, out, node, limit):
         """A crowd of another size on every path."""
@@ -145,10 +146,11 @@ class _Halves:
         out.line("    agree[i] = below")
         out.line("if nearest == NO_HALF:")
         pool = "(" + ", ".join(self.pool) + ",)"
-        out.line(f"    decide_pool(lanes, address, t, {self.slot}, {self.first}, {self.n}, {self.limit}, {pool}, {sums})")
+        agents = f"{self.slot}, {self.first}, {self.n}, {self.limit}"
+        out.line(f"    decide_pool(lanes, address, t, {agents}, {pool}, {sums})")
 
     def _bounds(self) -> dict[int, str]:
-        """For each word the row of what its halves are held against: 0, which nothing undercuts, for a half of nobody."""
+        """For each word the row that its halves are held against: 0, which nothing undercuts, for a half of nobody."""
         last = self.first + self.n
         full = self.out.words.new("bound")
         lines = [f"b = uint32(uint32({self.limit}[w] & UPPER_HALF) | uint32({self.limit}[w] >> HALF))"]

@@ -193,7 +193,7 @@ def inline(reader: Reader, e: ast.Call, method: Method, own: bool) -> Any:
     names = method.arguments[1:] if own else method.arguments
     if method.name in [one[0] for one in reader.calls]:
         raise reader.refuse(e, "recursion", method.name)
-    given = [one for one in e.args]
+    given = list(e.args)
     if len(names) != len(given):
         raise reader.refuse(e, "arity", method.name, ", ".join(names) or "no number")
     values = [_argument(reader, name, one) for name, one in zip(names, given, strict=True)]

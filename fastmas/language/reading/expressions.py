@@ -6,12 +6,14 @@ import ast
 import builtins
 import inspect
 import operator
+from collections.abc import Callable, Container
+from operator import attrgetter
 from typing import Any
 
 from fastmas.language.graph import BOOL, FLAG, REAL, TALLY, WHOLE, Node, mark, pure
 from fastmas.language.reading.reader import NOT_SET, Reader, reads_expression
 from fastmas.language.reading.values import AgentsOf, DrawOf, Each, MethodOf
-from fastmas.language.text import Table
+from fastmas.language.text import Table, Text
 
 OPERATORS: dict[type, tuple[str, Any]] = {
     ast.Add: ("+", operator.add), ast.Sub: ("-", operator.sub), ast.Mult: ("*", operator.mul),
@@ -70,27 +72,33 @@ def attribute(reader: Reader, e: ast.Attribute) -> Any:
 def member(reader: Reader, e: ast.Attribute) -> Any:
     """self.NAME: a state as it is now, a parameter, an option, a constant."""
     name, text = e.attr, reader.text
-    if name in text.states:
-        return reader.state[name]
-    if name in text.parameters:
-        one = text.parameters[name]
-        if one.n_agents is not None:
-            return Each(name)
-        return pure(reader.graph.once, "integer" if one.integer else "param", name, kind=WHOLE if one.integer else REAL)
-    if name in text.agents:
-        return AgentsOf(name)
-    if name in text.tables:
-        return text.tables[name]
-    if name in text.at_run_time:
-        return pure(reader.graph.once, "option", name, kind=WHOLE)
-    if name in text.options:
-        return text.options[name]
+    for declared, read in MEMBERS:
+        if name in declared(text):
+            return read(reader, name)
     value = inspect.getattr_static(text.cls, name, NOT_SET)
     if value is NOT_SET or type(value) in (type(one) for one in (*text.parameters.values(), *text.states.values())):
         raise reader.refuse(e, "no member", name)
     if isinstance(value, property):
         return reader.read(ast.copy_location(ast.Call(e, [], []), e))
     return MethodOf(name) if text.has(name) else value
+
+
+def _parameter(reader: Reader, name: str) -> Any:
+    one = reader.text.parameters[name]
+    if one.n_agents is not None:
+        return Each(name)
+    return pure(reader.graph.once, "integer" if one.integer else "param", name, kind=WHOLE if one.integer else REAL)
+
+
+# What a class declares, and what a name of it is worth; the first that has the name.
+MEMBERS: tuple[tuple[Callable[[Text], Container[str]], Callable[[Reader, str], Any]], ...] = (
+    (attrgetter("states"), lambda reader, name: reader.state[name]),
+    (attrgetter("parameters"), _parameter),
+    (attrgetter("agents"), lambda reader, name: AgentsOf(name)),
+    (attrgetter("tables"), lambda reader, name: reader.text.tables[name]),
+    (attrgetter("at_run_time"), lambda reader, name: pure(reader.graph.once, "option", name, kind=WHOLE)),
+    (attrgetter("options"), lambda reader, name: reader.text.options[name]),
+)
 
 
 @reads_expression(ast.Subscript)
@@ -159,6 +167,10 @@ def binary(reader: Reader, e: Any, op: ast.operator, a: Any, b: Any) -> Any:
         return reader.add(sign, a, b, kind=WHOLE, e=e)
     if reader.countable(a) and reader.countable(b) and sign in "+-*":
         return reader.add(sign, a, b, kind=TALLY, e=e)
+    return _of_reals(reader, e, sign, a, b)
+
+
+def _of_reals(reader: Reader, e: Any, sign: str, a: Any, b: Any) -> Node:
     if sign in ("//", "%"):
         raise reader.refuse(e, "whole division", sign)
     if sign == "-" and _means_of_one(a, b):

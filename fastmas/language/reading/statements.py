@@ -146,9 +146,9 @@ def _has_loop(reader: Reader, body: list[ast.stmt], seen: tuple[str, ...] = ()) 
     for node in (n for s in body for n in ast.walk(s)):
         if isinstance(node, ast.For):
             return True
-        if of_self(node) and reader.text.has(node.attr) and node.attr not in seen:
-            if _has_loop(reader, reader.text.method(node.attr).tree.body, (*seen, node.attr)):
-                return True
+        called = of_self(node) and reader.text.has(node.attr) and node.attr not in seen
+        if called and _has_loop(reader, reader.text.method(node.attr).tree.body, (*seen, node.attr)):
+            return True
     return False
 
 
