@@ -48,9 +48,10 @@ class Activity:
 
     def _grow_by(self, block: Block) -> None:
         for key, value in block.outputs.items():
-            if self.of(value):
-                (self.states if isinstance(key, str) else self.carried).add(key if isinstance(key, str)
-                                                                            else (block.loop, key))
+            if self.of(value) and isinstance(key, str):
+                self.states.add(key)
+            elif block.loop is not None and self.of(value):
+                self.carried.add((block.loop, key))
         for (name, _), value in block.stores.items():
             if self.of(value):
                 self.agents.add(name)

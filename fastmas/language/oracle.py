@@ -17,6 +17,7 @@ import numpy as np
 from fastmas.errors import ModelError, SimulationError
 from fastmas.language.addresses import Place
 from fastmas.language.path_words import PathWords
+from fastmas.language.reading.expressions import of_self
 from fastmas.language.sites import sites_of
 from fastmas.language.text import Method, Text
 from fastmas.language.words import HISTORY
@@ -240,7 +241,7 @@ class Rewriting(ast.NodeTransformer):
         if isinstance(iterated, ast.Call) and isinstance(iterated.func, ast.Name) and iterated.func.id == "range":
             iterated.func = self._through(node, "range")
         else:
-            is_table = _is_self(iterated) and iterated.attr in self.text.tables  # type: ignore[attr-defined]
+            is_table = of_self(iterated) and iterated.attr in self.text.tables
             call = self._through(node, "rows(None)" if is_table else "over(None)")
             call.args = [iterated]  # type: ignore[attr-defined]
             node.iter = call
@@ -248,7 +249,7 @@ class Rewriting(ast.NodeTransformer):
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
         self.generic_visit(node)
-        if _is_self(node) and isinstance(vars(self.text.cls).get(node.attr), property) and self.text.has(node.attr):
+        if of_self(node) and isinstance(vars(self.text.cls).get(node.attr), property) and self.text.has(node.attr):
             return self._through(node, f"method({node.attr!r}, {node.lineno}, {node.col_offset})()")
         return node
 
@@ -259,9 +260,9 @@ class Rewriting(ast.NodeTransformer):
             of.value = self._through(node, f"site({node.lineno}, {node.col_offset})")
             _drop_name(node)
             return node
-        if _is_self(of) and self.text.has(of.attr):  # type: ignore[attr-defined]
+        if of_self(of) and self.text.has(of.attr):
             node.args = [self.visit(a) for a in node.args]
-            node.func = self._through(node, f"method({of.attr!r}, {node.lineno}, {node.col_offset})")  # type: ignore[attr-defined]
+            node.func = self._through(node, f"method({of.attr!r}, {node.lineno}, {node.col_offset})")
             return node
         if isinstance(of, ast.Name) and self.method.reached.get(of.id) in HISTORY.values():
             name = self.method.reached[of.id].__name__
@@ -271,10 +272,6 @@ class Rewriting(ast.NodeTransformer):
             return node
         self.generic_visit(node)
         return node
-
-
-def _is_self(e: ast.AST) -> bool:
-    return isinstance(e, ast.Attribute) and isinstance(e.value, ast.Name) and e.value.id == "self"
 
 
 def _drop_name(node: ast.Call) -> None:

@@ -8,7 +8,7 @@ import inspect
 import operator
 from collections.abc import Callable, Container
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeGuard
 
 from fastmas.language.graph import BOOL, FLAG, REAL, TALLY, WHOLE, Node, mark, pure
 from fastmas.language.reading.reader import NOT_SET, Reader, reads_expression
@@ -25,7 +25,7 @@ COMPARISONS: dict[type, tuple[str, Any]] = {
 LARGEST_POWER = 8  # of a whole exponent that is written as products
 
 
-def of_self(e: ast.AST) -> bool:
+def of_self(e: ast.AST) -> TypeGuard[ast.Attribute]:
     """Whether this is self.NAME."""
     return isinstance(e, ast.Attribute) and isinstance(e.value, ast.Name) and e.value.id == "self"
 

@@ -26,8 +26,8 @@ def alone(reader: Reader, s: ast.Expr) -> None:
     """A docstring, or the call of a method for what it does."""
     if isinstance(s.value, ast.Constant):
         return
-    is_method = isinstance(s.value, ast.Call) and of_self(s.value.func) and reader.text.has(s.value.func.attr)
-    if not is_method:
+    called = s.value.func if isinstance(s.value, ast.Call) else s.value
+    if called is s.value or not of_self(called) or not reader.text.has(called.attr):
         raise reader.refuse(s, "dropped")
     reader.read(s.value)
 
@@ -146,8 +146,8 @@ def _has_loop(reader: Reader, body: list[ast.stmt], seen: tuple[str, ...] = ()) 
     for node in (n for s in body for n in ast.walk(s)):
         if isinstance(node, ast.For):
             return True
-        called = of_self(node) and reader.text.has(node.attr) and node.attr not in seen
-        if called and _has_loop(reader, reader.text.method(node.attr).tree.body, (*seen, node.attr)):
+        called = node.attr if of_self(node) and reader.text.has(node.attr) else None
+        if called and called not in seen and _has_loop(reader, reader.text.method(called).tree.body, (*seen, called)):
             return True
     return False
 
