@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from fastmas.language.addresses import Addresses
+from fastmas.language.addresses import HALF, OWN, Addresses
 from fastmas.language.graph import Node
 from fastmas.language.reading import Graph
 from fastmas.language.text import Text
@@ -81,7 +81,9 @@ class LaneKernels:
 
     def _works_in_words(self) -> bool:
         graphs = [self.step, *([self.start] if self.start is not None else [])]
-        return any(site.node.op in ("count", "gamma") for graph in graphs for site in graph.sites)
+        places = [(site.node.op, place) for graph in graphs for site in graph.sites
+                  for place in [Addresses(graph, self.mode).place[site.node]]]
+        return any(op == "gamma" or op == "count" and place.how not in (HALF, OWN) for op, place in places)
 
     def source(self) -> Source:
         """The module."""
@@ -113,10 +115,10 @@ class LaneKernels:
                 row, first = f"history[{self.layout.agents[name]} + k]", f"{base} + {mask + 1} * k"
                 more = f", history[{self.layout.references[name]} + k], {lanes.scratch()}" if word == MEAN else ""
                 lines.append(f"    for k in range({self.step.more_agents[name]}):")
-                lines.append(f"        remember_{word}(t, lanes, history, {first}, {mask}, {row}{more})")
+                lines.append(f"        remember_{word}(t, lanes, history, int64({first}), int64({mask}), {row}{more})")
                 continue
             more = f", reference_{name}, {lanes.scratch()}" if word == MEAN else ""
-            lines.append(f"    remember_{word}(t, lanes, history, {base}, {mask}, {name}{more})")
+            lines.append(f"    remember_{word}(t, lanes, history, int64({base}), int64({mask}), {name}{more})")
         return lines
 
     # ---- the start
