@@ -60,9 +60,11 @@ class Values:
 
 def _tensor(name: str, value: Any) -> torch.Tensor:
     try:
-        if isinstance(value, (list, tuple)):
-            return torch.stack([torch.as_tensor(one) for one in value])
-        return torch.as_tensor(value)
+        if isinstance(value, torch.Tensor):
+            return value
+        if isinstance(value, (list, tuple)) and any(isinstance(one, torch.Tensor) for one in value):
+            return torch.stack([torch.as_tensor(one, dtype=torch.float64) for one in value])
+        return torch.as_tensor(value, dtype=torch.float64)
     except (TypeError, ValueError, RuntimeError):
         raise ParameterError(f"parameter {name!r}: {shown(value)} is not a number, give one") from None
 
