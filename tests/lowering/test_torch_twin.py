@@ -143,6 +143,18 @@ class Step(fm.Model):
             self.wins = -1
 
 
+class Gate(fm.Model):
+    level = fm.Parameter(0.2, -5.0, 5.0)
+    goes = State(0)
+
+    def step(self, t, draw):
+        x, y = draw.normal(), draw.normal()
+        if above(x, self.level) and not above(y, 1.0):
+            self.goes = 3
+        else:
+            self.goes = 1
+
+
 MODELS = {
     "herd": (Herd(), {"follow": 0.8}), "market": (stock_market(), {}),
     "market, shared windows": (stock_market(windows=[(2, 7)], n_noise=40, n_fundamental=9), {"gamma": 1.0}),
@@ -294,6 +306,18 @@ def test_relaxed_decisions_have_the_slopes_of_their_logistic_steps(kind):
         for mine, wanted in zip(*slopes, strict=True):
             if wanted is not None:
                 torch.testing.assert_close(mine, wanted, rtol=1e-12, atol=0)
+
+
+def test_a_choice_between_relaxed_decisions_mixes_both_ways():
+    z = torch.randn(2, 7, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    yes = torch.sigmoid((z[0] - 0.2) / 0.5) * (1 - torch.sigmoid((z[1] - 1.0) / 0.5))
+    hard = (z[0] >= 0.2) & (z[1] < 1.0)
+    level = torch.tensor(0.2, dtype=torch.float64, requires_grad=True)
+    for kind, wanted in (({"relaxed": "concrete"}, 1 + 2 * yes), ({"through": True}, 1 + 2 * hard.double())):
+        out = TorchTwin(Gate(), **kind, temperature=0.5).simulate(
+            {"level": level}, n_paths=7, n_steps=1, generator=torch.Generator().manual_seed(2))["goes"][:, 1]
+        torch.testing.assert_close(out, wanted, rtol=1e-14, atol=0)
+        assert torch.autograd.grad(out.sum(), level)[0].item() < 0
 
 
 def test_without_counts_concrete_is_what_the_relaxed_graph_says():

@@ -76,7 +76,7 @@ class TorchTwin:
         elif temperature is not None:
             raise ParameterError(f"temperature={shown(temperature)}: an exact twin relaxes nothing; "
                                  "give relaxed= or through=True")
-        self.graph, self.begin = (read(self.text, READ[relaxed]) for read in (read_step, read_start))
+        self.graph, self.begin = read_step(self.text, READ[relaxed]), read_start(self.text, READ[relaxed])
         self._values = Values(tuple(self.text.parameters.values()))
 
     def simulate(self, theta: Mapping[str, Any] | None = None, *, n_paths: int, n_steps: int,

@@ -56,11 +56,11 @@ def _size(x: torch.Tensor) -> torch.Tensor:
     return torch.where(x >= 0.0, x, -x)
 
 
-OWN = {"sqrt": _root, "max": _larger, "min": _smaller, "abs": _size}  # whose slope differs from torch's somewhere
+OWN: dict[str, Callable[..., Any]] = {"sqrt": _root, "max": _larger, "min": _smaller, "abs": _size}
 OPERATORS: dict[str, Callable[..., Any]] = {
     "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv, "//": operator.floordiv,
     "%": operator.mod, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq,
-    "!=": operator.ne, "neg": operator.neg, "and": both, "or": either, "not": opposite}
+    "neg": operator.neg, "and": both, "or": either, "not": opposite}
 
 
 def _in_torch(name: str) -> Callable[..., torch.Tensor]:
@@ -77,6 +77,14 @@ RULES |= {name: of_values(OWN.get(name) or _in_torch(name)) for name in WORDS if
 def _above(run: Run, node: Node) -> torch.Tensor:
     x, level = map(run.of, node.args)
     return as_number(run.decisions.decide(x >= level, lambda: x - level), run.dtype)
+
+
+@rule("!=")
+def _differs(run: Run, node: Node) -> Any:
+    """Of `above` from 0, which is what `if above(...)` asks, the decision itself."""
+    a, b = map(run.of, node.args)
+    asks = [getattr(one, "op", "") for one in node.args] == ["above", "const"] and float(b) == 0.0
+    return a if run.relaxes and asks else a != b
 
 
 @rule("select")
