@@ -155,6 +155,17 @@ class Gate(fm.Model):
             self.goes = 1
 
 
+class Crowd(fm.Model):
+    """Of a crowd that came, who stays."""
+
+    comes = fm.Parameter(0.6, 0.0, 1.0)
+    stays = fm.Parameter(0.3, 0.0, 1.0)
+    here = State(0)
+
+    def step(self, t, draw):
+        self.here = draw.count(draw.count(9, self.comes), self.stays)
+
+
 MODELS = {
     "herd": (Herd(), {"follow": 0.8}), "market": (stock_market(), {}),
     "market, shared windows": (stock_market(windows=[(2, 7)], n_noise=40, n_fundamental=9), {"gamma": 1.0}),
@@ -268,6 +279,30 @@ def test_gradients_go_through_agents_loops_and_draws():
     wanted = (difference(lambda h: value(theta | {"pull": 0.4 + h}).item()),
               difference(lambda h: value(theta | {"taste[2]": 0.9 + h}).item()))
     assert (pull.item(), taste[2].item()) == pytest.approx(wanted, rel=1e-6)
+
+
+@pytest.mark.parametrize("through", [False, True])
+def test_the_size_of_a_crowd_has_a_slope(through):
+    """That of the relaxed size times whether the last one says yes; exact values and so no differences if through."""
+    twin = TorchTwin(Crowd(), "concrete", through=through, temperature=0.5)
+
+    def here(theta):
+        out = twin.simulate(theta, n_paths=40, n_steps=1, generator=torch.Generator().manual_seed(3))
+        return out["here"][:, 1].sum()
+
+    comes = torch.tensor(0.6, dtype=torch.float64, requires_grad=True)
+    slope = torch.autograd.grad(here({"comes": comes}), comes)[0].item()
+    if through:
+        again = torch.Generator().manual_seed(3)
+        u = torch.rand(40, 9, generator=again, dtype=torch.float64)
+        n = (u < 0.6).sum(1)
+        v = torch.rand(40, int(n.max()), generator=again, dtype=torch.float64)
+        size = torch.sigmoid((torch.logit(comes) - torch.logit(u)) / 0.5).sum(1)
+        last = v[torch.arange(40), n - 1] < 0.3
+        wanted = torch.autograd.grad((size * last).sum(), comes)[0].item()
+    else:
+        wanted = difference(lambda h: here({"comes": 0.6 + h}).item(), h=1e-5)
+    assert slope == pytest.approx(wanted, rel=1e-6)
 
 
 def test_values_by_path_have_gradients_by_path():

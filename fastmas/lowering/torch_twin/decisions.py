@@ -60,6 +60,10 @@ class Exact:
         """The first where a decision is yes, else the second."""
         return torch.where(test, yes, no)
 
+    def share(self, n: torch.Tensor, most: int) -> torch.Tensor:
+        """How much of each of `most` agents belongs to crowds of n (n_paths,): 1 or 0; (n_paths, most)."""
+        return (torch.arange(most, device=n.device) < n.detach().trunc()[:, None]).to(n.dtype)
+
 
 class Concrete(Exact):
     """A logistic step of this width."""
@@ -72,6 +76,11 @@ class Concrete(Exact):
 
     def choose(self, test: torch.Tensor, yes: torch.Tensor, no: torch.Tensor) -> torch.Tensor:
         return no + test * (yes - no) if is_soft(test) else torch.where(test, yes, no)
+
+    def share(self, n: torch.Tensor, most: int) -> torch.Tensor:
+        """Of the last one the fraction that makes n whole."""
+        left = n[:, None] - torch.arange(most, device=n.device)
+        return torch.where((left > 0) & (left <= 1), left, (left > 1).to(n.dtype))
 
 
 class StraightThrough(Concrete):
@@ -86,3 +95,7 @@ class StraightThrough(Concrete):
             return torch.where(test, yes, no)
         difference = (yes - no).detach().nan_to_num(0.0, 0.0, 0.0)
         return torch.where(test.detach() > 0.5, yes, no) + (test - test.detach()) * difference
+
+    def share(self, n: torch.Tensor, most: int) -> torch.Tensor:
+        soft = super().share(n, most)
+        return Exact.share(self, n, most) + (soft - soft.detach())

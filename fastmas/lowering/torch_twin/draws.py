@@ -11,13 +11,7 @@ from fastmas.language.graph import Node
 
 def crowd(n: torch.Tensor | int) -> int:
     """How many agents the largest crowd has: n of every path, or (n_paths,)."""
-    return int(n.max()) if isinstance(n, torch.Tensor) else n
-
-
-def members(n: torch.Tensor | int, most: int, device: torch.device) -> torch.Tensor:
-    """Which of `most` agents a crowd has, bool (1 or n_paths, most)."""
-    agents = torch.arange(most, device=device)[None]
-    return agents < (n.trunc()[:, None] if isinstance(n, torch.Tensor) else n)
+    return max(0, int(n.detach().max().ceil())) if isinstance(n, torch.Tensor) else n
 
 
 class Draws(ABC):
@@ -42,7 +36,9 @@ class Draws(ABC):
     def count(self, node: Node, t: int, turn: int, n: torch.Tensor | int, p: torch.Tensor) -> torch.Tensor:
         """How many of n agents say yes, (n_paths,), each with probability p (n_paths,)."""
         most = crowd(n)
-        yes = (self.agents(node, t, turn, most) < p[:, None]) & members(n, most, p.device)
+        yes = self.agents(node, t, turn, most) < p[:, None]
+        if isinstance(n, torch.Tensor):
+            yes = yes & (torch.arange(most, device=p.device) < n.trunc()[:, None])
         return yes.sum(1).to(p.dtype)
 
 

@@ -15,7 +15,7 @@ import torch
 from fastmas.language.graph import Node
 from fastmas.language.words import WORDS
 from fastmas.lowering.torch_twin.decisions import as_number, both, either, odds_against, opposite
-from fastmas.lowering.torch_twin.draws import crowd, members
+from fastmas.lowering.torch_twin.draws import crowd
 
 if TYPE_CHECKING:
     from fastmas.lowering.torch_twin.run import Run
@@ -229,5 +229,4 @@ def _count(run: Run, node: Node) -> torch.Tensor:
     most = crowd(n)
     u = run.draws.agents(node, run.t, turn, most)
     yes = run.decisions.decide(u < p[:, None], lambda: odds_against(p[:, None], u))
-    found = (yes * members(n, most, p.device)).sum(1)
-    return found if isinstance(n, int) else found + p.detach() * (n - n.detach())
+    return (yes if isinstance(n, int) else yes * run.decisions.share(n, most)).sum(1)
