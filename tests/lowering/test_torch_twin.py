@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import numpy as np
 import pytest
 import torch
 from path_draws import PathDraws
 
 import fastmas as fm
-from fastmas.caching.cache import load_module
+from fastmas.differentiate import differentiate
 from fastmas.engine.job import Job
-from fastmas.errors import ParameterError
+from fastmas.errors import ModelError, ParameterError
 from fastmas.language import above, mean, past, sqrt, tanh
 from fastmas.language.oracle import oracle
-from fastmas.language.reading import read_start, read_step
+from fastmas.language.relaxed import relaxed
 from fastmas.language.text import Text
-from fastmas.lowering.kernels import LaneKernels
-from fastmas.lowering.program import Program
-from fastmas.lowering.text_program import Split
-from fastmas.lowering.torch_twin import TorchTwin, with_temperature
-from fastmas.model import PROGRAMS, Agents, Observable, State
+from fastmas.lowering.torch_twin import TorchTwin
+from fastmas.model import Agents, Observable, State
 from fastmas.models.stock_market import stock_market
 from fastmas.random.address import Address
 from fastmas.simulate import simulate_job
@@ -174,9 +169,9 @@ IN_PYTHON = {
     "ring": (Ring(mode="agents"), {"lag": 3, "taste": [0.5, 0.1, 0.9, 0.3, 0.7]})}
 
 
-def lanes(model, theta, n_paths, n_steps, seed=0, extra=()):
-    """Every state of compiled paths in float64; `extra` are values behind the model's own."""
-    values = np.concatenate([model.space(fixed=theta).base, extra])[None]
+def lanes(model, theta, n_paths, n_steps, seed=0):
+    """Every state of compiled paths in float64."""
+    values = model.space(fixed=theta).base[None]
     names = list(Text(model).states)
     seen = simulate_job(Job(
         model=model, values=values, n_paths=n_paths, n_steps=n_steps, address=Address(seed), dtype="float64",
@@ -220,29 +215,29 @@ def test_straight_through_has_the_values_of_the_exact_twin(case):
         assert torch.equal(through[name], value), name
 
 
-def relaxed_program(model, relaxed):
-    """The model's relaxed graph as a program of lanes."""
-    text = with_temperature(Text(model))
-    kernels = LaneKernels(text, read_step(text, relaxed), read_start(text, relaxed), "agents")
-    source = kernels.source()
-    module = load_module("fastmas_text_" + hashlib.sha256(source.text.encode()).hexdigest()[:20], source.text)
-    return Program(
-        label=model.name, init=module.init, step=module.step, homes=(module.__name__,), n_state=source.n_state,
-        n_words=max(1, source.n_words), n_history=source.n_history, history_dtype="float32", n_counted=0,
-        split=Split(kernels.layout), draws_at_start=source.draws_at_start)
+def test_a_relaxed_twin_has_the_paths_of_relaxed_kernels():
+    model, theta = MODELS["neighbours"]
+    soft = relaxed(model)
+    wanted = lanes(soft, theta | {"temperature": 0.4}, 9, 20)
+    assert_same(on_words(TorchTwin(model, "normal", temperature=0.4), theta, 9, 20), wanted)
+    assert_same(on_words(TorchTwin(soft, temperature=0.4), theta, 9, 20), wanted)
 
 
-@pytest.mark.parametrize("case", ["market", "neighbours"])
-def test_a_relaxed_twin_has_the_paths_of_relaxed_kernels(case):
-    model, theta = MODELS[case]
-    model = type(model)(**model.config)
-    vars(model)[PROGRAMS] = {None: relaxed_program(model, "normal")}
-    twin = TorchTwin(model, "normal", temperature=0.4)
-    assert_same(on_words(twin, theta, 9, 20), lanes(model, theta, 9, 20, extra=[0.4]))
+def test_a_relaxed_twin_has_the_paths_and_tangents_of_the_market_s_kernels():
+    """Rounding is 1e-16 / sqrt(1 - p) where a relaxed count's p is near 1: 1e-8 of a price was measured."""
+    names, n = ("kappa", "gamma", "rho"), 9
+    model = stock_market()
+    wanted = differentiate(relaxed(model), wrt=names, n_paths=n, n_steps=20, score=False, dtype="float64")
+    own = {p: torch.full((n,), model.space().values[p], dtype=torch.float64, requires_grad=True) for p in names}
+    price = on_words(TorchTwin(model, "normal"), own, n, 20)["price"]
+    np.testing.assert_allclose(price.detach(), wanted.paths, rtol=1e-9)
+    slopes = torch.autograd.grad(price[:, -1].sum(), list(own.values()))
+    for slope, tangent in zip(slopes, wanted.tangents[:, :, -1], strict=True):
+        np.testing.assert_allclose(slope, tangent, rtol=1e-6)
 
 
 def test_relaxed_counts_are_their_means_or_gaussian():
-    twins = (TorchTwin(Crowd(), relaxed) for relaxed in ("mean", "normal"))
+    twins = (TorchTwin(Crowd(), counts) for counts in ("mean", "normal"))
     mean_of, normal_of = (twin.simulate(n_paths=5, n_steps=1, generator=torch.Generator().manual_seed(4))["here"][:, 1]
                           for twin in twins)
     torch.testing.assert_close(mean_of, torch.full((5,), 9 * 0.6 * 0.3, dtype=torch.float64))
@@ -265,10 +260,10 @@ def loss(twin, theta, n_paths=300, n_steps=25):
     return 1e4 * torch.diff(torch.log(price), dim=1).square().mean()
 
 
-@pytest.mark.parametrize("relaxed", ["normal", "mean", "concrete"])
-def test_gradients_are_differences_on_common_numbers(relaxed):
+@pytest.mark.parametrize("counts", ["normal", "mean", "concrete"])
+def test_gradients_are_differences_on_common_numbers(counts):
     model = stock_market(per_agent=("gamma",))
-    twin = TorchTwin(model, relaxed)
+    twin = TorchTwin(model, counts)
     theta = {"kappa": 1.2, "rho": 0.08, "temperature": 0.6, "gamma[3]": 1.5}
     leaves = {n: torch.tensor(v, dtype=torch.float64, requires_grad=True) for n, v in theta.items()}
     slopes = torch.autograd.grad(loss(twin, leaves), list(leaves.values()))
@@ -367,8 +362,8 @@ def test_a_choice_between_relaxed_decisions_mixes_both_ways():
 
 
 def test_without_counts_concrete_is_what_the_relaxed_graph_says():
-    found = [TorchTwin(Step(), relaxed, temperature=0.3).simulate(
-        n_paths=20, n_steps=4, generator=torch.Generator().manual_seed(5)) for relaxed in ("normal", "concrete")]
+    found = [TorchTwin(Step(), counts, temperature=0.3).simulate(
+        n_paths=20, n_steps=4, generator=torch.Generator().manual_seed(5)) for counts in ("normal", "concrete")]
     for name in found[0]:
         torch.testing.assert_close(found[0][name], found[1][name], rtol=1e-12, atol=1e-12)
 
@@ -398,6 +393,11 @@ def test_single_precision_and_no_steps():
 def test_modes_that_cannot_be_are_refused(given, said):
     with pytest.raises(ParameterError, match=said):
         TorchTwin(Herd(), **given)
+
+
+def test_a_relaxed_model_is_not_relaxed_again():
+    with pytest.raises(ModelError, match="relaxed already"):
+        TorchTwin(relaxed(Herd()), through=True)
 
 
 @pytest.mark.parametrize(("theta", "said"), [

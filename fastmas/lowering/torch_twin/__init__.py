@@ -8,32 +8,36 @@ from typing import Any
 
 import torch
 
-from fastmas.errors import ParameterError
+from fastmas.errors import ModelError, ParameterError
 from fastmas.language.reading import read_start, read_step
+from fastmas.language.relaxed import COUNTS, TEMPERATURE, relaxed
 from fastmas.language.text import Text
 from fastmas.lowering.torch_twin.decisions import Concrete, Exact, StraightThrough
 from fastmas.lowering.torch_twin.draws import Draws, Generated
 from fastmas.lowering.torch_twin.run import Run
 from fastmas.lowering.torch_twin.values import Values
 from fastmas.model import Model
-from fastmas.parameters import Parameter, is_whole, shown
+from fastmas.parameters import is_whole, shown
 
-__all__ = ["Draws", "TorchTwin", "with_temperature"]
+__all__ = ["Draws", "TorchTwin"]
 
-TEMPERATURE = Parameter(0.25, 1e-3, 10.0, "log", doc="width of relaxed decisions", name="temperature")
-READ = {"": "", "concrete": "", "normal": "normal", "mean": "mean"}  # what relaxes counts: how the text is read
+CONCRETE = "concrete"
 
 
-def with_temperature(text: Text, width: float | None = None) -> Text:
-    """The text with the parameter that relaxed graphs read; `width` is its default if given.
-
-    Raises
-    ------
-    ParameterError
-        A width outside the bounds.
-    """
-    known = text.parameters.get(TEMPERATURE.name, TEMPERATURE)
-    text.parameters[known.name] = known if width is None else replace(known, default=float(width))
+def text_of(model: Model, relaxed_by: str, through: bool, temperature: float | None) -> Text:
+    """The text to read, with the width of its relaxed decisions among its parameters if it has any."""
+    if not model.sources:
+        raise ModelError(f"model {model.name!r} has kernels of its own: only the rules of a text have a twin in torch")
+    if model.relaxation and (relaxed_by or through):
+        raise ModelError(f"model {model.name!r} is relaxed already: leave relaxed= and through= out")
+    text = Text(relaxed(model, relaxed_by) if relaxed_by in COUNTS else model)
+    if text.relaxation or relaxed_by or through:
+        text.parameters.pop(TEMPERATURE.name, None)
+        width = TEMPERATURE.default if temperature is None else float(temperature)
+        text.parameters[TEMPERATURE.name] = replace(TEMPERATURE, default=width)
+    elif temperature is not None:
+        raise ParameterError(f"temperature={shown(temperature)}: an exact twin relaxes nothing; "
+                             "give relaxed= or through=True")
     return text
 
 
@@ -43,7 +47,7 @@ class TorchTwin:
     Parameters
     ----------
     model : Model
-        Whose rules are a text.
+        Whose rules are a text; it may be a `fastmas.language.relaxed.relaxed` one.
     relaxed : str
         What becomes of decisions: "" leaves them as they are, without a slope. Otherwise `above` is a logistic
         step and `chance` a concrete number, and counts are Gaussian numbers of the same mean and variance
@@ -51,32 +55,27 @@ class TorchTwin:
     through : bool
         Values of the exact model, with slopes of "concrete".
     temperature : float, optional
-        Width of relaxed decisions where `theta` does not name it: in units of what `above` compares, and of log
-        odds. 0.25, or the model's default if it has a parameter of this name.
+        Width of relaxed decisions where `theta` does not name it, 0.25 by default: in units of what `above` compares,
+        and of log odds. It takes the place of a parameter of this name that the model may have.
 
     Raises
     ------
     ParameterError
         A mode or a temperature that cannot be.
     ModelError
-        The model has no text, or one that lanes cannot run.
+        The model has no text, one that lanes cannot run, or is relaxed already.
     """
 
     def __init__(self, model: Model, relaxed: str = "", through: bool = False,
                  temperature: float | None = None) -> None:
-        if relaxed not in READ:
-            raise ParameterError(f"relaxed={shown(relaxed)}: give one of {', '.join(map(repr, READ))}")
-        if through and READ[relaxed]:
+        if relaxed not in ("", CONCRETE, *COUNTS):
+            raise ParameterError(f"relaxed={shown(relaxed)}: give one of {', '.join(COUNTS)}, {CONCRETE}, or ''")
+        if through and relaxed in COUNTS:
             raise ParameterError(f"through=True with relaxed={relaxed!r}: exact values have the slopes of "
                                  "'concrete'; leave one of them out")
         self.model, self.relaxed, self.through = model, relaxed, through
-        self.text = Text(model)
-        if relaxed or through:
-            with_temperature(self.text, temperature)
-        elif temperature is not None:
-            raise ParameterError(f"temperature={shown(temperature)}: an exact twin relaxes nothing; "
-                                 "give relaxed= or through=True")
-        self.graph, self.begin = read_step(self.text, READ[relaxed]), read_start(self.text, READ[relaxed])
+        self.text = text_of(model, relaxed, through, temperature)
+        self.graph, self.begin = read_step(self.text), read_start(self.text)
         self._values = Values(tuple(self.text.parameters.values()))
 
     def simulate(self, theta: Mapping[str, Any] | None = None, *, n_paths: int, n_steps: int,
@@ -120,7 +119,7 @@ class TorchTwin:
     def _decisions(self, values: Mapping[str, Any]) -> Exact:
         if self.through:
             return StraightThrough(values[TEMPERATURE.name])
-        return Concrete(values[TEMPERATURE.name]) if self.relaxed == "concrete" else Exact()
+        return Concrete(values[TEMPERATURE.name]) if self.relaxed == CONCRETE else Exact()
 
 
 def _check_sizes(n_paths: Any, n_steps: Any) -> None:
