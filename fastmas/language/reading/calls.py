@@ -10,6 +10,7 @@ from typing import Any
 
 from fastmas.language.draws import DRAWS
 from fastmas.language.graph import REAL, Node, Term, mark, pure
+from fastmas.language.reading.expressions import soften
 from fastmas.language.reading.reader import Reader, reads_expression
 from fastmas.language.reading.values import AgentsOf, DrawOf, Each, MethodOf, RangeOf
 from fastmas.language.text import Method, Table, read
@@ -116,7 +117,7 @@ def apply(reader: Reader, e: ast.Call, word: Word, arguments: list[Any]) -> Any:
 def _word(reader: Reader, e: Any, word: Word, *nodes: Node) -> Node:
     if reader.relaxed and word.relaxed is not None:
         terms = [Term(reader.block, n) for n in (temperature(reader), *nodes)]
-        return word.relaxed(*terms).node
+        return soften(reader, word.relaxed(*terms).node)
     return reader.add(word.name, *nodes, e=e)
 
 

@@ -123,14 +123,14 @@ def element(reader: Reader, e: ast.Subscript) -> Any:
 def _agent(reader: Reader, e: ast.Subscript, of: AgentsOf, index: Any) -> Node:
     """An agent's number: as this turn has set it, or as it was; of an agent that the path picks, as it was."""
     if not reader.whole(index):
-        return reader.add("pick", of.name, reader.real(e, index), *_now(reader), e=e)
+        return reader.add("pick", of.name, reader.real(e, index), *now(reader), e=e)
     for block in reader.block.outwards():
         if (of.name, index) in block.stores:
             return block.stores[of.name, index]
-    return reader.add("load", of.name, index, *_now(reader), e=e)
+    return reader.add("load", of.name, index, *now(reader), e=e)
 
 
-def _now(reader: Reader) -> tuple[Node, ...]:
+def now(reader: Reader) -> tuple[Node, ...]:
     """Ties a read of agents' numbers to the loops before it that set some, and to the step."""
     ties = []
     for block in reader.block.outwards():

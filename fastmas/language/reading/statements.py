@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from fastmas.language.graph import BOOL, FLAG, READS, REAL, WHOLE, Block, Node, fresh, inner_blocks, touched
-from fastmas.language.reading.expressions import binary, of_self, select
+from fastmas.language.reading.expressions import binary, now, of_self, select
 from fastmas.language.reading.reader import NOT_SET, Reader, reads_statement
 from fastmas.language.reading.values import AgentsOf, RangeOf
 from fastmas.language.text import Table
@@ -119,7 +119,7 @@ def choice(reader: Reader, s: ast.If) -> None:
     _merge(reader, s, test, reader.state, then[1])
     mine, other = reader.block.stores, then[2]
     for key in [*mine, *(k for k in other if k not in mine)]:
-        old = reader.add("load", *key)
+        old = reader.add("load", *key, *now(reader))
         mine[key] = _merged(reader, s, test, (other.get(key, old), mine.get(key, old)))
 
 
