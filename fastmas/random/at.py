@@ -13,6 +13,7 @@ from numpy import float64, int64, uint32
 
 from fastmas.kernel import kernel
 from fastmas.random.binomial import binomial
+from fastmas.random.binomial_lanes import PER_WORD, whole_size
 from fastmas.random.counting import (
     FULL,
     GROUP,
@@ -21,44 +22,18 @@ from fastmas.random.counting import (
     compare_plane,
     count_bits,
 )
+from fastmas.random.gamma import SLOTS as GAMMA_SLOTS
+from fastmas.random.gamma import finish_gamma
 from fastmas.random.halves import HALF, LOW_HALF, NONE, PER_SLOT, REFINE, half_of
-from fastmas.random.normal import normal, normal_double, threshold, uniform
+from fastmas.random.normal import normal_of, threshold, uniform_of
 from fastmas.random.parts import combine, n_parts, part_of
-from fastmas.random.philox import lane_words
-from fastmas.random.precision import in_precision
-
-PER_WORD = 2.0**-32
-
-
-@kernel
-def pick(words4, i):
-    """Word i % 4 of a slot."""
-    lower = words4[1] if i & 1 else words4[0]
-    upper = words4[3] if i & 1 else words4[2]
-    return upper if i & 2 else lower
+from fastmas.random.philox import lane_words, pick
 
 
 @kernel
 def pick_half(words4, h):
     """Half h % 8 of a slot."""
     return half_of(h, pick(words4, h // 2))
-
-
-@kernel
-def uniform_double(word):
-    return float64(uniform(word))
-
-
-@kernel
-def normal_of(word, like):
-    """The normal number of a word that `draw_normals` gives."""
-    return in_precision(like, word, normal, normal_double)
-
-
-@kernel
-def uniform_of(word, like):
-    """The `uniform` number of a word."""
-    return in_precision(like, word, uniform, uniform_double)
 
 
 @kernel
@@ -90,6 +65,13 @@ def normal_at(w, address, t, slot, i, like):
 def uniform_at(w, address, t, slot, i, like):
     """The uniform number of item i, in (0, 1)."""
     return uniform_of(word_at(w, address, t, slot, i), like)
+
+
+@kernel
+def gamma_at(w, address, t, slot, i, shape, like):
+    """The gamma number of item i, whose tries have slots `slot + 64 * i` on: that of `draw_gammas`."""
+    first = slot + GAMMA_SLOTS * i
+    return finish_gamma(lane_words(w, address, t, first), w, address, t, first, shape, like)
 
 
 @kernel
@@ -147,6 +129,12 @@ def count_many_at(w, address, t, slot, n, limit):
 
 
 @kernel
+def count_each_at(w, address, t, slot, size, limit):
+    """How many of a real, whole number of agents are below the limit, int64: that of `count_each`."""
+    return count_few_at(w, address, t, slot, 0, whole_size(size), limit)
+
+
+@kernel
 def binomial_at(w, address, t, slot, n, limit):
-    """One Binomial(n, limit / 2**32) number, int64: that of `binomial_below`; slot < 2**26."""
+    """One Binomial(n, limit / 2**32) number, int64: that of `binomial_below` or `binomial_each`; slot < 2**26."""
     return binomial(w, address, t, slot, n, float64(limit) * PER_WORD)

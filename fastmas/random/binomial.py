@@ -5,9 +5,10 @@ generation of binomial random variates", J. Stat. Comput. Simul. 46. Everything 
 whatever the lane arrays hold, and without libm, so that `fastmas.random.binomial_lanes` can do the
 same for many lanes side by side.
 
-Addresses: a try takes the four words of one slot. The first try of a draw has the slot it is called
-with, try i has that slot plus i * 2**26: slots below 2**26 are the callers', those above belong to
-further tries, and no try meets another draw.
+Addresses: a try takes the four words of one slot. The first try of a draw has the slot it is called with,
+below 2**26. Tries 1 to 3 have that slot plus i * 2**26, tries 4 to 15 plus 0xD0000000 + (i - 4) * 2**26: what is
+between belongs to agents. The space ends there, and tries 16 to 63 have slot + (i - 16) * 2**26 of t + 2**31,
+a time that no path reaches. So no try meets another draw.
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ from fastmas.kernel import kernel
 from fastmas.random.philox import MASK, last_rounds, step_part
 
 SLOTS = int64(2**26)
+NEAR_TRIES = 4
+FAR_SLOT = int64(0xD0000000)
+SAME_TIME_TRIES = 16
+FAR_TIME = int64(2**31)
 TRIES = 64
 INVERSION_LIMIT = 10.0
 NEGLIGIBLE = 2.0**-60
@@ -134,6 +139,16 @@ def try_words(w, address, t, slot):
 
 
 @kernel
+def try_address(t, slot, i):
+    """Time and slot of try i of the draw at (t, slot)."""
+    if i < NEAR_TRIES:
+        return int64(t), int64(slot + i * SLOTS)
+    if i < SAME_TIME_TRIES:
+        return int64(t), int64(slot + FAR_SLOT + (i - NEAR_TRIES) * SLOTS)
+    return int64(t + FAR_TIME), int64(slot + (i - SAME_TIME_TRIES) * SLOTS)
+
+
+@kernel
 def invert(n, p, u):
     """The smallest k with P(K <= k) >= u, for n * p < 10 and p <= 1/2."""
     odds = p / (1.0 - p)
@@ -200,7 +215,8 @@ def accept(n, p, u, v):
 def reject(w, address, t, slot, n, p, sign):
     """BTRS for n * p >= 10 and p <= 1/2; `sign` is that of the first uniform, about its middle."""
     for i in range(TRIES):
-        x0, x1, x2, x3 = try_words(w, address, t, slot + i * SLOTS)
+        then, place = try_address(t, slot, i)
+        x0, x1, x2, x3 = try_words(w, address, then, place)
         k = accept(n, p, sign * (unit(x0, x1) - 0.5), unit(x2, x3))
         if k >= 0.0:
             return k
@@ -214,8 +230,8 @@ def binomial(w, address, t, slot, n, p):
     Exact but for rounding, for whole n up to 10**12: relative errors of probabilities stay near
     1e-11 at n = 1e9 and 1e-9 at n = 1e12. p <= 0 or n <= 0 gives 0, as does NaN; p >= 1 gives n. Within
     a method the first uniform moves the number the same way for every p, above 1/2 too, so that equal
-    addresses make common random numbers. `slot` must be below 2**26; further tries use
-    slot + i * 2**26, i < 64, and fewer than one draw in 1e20 would need more.
+    addresses make common random numbers. `slot` must be below 2**26; fewer than one draw in 1e20 would need
+    more than 64 tries.
     """
     size, chance = float64(n), float64(p)
     if not (chance > 0.0 and size > 0.0):

@@ -8,19 +8,23 @@ uint32 lane arrays: random words have them in every kernel.
 
 from __future__ import annotations
 
+from typing import Any
+
+from numba import types
+from numba.extending import overload
 from numpy import float64, int64, uint32, uint64
 
 from fastmas.kernel import kernel
 from fastmas.random.binomial import (
     INVERSION_LIMIT,
     NEGLIGIBLE,
-    SLOTS,
     TRIES,
     accept,
     exp,
     log1p,
     place,
     shape,
+    try_address,
     try_words,
     unit,
 )
@@ -36,6 +40,24 @@ UPPER = int64(32)
 BY_TRIES, BY_INVERSION = uint32(0xFFFFFFFF), uint32(0xFFFFFFFE)
 VECTOR = 8  # float64 lanes of the widest register
 TERMS = 8  # of a sum, between two looks at who is done
+
+
+def size_of(n: Any, w: Any) -> Any:
+    """The number of trials in lane w: n is one number for all lanes, or a row of real ones."""
+    return whole_size(n[w]) if hasattr(n, "shape") and n.shape else n
+
+
+@overload(size_of, inline="always")
+def chosen_size(n, w):
+    if isinstance(n, types.Array):
+        return lambda n, w: whole_size(n[w])
+    return lambda n, w: n
+
+
+@kernel
+def whole_size(size):
+    """A real number of trials as int64: 0 where it is negative or NaN."""
+    return int64(max(0.0, float64(size)))
 
 
 @kernel
@@ -73,9 +95,10 @@ def rare_part(limit):
 @kernel
 def first_try(lanes, n, threshold, words, low, high):
     """The first try of BTRS for every lane, as far as its squeeze decides; high[w] says what is left."""
-    size = float64(n)
     w0, w1, w2, w3 = words[0], words[1], words[2], words[3]
     for w in range(lanes):
+        trials = size_of(n, w)
+        size = float64(trials)
         p, flip = rare_part(threshold[w])
         _, b, a = shape(size, p)
         u, v = unit(uint64(w0[w]), uint64(w1[w])) - 0.5, unit(uint64(w2[w]), uint64(w3[w]))
@@ -84,7 +107,7 @@ def first_try(lanes, n, threshold, words, low, high):
         x = place(size, p, a, b, u, 1.0 / edge)
         squeezed = edge >= 0.07 and v * b <= 0.92 * b - 4.2 and x >= 0.0 and x < size + 1.0
         few = size * p < INVERSION_LIMIT
-        k = int64(n - int64(x)) if flip else int64(x)
+        k = int64(trials - int64(x)) if flip else int64(x)
         left = BY_INVERSION if few else BY_TRIES
         put_bits(w, k, low, high)
         high[w] = high[w] if squeezed and not few else left
@@ -128,13 +151,14 @@ def draw_listed(m, address, t, slot, listed, words):
 @kernel
 def full_test(m, n, threshold, listed, words):
     """What a try gives for each listed lane, into words 0 and 1: the number, or BY_TRIES above."""
-    size = float64(n)
     w0, w1, w2, w3 = words[0], words[1], words[2], words[3]
     for j in range(m):
+        trials = size_of(n, uint64(listed[j]))
+        size = float64(trials)
         p, flip = rare_part(threshold[uint64(listed[j])])
         u, v = unit(uint64(w0[j]), uint64(w1[j])) - 0.5, unit(uint64(w2[j]), uint64(w3[j]))
         x = accept(size, p, -u if flip else u, v)
-        put_bits(j, int64(n - int64(x)) if flip else int64(x), w0, w1)
+        put_bits(j, int64(trials - int64(x)) if flip else int64(x), w0, w1)
         w1[j] = w1[j] if x >= 0.0 else BY_TRIES
 
 
@@ -154,9 +178,9 @@ def take_numbers(m, listed, words, low, high):
 @kernel
 def begin_sum(m, n, threshold, listed, words):
     """The uniform of each listed lane into words 0 and 1, P(K = 0) into words 2 and 3."""
-    size = float64(n)
     w0, w1, w2, w3 = words[0], words[1], words[2], words[3]
     for j in range(m):
+        size = float64(size_of(n, uint64(listed[j])))
         p, flip = rare_part(threshold[uint64(listed[j])])
         u = unit(uint64(w0[j]), uint64(w1[j]))
         put_float(j, 1.0 - u if flip else u, w0, w1)
@@ -166,9 +190,9 @@ def begin_sum(m, n, threshold, listed, words):
 @kernel
 def walk(m, first, n, threshold, listed, words, steps):
     """Up to TERMS more terms of each listed lane's sum; steps[j] says how many it took."""
-    size = float64(n)
     w0, w1, w2, w3 = words[0], words[1], words[2], words[3]
     for j in range(m):
+        size = float64(size_of(n, uint64(listed[j])))
         p, _ = rare_part(threshold[uint64(listed[j])])
         odds = p / (1.0 - p)
         left, term, taken = get_float(j, w0, w1), get_float(j, w2, w3), ZERO
@@ -190,9 +214,10 @@ def take_sums(m, first, n, threshold, listed, words, steps, low, high):
     left = 0
     for j in range(m):
         w = listed[j]
-        k = min(int64(first + int64(steps[j])), int64(n))
+        trials = int64(size_of(n, uint64(w)))
+        k = min(int64(first + int64(steps[j])), trials)
         _, flip = rare_part(threshold[uint64(w)])
-        put_bits(uint64(w), int64(n - k) if flip else k, low, high)
+        put_bits(uint64(w), int64(trials - k) if flip else k, low, high)
         listed[left] = w  # left <= j
         w0[left], w1[left], w2[left], w3[left] = w0[j], w1[j], w2[j], w3[j]
         left += 1 if steps[j] == TERMS else 0
@@ -209,7 +234,8 @@ def further_tries(lanes, address, t, slot, n, threshold, words, listed, low, hig
             break
         full_test(pad(m, lanes, listed), n, threshold, listed, words)
         m = take_numbers(m, listed, words, low, high)
-        draw_listed(pad(m, lanes, listed), address, t, slot + i * SLOTS, listed, words)
+        then, place = try_address(t, slot, i)
+        draw_listed(pad(m, lanes, listed), address, then, place, listed, words)
 
 
 @kernel
@@ -232,7 +258,7 @@ def binomial_below(lanes, address, t, slot, n, threshold, words):
 
     The law of `count_below`, to the last bit of the probability, at a price that does not grow
     with n <= 10**12. `words` are N_WORDS uint32 lane arrays to work in; `threshold` may be
-    words[7]. Numbers and slots are those of `binomial`.
+    words[7]. Numbers and slots are those of `binomial`. A row in place of n gives every lane its own.
     """
     listed, steps, low, high = words[4], words[5], words[6], words[8]
     draw_words(lanes, address, t, slot, words[0], words[1], words[2], words[3])

@@ -23,12 +23,15 @@ from fastmas.random.halves import (
     LOW_HALF,
     NO_HALF,
     NONE,
+    PER_SLOT,
     REFINE,  # noqa: F401 - callers have all of the half-words from here
     UPPER_HALF,
     below_bound,
     clear_row,
+    compare_slot,
     decide_pool,
     half_of,  # noqa: F401
+    set_bound,
 )
 from fastmas.random.parts import combine, n_parts, part_of
 from fastmas.random.philox import MASK, draw_words, lane_words
@@ -172,6 +175,38 @@ def count_drawn(lanes, address, t, slot, first, n, threshold, words, hits):
 
 
 @kernel
+def mask_bound(lanes, n, bound, b0, b1, b2, b3):
+    """The bounds of a slot's four words where its first n halves are agents, n < 8; 0 for the others."""
+    owned = (1 << n) - 1
+    m0, m1, m2, m3 = mask_of(owned), mask_of(owned >> 2), mask_of(owned >> 4), mask_of(owned >> 6)
+    for w in range(lanes):
+        b0[w] = uint32(bound[w] & m0)
+        b1[w] = uint32(bound[w] & m1)
+        b2[w] = uint32(bound[w] & m2)
+        b3[w] = uint32(bound[w] & m3)
+
+
+@kernel
+def count_few(lanes, address, t, slot, n, threshold, words, hits):
+    """Add n agents whose upper halves are the first of slots `slot`, slot + 1 and so on; n < 2**16."""
+    sums, bound, b0, b1, b2, b3 = words[8], words[9], words[10], words[11], words[12], words[13]
+    clear_row(lanes, sums)
+    set_bound(lanes, threshold, bound)
+    for s in range(n // PER_SLOT):
+        draw_words(lanes, address, t, slot + s, words[0], words[1], words[2], words[3])
+        if compare_slot(lanes, words, bound, bound, bound, bound, sums):
+            decide_pool(lanes, address, t, slot + s, 0, PER_SLOT, threshold, words, hits)
+    rest, last = n % PER_SLOT, slot + n // PER_SLOT
+    if rest > 0:
+        draw_words(lanes, address, t, last, words[0], words[1], words[2], words[3])
+        mask_bound(lanes, rest, bound, b0, b1, b2, b3)
+        if compare_slot(lanes, words, b0, b1, b2, b3, sums):
+            decide_pool(lanes, address, t, last, 0, rest, threshold, words, hits)
+    for w in range(lanes):
+        hits[w] = uint32(hits[w] + uint32(uint32(sums[w] & LOW_HALF) + uint32(sums[w] >> HALF)))
+
+
+@kernel
 def count_agents(lanes, address, t, slot, n, threshold, words, hits):
     """Fill hits[w] with how many of n agents have a word below threshold[w], both uint32 rows.
 
@@ -183,10 +218,7 @@ def count_agents(lanes, address, t, slot, n, threshold, words, hits):
     count_groups(lanes, address, t, slot, n_groups, threshold, words, hits)
     for w in range(lanes):
         hits[w] = combine(address, hits[w])
-    others, first = n - GROUP * n_groups, slot + SLOTS_PER_GROUP * n_groups
-    for s in range((others + 7) // 8):
-        draw_words(lanes, address, t, first + s, words[4], words[5], words[6], words[7])
-        count_drawn(lanes, address, t, first + s - 1, 8, min(others - 8 * s, 8), threshold, words, hits)
+    count_few(lanes, address, t, slot + SLOTS_PER_GROUP * n_groups, n - GROUP * n_groups, threshold, words, hits)
 
 
 @kernel

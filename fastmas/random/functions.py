@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 
-from numpy import float32, int32
+from numpy import float32, float64, int32
 
 from fastmas.kernel import kernel
 from fastmas.random.precision import in_precision
@@ -101,18 +101,18 @@ def sigmoid_single(x):
 @kernel
 def log_double(x):
     """Natural logarithm of a float64: -inf at zero and NaN below it, in plain Python too."""
-    return math.log(x) if x > 0.0 else (-math.inf if x == 0.0 else math.nan)
+    return float64(math.log(x) if x > 0.0 else (-math.inf if x == 0.0 else math.nan))
 
 
 @kernel
 def exp_double(x):
     """Exponential of a float64; x is clamped to [-708, 709]."""
-    return math.exp(min(max(x, FIRST_EXP), LAST_EXP))
+    return float64(math.exp(min(max(x, FIRST_EXP), LAST_EXP)))
 
 
 @kernel
 def tanh_double(x):
-    return math.tanh(x)
+    return float64(math.tanh(x))
 
 
 @kernel

@@ -139,7 +139,7 @@ def normal_cdf_single(x):
 
 @kernel
 def normal_cdf_double(x):
-    return 0.5 * math.erfc(-x * ROOT_HALF)
+    return float64(0.5 * math.erfc(-x * ROOT_HALF))
 
 
 @kernel
@@ -175,6 +175,23 @@ def normal_double(word):
     d = over * ROOT_2_PI * math.exp(0.5 * z * z)
     z -= d / (1.0 + 0.5 * z * d)
     return z if uint32(word).view(int32) >= int32(0) else -z
+
+
+@kernel
+def uniform_double(word):
+    return float64(uniform(word))
+
+
+@kernel
+def normal_of(word, like):
+    """The normal number of a word in the precision of `like`, a number or an array: as `draw_normals` gives it."""
+    return in_precision(like, word, normal, normal_double)
+
+
+@kernel
+def uniform_of(word, like):
+    """The `uniform` number of a word in the precision of `like`."""
+    return in_precision(like, word, uniform, uniform_double)
 
 
 @kernel

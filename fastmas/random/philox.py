@@ -96,6 +96,14 @@ def lane_words(w, address, t, slot):
 
 
 @kernel
+def pick(words4, i):
+    """Word i % 4 of a slot."""
+    lower = words4[1] if i & 1 else words4[0]
+    upper = words4[3] if i & 1 else words4[2]
+    return upper if i & 2 else lower
+
+
+@kernel
 def four_once(x, y, z, u, k0, k1):
     """One round of four counters, and the keys of the next one."""
     return (philox_round(x[0], x[1], x[2], x[3], k0, k1), philox_round(y[0], y[1], y[2], y[3], k0, k1),
