@@ -9,8 +9,8 @@ import numpy as np
 
 from fastmas import reductions
 from fastmas.engine import devices
+from fastmas.caching.cache import n_compiled
 from fastmas.engine.job import Job, Sink
-from fastmas.engine.source import cache_directory
 from fastmas.engine.threads import count_threads, in_order
 from fastmas.errors import ParameterError, SimulationError
 from fastmas.limits import available_memory, check_memory, parse_bytes
@@ -24,7 +24,6 @@ __all__ = ["available_memory", "iterate_paths", "simulate", "simulate_job", "war
 CHUNK_LANES = 1 << 19  # paths whose addresses are laid out at a time: about 10 MB
 CHUNK_BYTES = 1 << 26  # of a chunk of a stream
 COPIES = 4  # of a cell's paths that a reduction may need while it looks at them
-COMPILED = "__pycache__/*.nb?"  # what Numba keeps of a kernel
 CELLS_OF_A_LAUNCH = 64  # of a device that one cell would leave idle
 
 Theta = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
@@ -172,7 +171,7 @@ def warm_up(model: Model, dtype: Any = "float32", device: str = "cpu") -> bool:
 
     Returns
     -------
-    Whether anything had to be compiled, here or in another process that did so at the same time.
+    Whether anything had to be compiled.
 
     Raises
     ------
@@ -181,12 +180,9 @@ def warm_up(model: Model, dtype: Any = "float32", device: str = "cpu") -> bool:
     ModelError
         The kernels cannot be compiled; says where and why.
     """
-    def kept() -> set[str]:
-        return {path.name for path in cache_directory().glob(COMPILED)}
-
-    before = kept()
+    before = n_compiled()
     _prepare(Job(model=model, values=values_of(model, None), n_paths=1, n_steps=1, dtype=dtype, device=device))
-    return kept() != before
+    return n_compiled() != before
 
 
 def _simulate(job: Job, limit: int | None, check: bool, tick: Tick | None, place: tuple[int, int] = (0, 0),

@@ -19,7 +19,7 @@ from scipy.special import ndtr, ndtri
 
 from fastmas.bench.machine import processor
 from fastmas.bench.peers import LeftOut
-from fastmas.engine.source import cache_directory
+from fastmas.caching.folder import cache_directory
 
 SOURCES = Path(__file__).parent / "c"
 FLAGS = ("-O3", "-march=native", "-std=gnu11", "-shared", "-fPIC")

@@ -28,7 +28,7 @@ def warmup(
 ) -> None:
     """Compile the kernels of models, with all their rules and modes, and keep them for every later start."""
     from fastmas import models
-    from fastmas.engine.source import cache_directory
+    from fastmas.caching.folder import cache_directory
     from fastmas.simulate import warm_up
 
     wanted = [variant for name in names or models.names() for variant in _variants(name, settings or [])]

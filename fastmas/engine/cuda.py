@@ -26,7 +26,9 @@ from fastmas.engine.cuda_memory import SMALL_BYTES, check_fits, check_history, n
 from fastmas.engine.device_array import CUDA, DeviceArray
 from fastmas.engine.faults import compiling
 from fastmas.engine.job import Job, Rows, Sink, rows_of, slots_of
-from fastmas.engine.source import Recipe, digest_of, load_module
+from fastmas.caching.cache import load_module
+from fastmas.caching.digest import digest_of
+from fastmas.engine.source import Recipe
 from fastmas.errors import DeviceError, MemoryLimitError, ModelError, SimulationError
 from fastmas.lowering.program import Program
 from fastmas.random.parts import sum_over_parts

@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 from numba import types
 from numba.core.compiler_lock import global_compiler_lock
-from numba.core.dispatcher import Dispatcher
 
-from fastmas.engine.source import reached_by
+from fastmas.caching.digest import reached_dispatchers
 
 # numba-cuda knows these as functions of `math` alone.
 SAME = {np.sqrt: math.sqrt, np.exp: math.exp, np.expm1: math.expm1, np.log1p: math.log1p, np.fabs: math.fabs,
@@ -39,18 +38,6 @@ def exact_arithmetic(*kernels: Any) -> Iterator[None]:
         finally:
             for options, fastmath in changed:
                 options["fastmath"] = fastmath
-
-
-def reached_dispatchers(*kernels: Any) -> list[Any]:
-    """These kernels and all that they reach."""
-    found: dict[int, Any] = {}
-    left = list(kernels)
-    while left:
-        kernel = left.pop()
-        if isinstance(kernel, Dispatcher) and id(kernel) not in found:
-            found[id(kernel)] = kernel
-            left += reached_by(kernel.py_func).values()
-    return list(found.values())
 
 
 def _know_numpy() -> None:

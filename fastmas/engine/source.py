@@ -2,53 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
-import inspect
 import math
-import os
 import sys
-import tempfile
-import threading
-from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
-from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
-from numba.core.dispatcher import Dispatcher
 
 from fastmas.engine import template
 from fastmas.engine.job import Rows
-from fastmas.engine.lanes import stack_array
+from fastmas.caching.cache import load_module
+from fastmas.caching.digest import digest_of
 from fastmas.errors import ModelError
-from fastmas.kernel import kernel
 from fastmas.lowering.program import Program
-from fastmas.random.philox import path_part
 
 LANES = 64  # below 64 LLVM unrolls the lane loops to scalars before it vectorises them
-LOADING = threading.Lock()
 STACK_BYTES = 1 << 18  # of an array; more is kept on the heap: a thread's stack has some megabytes
 ENTRY_POINT = "run"  # of a generated module
 BUFFER = 16  # steps kept before they are written out path by path
-
-
-def cache_directory() -> Path:
-    """Where generated modules are kept: FASTMAS_CACHE_DIR, or a folder in the user's cache."""
-    chosen = os.environ.get("FASTMAS_CACHE_DIR")
-    caches = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    base = Path(chosen) if chosen else caches / "fastmas"
-    user = os.getuid() if hasattr(os, "getuid") else 0
-    for directory in (base, Path(tempfile.gettempdir()) / f"fastmas-{user}"):
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-        except OSError:
-            continue
-        if os.access(directory, os.W_OK):
-            return directory
-    raise ModelError(f"no folder for compiled kernels: {base} cannot be written; set FASTMAS_CACHE_DIR")
 
 
 def load_runner(program: Program, n_theta: int, rows: Rows, dtype: str = "float32", lanes: int = LANES) -> Any:
@@ -125,66 +96,3 @@ def global_name(kernel: Any, homes: tuple[str, ...]) -> tuple[str, str]:
                 return module, name
     raise ModelError(f"kernel {function.__qualname__!r} must be bound to a name at the top level of the model's "
                      f"module {homes[0]!r} or of its own, so that its compiled form can be found again")
-
-
-def digest_of(text: str, *kernels: Any) -> str:
-    digest = hashlib.sha256(text.encode())
-    digest.update(f"numba {numba.__version__} numpy {np.__version__}".encode())
-    seen: set[int] = set()
-    parts = {part for k in (*kernels, path_part) for part in _ingredients(k, seen)}
-    files = {p for p in parts if isinstance(p, Path)}
-    for file in sorted(files | {Path(inspect.getfile(f)) for f in (kernel, stack_array)}):
-        digest.update(file.read_bytes())
-    for constant in sorted(p for p in parts if isinstance(p, str)):
-        digest.update(constant.encode())
-    return digest.hexdigest()[:20]
-
-
-def _ingredients(kernel: Any, seen: set[int]) -> Iterator[Path | str]:
-    """Files of a kernel and of every kernel that it reaches, and the constants they take from elsewhere."""
-    if id(kernel) in seen:
-        return
-    seen.add(id(kernel))
-    function = getattr(kernel, "py_func", kernel)
-    yield Path(inspect.getsourcefile(function) or inspect.getfile(function))
-    for name, value in reached_by(function).items():
-        if isinstance(value, Dispatcher) or (isinstance(value, FunctionType) and "." not in name):
-            yield from _ingredients(value, seen)
-        elif isinstance(value, (bool, int, float, str, tuple, np.generic)):
-            yield f"{function.__qualname__}.{name}={value!r}"
-        elif isinstance(value, np.ndarray):
-            yield f"{function.__qualname__}.{name}={value.dtype}{value.shape}{value.tobytes()!r}"
-
-
-def reached_by(function: FunctionType) -> dict[str, Any]:
-    """Everything that a function takes from outside, by name: closures, globals, names in modules."""
-    code, names = function.__code__, function.__code__.co_names
-    reached = {n: c.cell_contents for n, c in zip(code.co_freevars, function.__closure__ or (), strict=True)}
-    reached |= {n: function.__globals__[n] for n in names if n in function.__globals__}
-    for module in [v for v in reached.values() if isinstance(v, ModuleType)]:
-        reached |= {f"{module.__name__}.{n}": vars(module)[n] for n in names if n in vars(module)}
-    return reached
-
-
-def load_module(name: str, text: str) -> ModuleType:
-    with LOADING:
-        return sys.modules[name] if name in sys.modules else _import(name, text)
-
-
-def _import(name: str, text: str) -> ModuleType:
-    path = cache_directory() / f"{name}.py"
-    if not path.exists():
-        temporary = path.with_suffix(f".{os.getpid()}.tmp")
-        temporary.write_text(text)
-        os.replace(temporary, path)
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise ModelError(f"cannot load the generated module {path}")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from fastmas.errors import ModelError, ParameterError
-from fastmas.language.graph import Node
+from fastmas.language.graph import REAL, Node
 from fastmas.language.refusals import REASONS
 from fastmas.language.text import WRITTEN_OUT
 
@@ -34,14 +34,16 @@ NAMED_RANGE = 0x02C00000
 MOST = {AGENTS: 2**31 - 1, AGGREGATE: 10**12}  # agents of a type
 WORTH_AGGREGATING = 100  # agents of a type cost what its one number does, or a little more
 # Kinds of places.
-WORD, HALF, OWN, RANGED, ONE = "word", "half", "own", "range", "one"
+WORD, HALF, OWN, RANGED, ONE, EACH = "word", "half", "own", "range", "one", "each"
+ONE_TURNS = 20  # bits: turns of loops around a count that takes one slot a turn
 
 
 class Place(NamedTuple):
     """Where a site's numbers are: `how` says what `at` counts.
 
     "word": word `at` of the pool; "half": half-words from `at` on of the pool; "own": half-words of the slots
-    from `at` on; "range": slots from `at` on, shared out among turns or agents; "one": slot `at` alone.
+    from `at` on; "range": slots from `at` on, shared out among turns or agents; "one": slot `at`, and one more for
+    each turn; "each": half-words of slots from `at` on, for a crowd that differs between paths.
     """
 
     how: str
@@ -89,16 +91,26 @@ class Addresses:
     def _place_others(self, sites: Sequence[Site]) -> None:
         """Ranges of their own, and single slots behind the pool."""
         ones = [s for s in sites if self._takes_one(s.node)]
-        for k, site in enumerate(ones):
+        for k, site in enumerate(s for s in ones if s.node.block is self.graph.step):
             self.place[site.node] = Place(ONE, self.n_slots + k)
+        for k, site in enumerate(s for s in ones if s.node.block is not self.graph.step):
+            self.place[site.node] = Place(ONE, (k + 1) << ONE_TURNS)
         ranged = [s for s in sites if s.node not in self.place]
         room = min(RANGE, (END - RANGES) // max(1, len(ranged)))
         for k, site in enumerate(ranged):
-            self.place[site.node] = Place(OWN if self._is_few(site) and site.node.block is self.graph.step else RANGED,
-                                          RANGES + k * room)
+            self.place[site.node] = Place(self._how(site), RANGES + k * room)
+
+    def _how(self, site: Site) -> str:
+        once, n = site.node.block is self.graph.step, site.node.args[0] if site.node.args else None
+        if site.node.op == "count" and isinstance(n, Node) and n.kind == REAL:
+            if not once:
+                reason, remedy = REASONS["crowd in a loop"]
+                raise ModelError(f"model {self.graph.text.name!r}, line {site.node.line}: {reason}; {remedy}")
+            return EACH
+        return OWN if once and self._is_few(site) else RANGED
 
     def _takes_one(self, node: Node) -> bool:
-        return node.op == "count" and self.mode == AGGREGATE and node.block is self.graph.step
+        return node.op == "count" and self.mode == AGGREGATE
 
     def _place_named(self, sites: Sequence[Site]) -> None:
         taken: dict[int, str] = {}
@@ -112,7 +124,7 @@ class Addresses:
                 reason, remedy = (text.format(taken[at], site.name) for text in REASONS["names meet"])
                 raise ModelError(f"model {self.graph.text.name!r}: {reason}; {remedy}")
             taken[at] = site.name
-            how = RANGED if in_loop or many else ONE if self._takes_one(site.node) else OWN
+            how = ONE if self._takes_one(site.node) else RANGED if in_loop or many else OWN
             self.place[site.node] = Place(how, at)
 
 

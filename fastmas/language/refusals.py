@@ -95,6 +95,8 @@ REASONS = {
     "name twice": ("two draws are called {0}", "give each a name of its own"),
     "names meet": ("the names {0} and {1} stand for one address", "rename one of them"),
     "crowd": ("a count among {0} agents", "give a whole number of agents, 0 or more"),
+    "crowd in a loop": ("a count in a loop, of agents whose number differs between paths, has no words for each of them",
+                        "use mode='aggregate'"),
     "recursion": ("{0} calls itself", "write a loop"),
     "past of agents": ("{0} of agents' numbers", "carry what is wanted in `Agents` of its own"),
     "source": ("the text of {0} cannot be found", "save the model in a file, or define it in a notebook cell"),
@@ -118,7 +120,7 @@ class Place:
     """Where a reader is: it makes errors that name file, line and construct."""
 
     def __init__(self, file: str, lines: dict[int, str]) -> None:
-        self.file, self.lines = Path(file).name or file, lines
+        self.path, self.file, self.lines = file, Path(file).name or file, lines
 
     def refuse(self, e: Any, key: str, *seen: Any) -> Refused:
         """The error of one of REASONS, to be raised."""

@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import CodeType
 from typing import Any, NamedTuple
 
 from fastmas.errors import ModelError
@@ -65,6 +66,7 @@ class Text:
         self.states: dict[str, State] = declared(self.cls, State)
         self.agents: dict[str, Agents] = declared(self.cls, Agents)
         self._methods: dict[str, Method] = {}
+        self.codes: dict[str, CodeType] = {}  # what the oracle has made of methods
 
     @property
     def name(self) -> str:

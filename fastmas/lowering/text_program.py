@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
 
 import numpy as np
 
-from fastmas.engine.source import load_module
-from fastmas.language.addresses import AGENTS, check_crowd, resolved
-from fastmas.language.graph import Node
+from fastmas.caching.cache import load_module
+from fastmas.language.addresses import AGENTS, check_crowd
 from fastmas.language.reading import Graph, read_start, read_step
+from fastmas.language.sites import crowds_of, mode_of
 from fastmas.language.text import Text
 from fastmas.lowering.kernels import LaneKernels
 from fastmas.lowering.layout import Layout
@@ -30,14 +29,14 @@ def lower(model: Model, derivatives: Derivatives | None = None) -> Program:
     """
     text = Text(model)
     graph, start = read_step(text), read_start(text)
-    mode = mode_of(model, graph)
+    mode = _mode(graph)
     kernels = LaneKernels(text, graph, start, mode)
     source = kernels.source()
     module = load_module("fastmas_text_" + hashlib.sha256(source.text.encode()).hexdigest()[:20], source.text)
     return Program(
         label=model.name, init=module.init, step=module.step, homes=(module.__name__,), n_state=source.n_state,
         n_words=max(1, source.n_words), n_history=source.n_history, history_dtype="float32",
-        n_counted=_most_counted(text, graph) if mode == AGENTS else 0, split=Split(kernels.layout),
+        n_counted=_most_counted(graph) if mode == AGENTS else 0, split=Split(kernels.layout),
         draws_at_start=source.draws_at_start, mode=mode, lowering=LANES, code=source.text)
 
 
@@ -55,24 +54,14 @@ class Split:
         return np.ascontiguousarray(values[:, self._reals], dtype=np.float64), whole
 
 
-def mode_of(model: Model, graph: Graph) -> str:
-    """How the agents of a text are counted: as asked for, or the cheaper way."""
-    crowds = [_size(graph.text, s.node.args[0]) for s in graph.sites if s.node.op == "count"]
-    if not crowds:
-        return ""
-    mode = resolved(getattr(model, "mode", ""), crowds)
-    for n in crowds:
+def _mode(graph: Graph) -> str:
+    """How agents are counted; there must be words for all of them."""
+    mode = mode_of(graph)
+    for n in crowds_of(graph):
         if n is not None:
             check_crowd("agents of a count", n, mode)
     return mode
 
 
-def _size(text: Text, n: Any) -> int | None:
-    """How many agents a count has, if options alone say so."""
-    if not isinstance(n, Node):
-        return int(n)
-    return int(text.options[n.args[0]]) if n.op == "option" else None
-
-
-def _most_counted(text: Text, graph: Graph) -> int:
-    return max([0, *(_size(text, s.node.args[0]) or 0 for s in graph.sites if s.node.op == "count")])
+def _most_counted(graph: Graph) -> int:
+    return max((n or 0 for n in crowds_of(graph)), default=0)

@@ -154,21 +154,24 @@ class StockMarket(Model):
 
     def trend(self, t, i, short, long):
         """What one technical trader demands, eq. (6), or its smoothed twin."""
-        if self.moving_average == "literal":
-            ready = t >= long + 1
-            m = (short + 1) / short * mean(self.price, short + 1) - (long + 1) / long * mean(self.price, long + 1)
-        else:
-            ready = t >= long
-            m = mean(self.price, short) - mean(self.price, long)
-        if self.rule == "smoothed":
-            demand = tanh((self.d[i] if "d" in self.per_agent else self.d) * m / 2)  # s. 4
-        else:
-            gamma = self.gamma[i] if "gamma" in self.per_agent else self.gamma
-            if self.rule == "exact":
-                demand = above(m, gamma) - above(-m, gamma)  # eq. (6)
+        demand, extra = 0, 1 if self.moving_average == "literal" else 0
+        if t >= long + extra:
+            if self.moving_average == "literal":
+                m = (short + 1) / short * mean(self.price, short + 1) - (long + 1) / long * mean(self.price, long + 1)
             else:
-                demand = sigmoid((m - gamma) / self.temperature) - sigmoid((-m - gamma) / self.temperature)
-        return demand if ready else 0
+                m = mean(self.price, short) - mean(self.price, long)
+            if self.rule == "smoothed":
+                demand = tanh((self.d[i] if "d" in self.per_agent else self.d) * m / 2)  # s. 4
+            else:
+                demand = self.beyond(m, self.gamma[i] if "gamma" in self.per_agent else self.gamma)
+        return demand
+
+    def beyond(self, m, gamma):
+        if self.rule == "exact":
+            demand = above(m, gamma) - above(-m, gamma)  # eq. (6)
+        else:
+            demand = sigmoid((m - gamma) / self.temperature) - sigmoid((-m - gamma) / self.temperature)
+        return demand
 
     def smoothed_demands(self, signal, draw):
         """Section 4: a trader demands 2 sigmoid(x / width) - 1, where the exact one has the sign of x."""

@@ -34,7 +34,7 @@ class Chance(Draw):
         return soften(reader, (odds / Term(block, temperature(reader))).of("sigmoid").node)
 
     def value(self, words: Any, p: float) -> bool:
-        return words.chance(limit_of(p))
+        return words.is_below(limit_of(p))
 
     def write(self, out, node):
         """The halves of this turn's agents against their thresholds."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastmas.language.addresses import AGGREGATE, HALF, ONE, OWN
+from fastmas.language.addresses import EACH, HALF, ONE, OWN
 from fastmas.language.draws.draw import Draw, limit_of
-from fastmas.language.graph import TALLY, Node, Term
+from fastmas.language.graph import REAL, TALLY, Node, Term
 from fastmas.parameters import is_whole
 
 LOW, UPPER = "b & LOW_HALF", "b & UPPER_HALF"
@@ -39,7 +39,12 @@ class Count(Draw):
         return (expected + spread * Term(reader.block, reader.draw_site(e, "normal", name=label))).node
 
     def value(self, words: Any, n: float, p: float) -> int:
-        return words.count(int(n), limit_of(p))
+        how, limit = words.place.how, limit_of(p)
+        if how == ONE:
+            return words.binomial(int(n), limit)
+        if how in (HALF, OWN, EACH):
+            return words.few_below(int(n), limit)
+        return words.many_below(int(n), limit)
 
     # ---- in lanes
     def write(self, out, node):
@@ -47,9 +52,9 @@ class Count(Draw):
         how, n = out.place(node).how, node.args[0]
         if how in (HALF, OWN):
             _Halves(out, node, limit).write()
-        elif isinstance(n, Node) and n.kind == "real":
+        elif _differs(n):
             self._write_each(out, node, limit)
-        elif how == ONE or out.mode == AGGREGATE:
+        elif how == ONE:
             out.line(f"binomial_below(lanes, address, t, {self._slot(out, node)}, {out.shared(n)}, {limit}, words)")
             self._keep_number(out, node)
         else:
@@ -60,7 +65,7 @@ class Count(Draw):
         """A crowd of another size on every path."""
         sizes = out.row(node)
         out.lane_loop([f"{sizes}[w] = {out.value(node.args[0], out.key(node))}"])
-        if out.mode == AGGREGATE:
+        if out.place(node).how == ONE:
             out.line(f"binomial_each(lanes, address, t, {self._slot(out, node)}, {sizes}, {limit}, words)")
             self._keep_number(out, node)
         else:
@@ -72,11 +77,9 @@ class Count(Draw):
         at, turn = out.place(node).at, out.turn(node)
         if turn == "0":
             return str(at)
-        if out.mode == AGGREGATE:
+        if out.place(node).how == ONE:
             return f"{at} + {turn}"
-        n = node.args[0]
-        most = out.shared(n) if not isinstance(n, Node) or n.kind == "whole" else str(out.most(n))
-        return f"{at} + ({most} // 4 + 4) * {turn}"
+        return f"{at} + ({out.shared(node.args[0])} // 4 + 4) * {turn}"
 
     def _keep_number(self, out, node):
         low, high = (out.words.new(name) for name in ("low", "high"))
@@ -94,6 +97,11 @@ class Count(Draw):
 
     def at(self, place, turn, arguments):
         return f"count_at(w, address, t, {place}, {turn}, {', '.join(arguments)})"
+
+
+def _differs(n: Any) -> bool:
+    """Whether a crowd differs between paths."""
+    return isinstance(n, Node) and n.kind == REAL
 
 
 class _Halves:

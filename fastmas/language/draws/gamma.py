@@ -20,7 +20,7 @@ class Gamma(Draw):
         return reader.draw_site(e, "gamma", reader.real(e, values[0]), name=label)
 
     def value(self, words: Any, shape: float) -> float:
-        return words.gamma(shape)
+        return words.gamma_number(shape)
 
     def write(self, out, node):
         row, shape = out.row(node), out.new_row("shape")

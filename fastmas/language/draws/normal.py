@@ -16,7 +16,7 @@ class Normal(Draw):
         return reader.draw_site(e, "normal", name=label)
 
     def value(self, words: Any) -> float:
-        return words.normal(words.word())
+        return words.standard_normal(words.word())
 
     def write(self, out, node):
         out.line(f"draw_normals(lanes, {out.word(node)}, {out.row(node)})")

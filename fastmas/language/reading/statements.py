@@ -105,7 +105,7 @@ def choice(reader: Reader, s: ast.If) -> None:
     if not isinstance(test, Node):
         reader.read_body(s.body if test else s.orelse)
         return
-    if test.kind == FLAG and not s.orelse and any(_is_loop(n) for b in s.body for n in ast.walk(b)):
+    if test.kind == FLAG and not s.orelse and _has_loop(reader, s.body):
         loop(reader, s, test, "")  # a loop of one turn or none: a branch that all paths take together
         return
     before = dict(reader.env), dict(reader.state), dict(reader.block.stores)
@@ -139,9 +139,15 @@ def _merged(reader: Reader, s: ast.If, test: Node, ways: tuple[Any, Any]) -> Any
     return select(reader, s, test, ways)
 
 
-def _is_loop(node: ast.AST) -> bool:
-    """A loop at run time, or what may have one inside."""
-    return isinstance(node, ast.For) or (isinstance(node, ast.Call) and of_self(node.func))
+def _has_loop(reader: Reader, body: list[ast.stmt], seen: tuple[str, ...] = ()) -> bool:
+    """Whether these statements, or methods that they call, have a loop."""
+    for node in (n for s in body for n in ast.walk(s)):
+        if isinstance(node, ast.For):
+            return True
+        if of_self(node) and reader.text.has(node.attr) and node.attr not in seen:
+            if _has_loop(reader, reader.text.method(node.attr).tree.body, (*seen, node.attr)):
+                return True
+    return False
 
 
 # ---- loops

@@ -17,10 +17,18 @@ from numba.core.compiler_lock import global_compiler_lock
 
 LIBRARY, PASSES = "CPUCodeLibrary", "_optimize_final_module"  # not a promise of Numba's: used where they exist
 
+_active = False  # under the compiler lock
+
+
+def is_active() -> bool:
+    """Is this inside `optimising_only`, for whoever holds the compiler lock?"""
+    return _active
+
 
 @contextlib.contextmanager
 def optimising_only(name: str) -> Iterator[None]:
     """Around a compilation; others wait for it, so that theirs are optimised as ever."""
+    global _active  # noqa: PLW0603
     library = getattr(codegen, LIBRARY, None)
     passes = getattr(library, PASSES, None)
     if passes is None:
@@ -33,7 +41,9 @@ def optimising_only(name: str) -> Iterator[None]:
 
     with global_compiler_lock:
         setattr(library, PASSES, run_passes)
+        before, _active = _active, True
         try:
             yield
         finally:
+            _active = before
             setattr(library, PASSES, passes)
