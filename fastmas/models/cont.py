@@ -25,7 +25,7 @@ class Cont(Model):
     s = Parameter(0.1, 0.0, 1.0, "linear", "per step", "probability that a trader sets the threshold anew",
                   "s. 4.3: 1/s is the time of a cluster, 0.001 to 0.1 per day")
     sigma_news = Parameter(0.001, 1e-5, 1.0, "log", "log return", "D, sd of the news", "s. 4.3")
-    market_depth = Parameter(10.0, 0.1, 1000.0, "log", "", "lambda: all traders together move the price by 1/lambda",
+    market_depth = Parameter(10.0, 2.0, 1000.0, "log", "", "lambda: all traders together move the price by 1/lambda",
                              "s. 4.3")
     price_0 = Parameter(100.0, 1e-2, 1e4, "log", "price units", "S(0)", "this project")
 

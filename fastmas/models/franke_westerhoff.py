@@ -30,7 +30,7 @@ class FrankeWesterhoff(Model):
     alpha_0 = Parameter(-0.327, -3.0, 3.0, "linear", "", "predisposition towards fundamentalism", TABLE)
     alpha_n = Parameter(1.79, 0.0, 4.0, "linear", "", "herding", TABLE)
     alpha_p = Parameter(18.43, 0.0, 50.0, "linear", "", "misalignment", TABLE)
-    mu = Parameter(0.01, 1e-4, 1.0, "log", "", "price impact of demand", "s. 3, a normalisation")
+    mu = Parameter(0.01, 1e-3, 0.1, "log", "", "price impact of demand", "s. 3, a normalisation")
     beta = Parameter(1.0, 0.01, 100.0, "log", "", "intensity of choice", "s. 3, a normalisation")
     log_value = Parameter(0.0, -100.0, 100.0, "linear", "log price", "fundamental value", "s. 3, a normalisation")
 

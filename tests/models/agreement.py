@@ -34,7 +34,7 @@ def assert_normal(z):
 
 
 def assert_means_agree(ours, theirs, label=""):
-    """Means over independent paths, (n_paths, ...) of two simulations, within SIGMAS standard errors of the difference."""
+    """Means over paths, (n_paths, ...) of two simulations, within SIGMAS standard errors of their difference."""
     ours, theirs = np.asarray(ours, dtype=np.float64), np.asarray(theirs, dtype=np.float64)
     error = np.sqrt(ours.var(axis=0, ddof=1) / len(ours) + theirs.var(axis=0, ddof=1) / len(theirs))
     gap = np.abs(ours.mean(axis=0) - theirs.mean(axis=0))

@@ -40,7 +40,8 @@ def test_a_step_has_the_law_of_the_paper(n):
     assert_normal(price[:, 1:] - now - excess)
     change = np.diff(crowd, axis=1)
     np.testing.assert_array_equal(change, np.rint(change))
-    assert crowd.min() >= 0 and crowd.max() <= n
+    assert crowd.min() >= 0
+    assert crowd.max() <= n
     mean = (n - c) * join - c * leave
     variance = (n - c) * join * (1 - join) + c * leave * (1 - leave)
     assert_standard((change - mean) / np.sqrt(variance))
@@ -75,9 +76,11 @@ def test_regimes_are_those_of_another_simulation(n):
     assert_means_agree(ours, facts(*simulated(n, 120, 1500, seed=1)), f"n={n}")
     _, none, all_of_them, _ = ours.mean(axis=0)
     if n == 50:  # the paper: a small market is caught by either side
-        assert none > 0.3 and all_of_them > 0.02
+        assert none > 0.3
+        assert all_of_them > 0.02
     if n == 5000:  # and a large one is not, fundamentalists prevail
-        assert all_of_them == 0 and ours[:, 0].mean() < 0.5
+        assert all_of_them == 0
+        assert ours[:, 0].mean() < 0.5
 
 
 def test_options():

@@ -1,4 +1,4 @@
-"""Franke and Westerhoff (2012): its transition law in closed form, its moments from an independent simulation, the paper."""
+"""Franke and Westerhoff (2012): the law of a step in closed form, moments of another simulation, the paper."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ def test_its_moments_are_those_of_another_simulation_and_of_the_paper():
 
     Another public implementation finds an excess kurtosis of 1.79 and a share of chartists of .292. The paper's
     estimate has a joint moment coverage ratio of 10%: of so many simulated samples, all nine moments are in the 95%
-    intervals of the data's; so each of the data's moments (its table 2: mean |r| .713, autocorrelations of |r| .193, .187,
-    .159, .128, .112, .074) is within 3.5 standard deviations of the samples'.
+    intervals of the data's; so each of the data's moments (mean |r| .713, autocorrelations of |r| .193, .187, .159,
+    .128, .112, .074 at lags 1, 5, 10, 25, 50, 100) is within 3.5 standard deviations of the samples'.
     """
     model = models.get("franke-westerhoff")
     returns, shares = observed(model, ["log_return", "share"], n_paths=200, n_steps=N_DAYS)
