@@ -130,8 +130,8 @@ def observables(model: Model, theta: Mapping[str, Any] | None) -> Iterator[Findi
 
 def kernels(model: Model, theta: Mapping[str, Any] | None) -> Iterator[Finding]:
     program = program_of(model)
-    for name in ARGUMENTS:
-        wanted = ARGUMENTS["step"][1:] if name == "init" and program.draws_at_start else ARGUMENTS[name]
+    for name, usual in ARGUMENTS.items():
+        wanted = ARGUMENTS["step"][1:] if name == "init" and program.draws_at_start else usual
         wrong = _wrong_kernel(name, getattr(program, name), wanted)
         if wrong:
             yield Finding(FAILED, "kernels", wrong)

@@ -16,6 +16,7 @@ from fastmas.language import Model, Parameter, State, exp, mean
 from fastmas.parameters import is_whole, shown
 
 HERE = "this project"
+MOST = 10**6  # traders, and prices of an average
 
 
 class Alfi(Model):
@@ -42,8 +43,8 @@ class Alfi(Model):
     def __post_init__(self):
         super().__post_init__()
         for name, least in (("n", 1), ("memory", 2)):
-            if not is_whole(getattr(self, name)) or getattr(self, name) < least:
-                raise ParameterError(f"{name}={shown(getattr(self, name))}: give a whole number, {least} or more")
+            if not is_whole(getattr(self, name)) or not least <= getattr(self, name) <= MOST:
+                raise ParameterError(f"{name}={shown(getattr(self, name))}: give a whole number, {least} to {MOST}")
 
     def start(self):
         self.chartists = self.n // 2

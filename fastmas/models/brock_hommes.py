@@ -7,7 +7,8 @@ four types of the paper's section 4.4; `n_types` gives other numbers of types, 2
 
 What is decided here: profits are counted in units of a sigma^2 = 1, as in the paper's figures. Noise enters the price
 equation as in Platt (2020), R x(t) = sum_h n_h (g_h x(t-1) + b_h) + sigma eps(t), whose beta and sigma are the
-defaults; sigma = 0 is the paper's deterministic skeleton. Before t = 0 the deviation is x_0 throughout.
+defaults; sigma = 0 is the paper's deterministic skeleton. Before t = 0 the deviation is x_0 throughout. Where no type
+is a fundamentalist, deviations run away if extrapolation, |g_h| > R, pays best.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class BrockHommes(Model):
     n_types: int = 4
 
     beta = Parameter(120.0, 0.0, 1000.0, "linear", "", "intensity of choice", PLATT)
-    g = Parameter(0.0, -3.0, 3.0, "linear", "", "trend that a type extrapolates", FOUR_TYPES, each="n_types")
+    g = Parameter(0.0, -2.0, 2.0, "linear", "", "trend that a type extrapolates", FOUR_TYPES, each="n_types")
     b = Parameter(0.0, -2.0, 2.0, "linear", "price units", "bias of a type", FOUR_TYPES, each="n_types")
     cost = Parameter(0.0, 0.0, 10.0, "linear", "price units^2", "what a type pays for its belief", "s. 4.1",
                      each="n_types")

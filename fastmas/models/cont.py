@@ -10,7 +10,11 @@ to |r(t)| after step t is set at the beginning of step t + 1, which is the same.
 
 from __future__ import annotations
 
+from fastmas.errors import ParameterError
 from fastmas.language import Agents, Model, Parameter, State, exp
+from fastmas.parameters import is_whole, shown
+
+MOST = 10**6  # traders
 
 
 class Cont(Model):
@@ -32,6 +36,11 @@ class Cont(Model):
     log_return = State(0, "per step")
     price = State(price_0, "price units")
     threshold = Agents("n")
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not is_whole(self.n) or not 1 <= self.n <= MOST:
+            raise ParameterError(f"n={shown(self.n)}: give a whole number of traders, 1 to {MOST}")
 
     def start(self, draw):
         for i in range(self.n):

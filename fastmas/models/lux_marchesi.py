@@ -13,6 +13,9 @@ over the last 0.2 units. Of each group four traders stay, as in the paper: who w
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import cached_property
+
 from fastmas.errors import ParameterError
 from fastmas.language import Agents, Model, Observable, Parameter, State, exp, floor, log_return
 from fastmas.parameters import is_whole, shown
@@ -22,6 +25,7 @@ TICK = 0.01  # price units
 TREND = 0.2  # units of time over which the price trend is taken
 FIFTHS = 5  # of them in a unit
 LEAST = 4  # traders of a group
+MOST = 10**6  # traders
 
 
 class LuxMarchesi(Model):
@@ -47,8 +51,8 @@ class LuxMarchesi(Model):
     dividend = Parameter(0.004, 0.0, 1.0, "linear", "per unit of time", "r, nominal dividend", "s. 3")
     R = Parameter(0.0004, 0.0, 1.0, "linear", "per unit of time", "average real return of other investments", "s. 3")
     p_f = Parameter(10.0, 1.0, 1000.0, "log", "price units", "fundamental value, and first price", "s. 3")
-    chartists_0 = Parameter(50, 2 * LEAST, 10**6, integer=True, unit="traders", source="s. 3",
-                            doc="chartists at the start, half of them optimists")
+    chartists_0 = Parameter(50, 2 * LEAST, MOST, integer=True, unit="traders", source="s. 3",
+                            doc="chartists at the start, half of them optimists; 10% of the traders")
 
     price = State(p_f, "price units")
     log_return = Observable(of="price", unit="per unit of time", transform=log_return)
@@ -59,9 +63,14 @@ class LuxMarchesi(Model):
 
     def __post_init__(self):
         super().__post_init__()
-        for name, least in (("n", 3 * LEAST), ("micro_steps", 1)):
-            if not is_whole(getattr(self, name)) or getattr(self, name) < least:
-                raise ParameterError(f"{name}={shown(getattr(self, name))}: give a whole number, {least} or more")
+        for name, least, most in (("n", 3 * LEAST, MOST), ("micro_steps", 1, MOST)):
+            if not is_whole(getattr(self, name)) or not least <= getattr(self, name) <= most:
+                raise ParameterError(f"{name}={shown(getattr(self, name))}: give a whole number, {least} to {most}")
+
+    @cached_property
+    def parameters(self) -> tuple[Parameter, ...]:
+        return tuple(replace(p, default=max(2 * LEAST, self.n // 10)) if p.name == "chartists_0" else p
+                     for p in super().parameters)
 
     def check(self, values):
         if values["chartists_0"] > self.n - LEAST:

@@ -84,5 +84,5 @@ def test_regimes_are_those_of_another_simulation(n):
 
 
 def test_options():
-    with pytest.raises(ParameterError, match="memory=1: give a whole number, 2 or more"):
+    with pytest.raises(ParameterError, match="memory=1: give a whole number, 2 to 1000000"):
         models.get("alfi", memory=1)

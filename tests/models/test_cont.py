@@ -8,6 +8,7 @@ from agreement import assert_means_agree, autocorrelation, excess_kurtosis, obse
 from scipy.stats import chi2
 
 from fastmas import models
+from fastmas.errors import ParameterError
 
 N = 1500  # traders: 1501 = 19 x 79 possible sizes of the excess demand
 DEPTH = 10.0
@@ -78,3 +79,8 @@ def test_volatility_clusters_as_in_another_simulation():
     assert kurtosis > 1
     assert abs(linear) < 0.05
     assert clustering[0] > clustering[1] > clustering[2] > 0
+
+
+def test_options():
+    with pytest.raises(ParameterError, match="n=0: give a whole number of traders, 1 to 1000000"):
+        models.get("cont", n=0)

@@ -159,7 +159,8 @@ def test_on_off_intermittency():
 
 
 def test_options():
+    assert models.get("lux-marchesi", n=1200).space().values["chartists_0"] == 120
     with pytest.raises(ParameterError, match="chartists_0=497: of n=500 traders at least 4 are fundamentalists"):
         models.get("lux-marchesi").space(fixed={"chartists_0": 497})
-    with pytest.raises(ParameterError, match="micro_steps=0: give a whole number, 1 or more"):
+    with pytest.raises(ParameterError, match="micro_steps=0: give a whole number, 1 to 1000000"):
         models.get("lux-marchesi", micro_steps=0)
