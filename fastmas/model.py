@@ -146,6 +146,7 @@ class Model:
     n_words: ClassVar[int] = 0
     history_dtype: ClassVar[str] = "float32"
     variants: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
+    relaxation: ClassVar[str] = ""  # of a relaxed twin: what its counts are
     sources: ClassVar[Mapping[str, Source | None]] = {}  # of a text: the source of each method
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -228,6 +229,11 @@ class Model:
         whole = self._defaults.whole
         reals = np.ascontiguousarray(values[:, ~whole], dtype=np.float64)
         return reals, np.ascontiguousarray(np.rint(values[:, whole]), dtype=np.int64)
+
+
+def width_of(model: Model) -> int:
+    """The number of values of a theta, which is that of `ParameterSpace.base`."""
+    return len(model._defaults.base)
 
 
 def declared(cls: type, kind: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from fastmas.language.addresses import Addresses
@@ -65,15 +66,17 @@ def imports_of(code: str) -> str:
 class LaneKernels:
     """Lane kernels of a step and, if there is one, of a start."""
 
-    def __init__(self, text: Text, step: Graph, start: Graph | None, mode: str) -> None:
+    def __init__(self, text: Text, step: Graph, start: Graph | None, mode: str,
+                 ones: Mapping[str, int] | None = None) -> None:
         self.text, self.step, self.start, self.mode = text, step, start, mode
+        self.ones = ones or {}  # array of tangents -> which of its numbers is 1 at t = 0
         self.layout = Layout(text, step)
         self.state = Rows("state")
         self.words = Rows("words", ROWS if self._works_in_words() else 0)
         for name in (*text.states, *step.more_states):
             self.state.new(name)
         for name, words in step.look_back.items():
-            if MEAN in words:
+            if MEAN in words and name not in step.more_agents:
                 self.state.new(f"reference_{name}")
 
     def _works_in_words(self) -> bool:
@@ -106,6 +109,12 @@ class LaneKernels:
         """What a step leaves for later ones to look back at."""
         lines = []
         for (name, word), (base, mask) in self.layout.ring.items():
+            if name in self.step.more_agents:
+                row, first = f"history[{self.layout.agents[name]} + k]", f"{base} + {mask + 1} * k"
+                more = f", history[{self.layout.references[name]} + k], {lanes.scratch()}" if word == MEAN else ""
+                lines.append(f"    for k in range({self.step.more_agents[name]}):")
+                lines.append(f"        remember_{word}(t, lanes, history, {first}, {mask}, {row}{more})")
+                continue
             more = f", reference_{name}, {lanes.scratch()}" if word == MEAN else ""
             lines.append(f"    remember_{word}(t, lanes, history, {base}, {mask}, {name}{more})")
         return lines
@@ -121,6 +130,8 @@ class LaneKernels:
             if one.start:
                 lines += [f"    for i in range({self.text.crowd(one)}):", "        for w in range(lanes):",
                           f"            history[{base} + i, w] = {real_constant(one.start)}"]
+        for array, place in self.ones.items():
+            lines += ["    for w in range(lanes):", f"        history[{self.layout.agents[array] + place}, w] = ONE"]
         lines += once
         draws = False
         if self.start is not None:
@@ -134,9 +145,18 @@ class LaneKernels:
             lines += lanes.lines
         for name, words in self.step.look_back.items():
             for word in words:
-                place = f"reference_{name}[w]" if word == MEAN else f"history[{self.layout.ring[name, word][0]}, w]"
-                lines += ["    for w in range(lanes):", f"        {place} = {name}[w]"]
+                lines += self._first_past(name, word)
         return lines, draws
+
+    def _first_past(self, name: str, word: str) -> list[str]:
+        """What may be looked back at in the first step."""
+        base, mask = self.layout.ring[name, word]
+        if name in self.step.more_agents:
+            place = f"{self.layout.references[name]} + k" if word == MEAN else f"{base} + {mask + 1} * k"
+            return [f"    for k in range({self.step.more_agents[name]}):", "        for w in range(lanes):",
+                    f"            history[{place}, w] = history[{self.layout.agents[name]} + k, w]"]
+        place = f"reference_{name}[w]" if word == MEAN else f"history[{base}, w]"
+        return ["    for w in range(lanes):", f"        {place} = {name}[w]"]
 
     def _begin(self, start: object) -> str:
         if not isinstance(start, Parameter):
