@@ -8,19 +8,27 @@ import numpy as np
 
 from fastmas.caching.cache import load_module
 from fastmas.language.addresses import AGENTS, check_crowd
+from fastmas.language.following import follow_start, follow_step
 from fastmas.language.reading import Graph, read_start, read_step
+from fastmas.language.refusals import NotForLanes
 from fastmas.language.sites import crowds_of, mode_of
 from fastmas.language.text import Text
 from fastmas.lowering.kernels import LaneKernels
 from fastmas.lowering.layout import Layout
+from fastmas.lowering.path_kernels import PathKernels
 from fastmas.lowering.program import Derivatives, Program
 from fastmas.model import Model
 
 LANES, PATH_BY_PATH = "lanes", "path by path"
 
 
-def lower(model: Model, derivatives: Derivatives | None = None) -> Program:
+def lower(model: Model, derivatives: Derivatives | None = None, how: str = "") -> Program:
     """The program of a model whose rules are a text.
+
+    Parameters
+    ----------
+    how : str
+        "lanes" or "path by path"; lanes, where they can follow the text, if not given.
 
     Raises
     ------
@@ -28,16 +36,31 @@ def lower(model: Model, derivatives: Derivatives | None = None) -> Program:
         Something in it has no meaning.
     """
     text = Text(model)
-    graph, start = read_step(text), read_start(text)
-    mode = _mode(graph)
-    kernels = LaneKernels(text, graph, start, mode)
-    source = kernels.source()
+    if how == PATH_BY_PATH:
+        return _path_by_path(text, "because it is asked for")
+    try:
+        step, start = read_step(text), read_start(text)
+    except NotForLanes as refused:
+        if how == LANES:
+            raise
+        return _path_by_path(text, refused.because)
+    return _program(LaneKernels(text, step, start, _mode(step)), LANES, "")
+
+
+def _path_by_path(text: Text, reason: str) -> Program:
+    step, start = follow_step(text), follow_start(text)
+    return _program(PathKernels(text, step, start, _mode(step.graph)), PATH_BY_PATH, reason)
+
+
+def _program(kernels: LaneKernels | PathKernels, lowering: str, reason: str) -> Program:
+    source, mode = kernels.source(), kernels.mode
     module = load_module("fastmas_text_" + hashlib.sha256(source.text.encode()).hexdigest()[:20], source.text)
     return Program(
-        label=model.name, init=module.init, step=module.step, homes=(module.__name__,), n_state=source.n_state,
+        label=kernels.text.name, init=module.init, step=module.step, homes=(module.__name__,), n_state=source.n_state,
         n_words=max(1, source.n_words), n_history=source.n_history, history_dtype="float32",
-        n_counted=_most_counted(graph) if mode == AGENTS else 0, split=Split(kernels.layout),
-        draws_at_start=source.draws_at_start, mode=mode, lowering=LANES, code=source.text)
+        n_counted=_most_counted(kernels.step) if mode == AGENTS else 0, split=Split(kernels.layout),
+        draws_at_start=source.draws_at_start, mode=mode, lowering=lowering,
+        reason=reason, code=source.text)
 
 
 class Split:
