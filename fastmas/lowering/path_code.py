@@ -208,8 +208,9 @@ class PathCode:
             return f"lane_words(w, address, t, {at})"
         slot, words = self.new_name("slot"), self.new_name("words")
         self.first += [f"{slot} = int64(-1)", f"{words} = {NOT_DRAWN}"]
-        self.line(f"if {turn} // {per} != {slot}:")
-        self.line(f"    {slot} = {turn} // {per}")
+        now = f"{turn} >> {2 if per == PER_SLOT else 3}"
+        self.line(f"if {now} != {slot}:")
+        self.line(f"    {slot} = {now}")
         self.line(f"    {words} = lane_words(w, address, t, {at} + {slot})")
         return words
 

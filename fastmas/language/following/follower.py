@@ -300,7 +300,7 @@ class Follower(Reader):
             self.env[name] = value if shape is NOT_SET else shape
             return
         text = self.variable_name(name)
-        if text in self.known.kinds:
+        if text in self.known.kinds and not self.regions:  # an outer region has done so
             kind = self.known.kinds[text]
             self.do(Set(text, self._as(kind, NOTHING[kind])))
 
