@@ -146,6 +146,7 @@ class Model:
     n_words: ClassVar[int] = 0
     history_dtype: ClassVar[str] = "float32"
     variants: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
+    relaxation: ClassVar[str] = ""  # of a relaxed twin: what its counts are
     sources: ClassVar[Mapping[str, Source | None]] = {}  # of a text: the source of each method
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

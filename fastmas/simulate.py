@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from fastmas import reductions
-from fastmas.engine import devices
 from fastmas.caching.cache import n_compiled
+from fastmas.engine import devices
 from fastmas.engine.job import Job, Sink
 from fastmas.engine.threads import count_threads, in_order
 from fastmas.errors import ParameterError, SimulationError

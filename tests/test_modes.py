@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from fastmas.rules import technical
 from scipy import stats
 from scipy.special import ndtr
 
@@ -15,7 +16,6 @@ from fastmas.errors import ModelError, ParameterError
 from fastmas.models.stock_market import StockMarket
 from fastmas.random import philox4x32
 from fastmas.random.normal import normal
-from fastmas.rules import technical
 from fastmas.simulate import simulate, simulate_values
 
 MODES = ("agents", "aggregate")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from fastmas.rules import technical
 from oracles.stock_market import SEEN, Oracle, normal
 from scipy.special import ndtr
 
@@ -11,7 +12,6 @@ from fastmas import models
 from fastmas.engine.cpu import Address
 from fastmas.errors import ModelError, ParameterError, SimulationError
 from fastmas.random.philox import philox4x32
-from fastmas.rules import technical
 from fastmas.simulate import simulate, simulate_values
 
 OWN = {f"kappa[{i}]": 0.3 * (i + 1) for i in range(7)} | {f"gamma[{i}]": 1 + 0.5 * i for i in range(5)}

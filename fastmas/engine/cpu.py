@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastmas.caching.optimising import optimising_only
 from fastmas.engine import threads
 from fastmas.engine.faults import compiling
 from fastmas.engine.job import Job, Sink, rows_of, slots_of
-from fastmas.caching.optimising import optimising_only
 from fastmas.engine.source import ENTRY_POINT, LANES, STACK_BYTES, load_runner
 from fastmas.limits import check_memory
 from fastmas.lowering.program import Program

@@ -20,14 +20,14 @@ import numpy as np
 from numba import config, cuda, types
 from numba.core.errors import NumbaPerformanceWarning
 
+from fastmas.caching.cache import load_module
+from fastmas.caching.digest import digest_of
 from fastmas.engine import cuda_template
 from fastmas.engine.cuda_functions import exact_arithmetic
 from fastmas.engine.cuda_memory import SMALL_BYTES, check_fits, check_history, no_room_for_history, paths_at_a_time
 from fastmas.engine.device_array import CUDA, DeviceArray
 from fastmas.engine.faults import compiling
 from fastmas.engine.job import Job, Rows, Sink, rows_of, slots_of
-from fastmas.caching.cache import load_module
-from fastmas.caching.digest import digest_of
 from fastmas.engine.source import Recipe
 from fastmas.errors import DeviceError, MemoryLimitError, ModelError, SimulationError
 from fastmas.lowering.program import Program

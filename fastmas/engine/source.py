@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastmas.engine import template
-from fastmas.engine.job import Rows
 from fastmas.caching.cache import load_module
 from fastmas.caching.digest import digest_of
+from fastmas.engine import template
+from fastmas.engine.job import Rows
 from fastmas.errors import ModelError
 from fastmas.lowering.program import Program
 

@@ -24,8 +24,9 @@ AGENTS, AGGREGATE = "agents", "aggregate"
 PER_SLOT = 4  # words
 HALVES = 8  # half-words of a slot
 SHARED_SLOTS = 2  # that few agents may share with what is drawn once
-RANGES, END = 0x10000000, 0xD0000000  # slots of ranges; further tries of binomials lie above, named draws below
+RANGES, END = 0x10000000, 0xD0000000  # slots of ranges; draws with a name lie below and above
 RANGE = 0x30000000  # slots of a range, if there are not more than four
+TRY, CLEAR = 0x04000000, 0x01000000  # further tries of a binomial are TRY apart, and ranges stay CLEAR of them
 NAMED, NAMES = 0x01001000, 0x1FFC00  # first slot of named draws drawn once, and for how many names there is room
 NAMED_SLOTS = 8  # of a name
 NAMED_RANGES = 16  # for draws in loops
@@ -97,8 +98,12 @@ class Addresses:
             self.place[site.node] = Place(ONE, (k + 1) << ONE_TURNS)
         ranged = [s for s in sites if s.node not in self.place]
         room = min(RANGE, (END - RANGES) // max(1, len(ranged)))
+        first, apart = (RANGES + CLEAR, TRY) if any(p.how == ONE for p in self.place.values()) else (RANGES, room)
         for k, site in enumerate(ranged):
-            self.place[site.node] = Place(self._how(site), RANGES + k * room)
+            self.place[site.node] = Place(self._how(site), first + k * apart)
+        if ranged and first + len(ranged) * apart > END:
+            reason, remedy = REASONS["too many draws"]
+            raise ModelError(f"model {self.graph.text.name!r}: {reason}; {remedy}")
 
     def _how(self, site: Site) -> str:
         once, n = site.node.block is self.graph.step, site.node.args[0] if site.node.args else None

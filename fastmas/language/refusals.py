@@ -98,6 +98,7 @@ REASONS = {
     "crowd": ("a count among {0} agents", "give a whole number of agents, 0 or more"),
     "crowd in a loop": ("a count in a loop, of agents whose number differs between paths, has no words for each of them",
                         "use mode='aggregate'"),
+    "too many draws": ("more draws in loops than there are random words set aside for", "draw once, in one loop"),
     "recursion": ("{0} calls itself", "write a loop"),
     "past of agents": ("{0} of agents' numbers", "carry what is wanted in `Agents` of its own"),
     "source": ("the text of {0} cannot be found", "save the model in a file, or define it in a notebook cell"),

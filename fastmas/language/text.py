@@ -61,7 +61,8 @@ class Text:
 
     def __init__(self, model: Model) -> None:
         self.model, self.cls = model, type(model)
-        self.options: dict[str, Any] = {k: v for k, v in model.config.items() if k != "mode"}
+        self.options: dict[str, Any] = {k: v for k, v in model.config.items() if k not in ("mode", "relaxed")}
+        self.relaxation = model.relaxation
         self.parameters: dict[str, Parameter] = {p.name: p for p in model.parameters}
         self.states: dict[str, State] = declared(self.cls, State)
         self.agents: dict[str, Agents] = declared(self.cls, Agents)

@@ -12,7 +12,7 @@ from fastmas.language.graph import BOOL, SHARED, TALLY, Node
 from fastmas.language.words import WORDS
 from fastmas.lowering.layout import MEAN, PAST
 
-INFIX = frozenset("+ - * / // % < <= > >= == !=".split())
+INFIX = frozenset(["+", "-", "*", "/", "//", "%", "<", "<=", ">", ">=", "==", "!="])
 WITHOUT_BRANCH = {"and": "&", "or": "|"}  # Python's would jump, and a loop that jumps is not vectorised
 
 
@@ -124,13 +124,19 @@ class Formulas:
     def _look_back(self, op: str, a: tuple[Any, ...]) -> str:
         """Of sums about a reference: the sum up to t - 1 less the one before the window, over its length."""
         base, mask = self.layout.ring[a[0], PAST if op == PAST else MEAN]
-        row = plus(base)
+        row, direction = plus(base), a[-1] if a[-1].op == "index" else None
+        if direction is not None:
+            row = f"{base} + {mask + 1} * {self.shared(direction)} + "
         if op == PAST:
             return f"history[{row}((t - {self.shared(a[1])}) & {mask}), w]"
         now = f"history[{row}((t - 1) & {mask}), w]"
         lengths = a[1:3] if op == "mean_difference" else a[1:2]
         means = [f"({now} - history[{row}((t - 1 - {self.shared(n)}) & {mask}), w]) * {self._per(n)}" for n in lengths]
-        return f"({means[0]} - {means[1]})" if op == "mean_difference" else f"({means[0]} + {self.out.reference(a[0])}[w])"
+        if op == "mean_difference":
+            return f"({means[0]} - {means[1]})"
+        if direction is None:
+            return f"({means[0]} + {self.out.reference(a[0])}[w])"
+        return f"({means[0]} + history[{self.layout.references[a[0]]} + {self.shared(direction)}, w])"
 
     def _per(self, length: Any) -> str:
         if isinstance(length, Node):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from fastmas.language.addresses import Addresses
@@ -70,15 +70,17 @@ class TextKernels:
 
     how = ""
 
-    def __init__(self, text: Text, step: Graph, start: Graph | None, mode: str) -> None:
+    def __init__(self, text: Text, step: Graph, start: Graph | None, mode: str,
+                 ones: Mapping[str, int] | None = None) -> None:
         self.text, self.step, self.start, self.mode = text, step, start, mode
+        self.ones = ones or {}  # array of tangents -> which of its numbers is 1 at t = 0
         self.layout = Layout(text, step)
         self.state = Rows("state")
         self.words = Rows("words", ROWS if self._works_in_words() else 0)
         for name in (*text.states, *step.more_states):
             self.state.new(name)
         for name, words in step.look_back.items():
-            if MEAN in words:
+            if MEAN in words and name not in step.more_agents:
                 self.state.new(f"reference_{name}")
 
     def _works_in_words(self) -> bool:
@@ -109,24 +111,37 @@ class TextKernels:
             if one.start:
                 lines += [f"    for i in range({self.text.crowd(one)}):", "        for w in range(lanes):",
                           f"            history[{base} + i, w] = {real_constant(one.start)}"]
+        for array, place in self.ones.items():
+            lines += ["    for w in range(lanes):", f"        history[{self.layout.agents[array] + place}, w] = ONE"]
         return lines
 
-    def refer(self) -> list[str]:
-        """What sums of the past are reckoned from, and the past at time 0."""
-        lines = []
-        for name, words in self.step.look_back.items():
-            for word in words:
-                place = f"reference_{name}[w]" if word == MEAN else f"history[{self.layout.ring[name, word][0]}, w]"
-                lines += ["    for w in range(lanes):", f"        {place} = {name}[w]"]
-        return lines
+    def first_pasts(self) -> list[str]:
+        """What may be looked back at in the first step."""
+        pasts = [(name, word) for name, words in self.step.look_back.items() for word in words]
+        return [line for one in pasts for line in self._first_past(*one)]
 
     def remember(self, scratch: Callable[[], str]) -> list[str]:
         """What a step leaves for later ones to look back at."""
         lines = []
         for (name, word), (base, mask) in self.layout.ring.items():
+            if name in self.step.more_agents:
+                row, first = f"history[{self.layout.agents[name]} + k]", f"{base} + {mask + 1} * k"
+                more = f", history[{self.layout.references[name]} + k], {scratch()}" if word == MEAN else ""
+                lines.append(f"    for k in range({self.step.more_agents[name]}):")
+                lines.append(f"        remember_{word}(t, lanes, history, {first}, {mask}, {row}{more})")
+                continue
             more = f", reference_{name}, {scratch()}" if word == MEAN else ""
             lines.append(f"    remember_{word}(t, lanes, history, {base}, {mask}, {name}{more})")
         return lines
+
+    def _first_past(self, name: str, word: str) -> list[str]:
+        base, mask = self.layout.ring[name, word]
+        if name in self.step.more_agents:
+            place = f"{self.layout.references[name]} + k" if word == MEAN else f"{base} + {mask + 1} * k"
+            return [f"    for k in range({self.step.more_agents[name]}):", "        for w in range(lanes):",
+                    f"            history[{place}, w] = history[{self.layout.agents[name]} + k, w]"]
+        place = f"reference_{name}[w]" if word == MEAN else f"history[{base}, w]"
+        return ["    for w in range(lanes):", f"        {place} = {name}[w]"]
 
     def _begin(self, start: object) -> str:
         if not isinstance(start, Parameter):
@@ -153,6 +168,7 @@ class LaneKernels(TextKernels):
     def _lanes(self, graph: Graph, held: dict[Node, str] | None) -> Lanes:
         return Lanes(graph, Addresses(graph, self.mode), self.layout, (self.state, self.words), held)
 
+    # ---- the start
     def _init(self, once: list[str]) -> tuple[list[str], bool]:
         lines, draws = [*self.begin(), *once], False
         if self.start is not None:
@@ -164,4 +180,4 @@ class LaneKernels(TextKernels):
             lanes.write(self.start.once)
             lanes.write(self.start.step)
             lines += lanes.lines
-        return [*lines, *self.refer()], draws
+        return [*lines, *self.first_pasts()], draws

@@ -48,12 +48,15 @@ class Layout:
 
     def _lay_out_history(self) -> None:
         self.ring: dict[tuple[str, str], tuple[int, int]] = {}  # (state, word) -> first row, mask
+        self.references: dict[str, int] = {}  # of arrays that are looked back at: what their running sums leave out
         end = 0
         for state, words in self.graph.look_back.items():
             for word, longest in words.items():
                 size = 1 << (longest + 1 + (word == MEAN)).bit_length()
                 self.ring[state, word] = end, size - 1
-                end += size
+                end += size * self.graph.more_agents.get(state, 1)
+                if word == MEAN and state in self.graph.more_agents:
+                    self.references[state], end = end, end + self.graph.more_agents[state]
         self.agents: dict[str, int] = {}
         sizes = {name: self.text.crowd(one) for name, one in self.text.agents.items()} | self.graph.more_agents
         for name, n in sizes.items():

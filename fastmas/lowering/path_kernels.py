@@ -27,7 +27,7 @@ class PathKernels(TextKernels):
         if self._start is not None:
             draws = bool(self._start.graph.sites)
             init_lines += [*(["    t = 0"] if draws else []), *self._code(self._start).write()]
-        return self.module([*init_lines, *self.refer()], step_lines, draws)
+        return self.module([*init_lines, *self.first_pasts()], step_lines, draws)
 
     def _code(self, follower: Follower) -> PathCode:
         return PathCode(follower, Addresses(follower.graph, self.mode), self.layout)

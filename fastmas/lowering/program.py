@@ -50,7 +50,7 @@ class Program:
     lowering: str = ""  # of a text: "lanes", or "path by path"
     reason: str = ""  # why not lanes
     code: str = ""  # of a text: its generated module
-    layers: Mapping[str, int] = field(default_factory=dict)  # of derivatives: name to row
+    layers: Mapping[tuple[str, str], int] = field(default_factory=dict)  # (state, parameter), or ("", parameter) of a score, to its row
 
     @property
     def n_rows(self) -> int:

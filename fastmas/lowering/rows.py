@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 
 # Names that generated code uses itself.
-RESERVED = frozenset("""t lanes state words history address theta integers math np kernel exp log tanh sigmoid normal_cdf
-sqrt floor threshold uniform below agree nearest equal half w i n b l max min abs int32 int64 uint16 uint32 float32
-lambda def class if else for in is not and or return pass""".split())
+RESERVED = frozenset(["t", "lanes", "state", "words", "history", "address", "theta", "integers", "math", "np", "kernel", "exp", "log", "tanh", "sigmoid", "normal_cdf", "sqrt", "floor", "threshold", "uniform", "below", "agree", "nearest", "equal", "half", "w", "i", "n", "b", "l", "max", "min", "abs", "int32", "int64", "uint16", "uint32", "float32", "lambda", "def", "class", "if", "else", "for", "in", "is", "not", "and", "or", "return", "pass"])
 
 
 class Rows:

@@ -6,9 +6,8 @@ whatever the lane arrays hold, and without libm, so that `fastmas.random.binomia
 same for many lanes side by side.
 
 Addresses: a try takes the four words of one slot. The first try of a draw has the slot it is called with,
-below 2**26. Tries 1 to 3 have that slot plus i * 2**26, tries 4 to 15 plus 0xD0000000 + (i - 4) * 2**26: what is
-between belongs to agents. The space ends there, and tries 16 to 63 have slot + (i - 16) * 2**26 of t + 2**31,
-a time that no path reaches. So no try meets another draw.
+below 2**24, try i has that slot plus i * 2**26. So no try meets another draw whose slots leave out the first
+2**24 of every 2**26.
 """
 
 from __future__ import annotations
@@ -22,10 +21,6 @@ from fastmas.kernel import kernel
 from fastmas.random.philox import MASK, last_rounds, step_part
 
 SLOTS = int64(2**26)
-NEAR_TRIES = 4
-FAR_SLOT = int64(0xD0000000)
-SAME_TIME_TRIES = 16
-FAR_TIME = int64(2**31)
 TRIES = 64
 INVERSION_LIMIT = 10.0
 NEGLIGIBLE = 2.0**-60
@@ -139,16 +134,6 @@ def try_words(w, address, t, slot):
 
 
 @kernel
-def try_address(t, slot, i):
-    """Time and slot of try i of the draw at (t, slot)."""
-    if i < NEAR_TRIES:
-        return int64(t), int64(slot + i * SLOTS)
-    if i < SAME_TIME_TRIES:
-        return int64(t), int64(slot + FAR_SLOT + (i - NEAR_TRIES) * SLOTS)
-    return int64(t + FAR_TIME), int64(slot + (i - SAME_TIME_TRIES) * SLOTS)
-
-
-@kernel
 def invert(n, p, u):
     """The smallest k with P(K <= k) >= u, for n * p < 10 and p <= 1/2."""
     odds = p / (1.0 - p)
@@ -215,8 +200,7 @@ def accept(n, p, u, v):
 def reject(w, address, t, slot, n, p, sign):
     """BTRS for n * p >= 10 and p <= 1/2; `sign` is that of the first uniform, about its middle."""
     for i in range(TRIES):
-        then, place = try_address(t, slot, i)
-        x0, x1, x2, x3 = try_words(w, address, then, place)
+        x0, x1, x2, x3 = try_words(w, address, t, slot + i * SLOTS)
         k = accept(n, p, sign * (unit(x0, x1) - 0.5), unit(x2, x3))
         if k >= 0.0:
             return k

@@ -24,7 +24,6 @@ from fastmas.random.binomial import (
     log1p,
     place,
     shape,
-    try_address,
     try_words,
     unit,
 )
@@ -234,8 +233,7 @@ def further_tries(lanes, address, t, slot, n, threshold, words, listed, low, hig
             break
         full_test(pad(m, lanes, listed), n, threshold, listed, words)
         m = take_numbers(m, listed, words, low, high)
-        then, place = try_address(t, slot, i)
-        draw_listed(pad(m, lanes, listed), address, then, place, listed, words)
+        draw_listed(pad(m, lanes, listed), address, t, slot + i * SLOTS, listed, words)
 
 
 @kernel

@@ -13,12 +13,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from fastmas.rules import fundamental, noise
 from scipy.special import ndtr, ndtri
 
 from fastmas.models.stock_market import PUBLIC_SLOT, StockMarket
 from fastmas.random.counting import REFINE
 from fastmas.random.philox import philox4x32
-from fastmas.rules import fundamental, noise
 
 SEEN = ("price", "demand_noise", "demand_technical", "demand_fundamental", "fundamental_value")
 

@@ -8,7 +8,7 @@ from scipy import stats
 from test_philox import address_of, plain
 
 from fastmas.random import ROWS, binomial, binomial_below, count_below, draw_binomial, draw_words, number_of
-from fastmas.random.binomial import TRIES, exp, log1p, margin, try_address, unit
+from fastmas.random.binomial import exp, log1p, margin, unit
 from fastmas.random.binomial_lanes import N_WORDS
 
 LANES, STEPS = 2**10, 128
@@ -92,28 +92,12 @@ def test_counting_agents_has_the_same_law(p):
     assert chi_square_level(draws(n, limits[0] / 2**32), n, p) > LEVEL
 
 
-def units(address, slot, t=ORACLE_T):
+def units(address, slot):
     """Two uniforms of 52 bits from the four words of each lane."""
     words = [np.empty(len(address[0]), dtype=np.uint32) for _ in range(4)]
-    draw_words(len(address[0]), address, t, slot, *words)
+    draw_words(len(address[0]), address, ORACLE_T, slot, *words)
     words = [word.astype(np.uint64) for word in words]
     return [((words[i] << np.uint64(20) | words[i + 1] >> np.uint64(12)) + 0.5) / 2**52 for i in (0, 2)]
-
-
-def tried_at(trial):
-    """Slot and time of a further try."""
-    if trial < 16:
-        return ORACLE_SLOT + (trial if trial < 4 else 52 + trial - 4) * 2**26, ORACLE_T
-    return ORACLE_SLOT + (trial - 16) * 2**26, ORACLE_T + 2**31
-
-
-def test_no_try_meets_another_nor_an_agent():
-    places = [(t, slot) for t, slot in (try_address(ORACLE_T, ORACLE_SLOT, i) for i in range(TRIES))]
-    assert places == [(t, slot) for slot, t in map(tried_at, range(TRIES))]
-    assert len(set(places)) == TRIES
-    assert all(0 <= slot < 2**32 and 0 <= t < 2**32 for t, slot in places)
-    last = 2**26 - 1 - ORACLE_SLOT
-    assert not any(t == ORACLE_T and 0x10000000 <= slot + more < 0xD0000000 for t, slot in places for more in (0, last))
 
 
 def by_inversion(address, n, p):
@@ -132,7 +116,7 @@ def by_rejection(address, n, p):
     top = law.logpmf(math.floor((n + 1) * rare))
     found = np.full(len(address[0]), -1.0)
     for trial in range(64):
-        u, v = units(address, *tried_at(trial))
+        u, v = units(address, ORACLE_SLOT + trial * 2**26)
         edge = 0.5 - np.abs(u - 0.5)
         k = np.floor((2 * a / edge + b) * sign * (u - 0.5) + n * rare + 0.5)
         fits = np.log(v * alpha / (a / edge**2 + b)) <= law.logpmf(k) - top

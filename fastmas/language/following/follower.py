@@ -81,7 +81,7 @@ class Follower(Reader):
     """Reads methods of one text into actions."""
 
     def __init__(self, text: Text, known: Known, started: bool = True) -> None:
-        super().__init__(text, "", started)
+        super().__init__(text, started=started)
         self.known = known
         self.actions: list[Action] = []
         self.state: States = States(self, {})

@@ -11,7 +11,7 @@ from fastmas.language.following.follower import Follower, Returned, ends, follow
 from fastmas.language.graph import TALLY, WHOLE, Node
 from fastmas.language.reading.expressions import binary, negation, of_self
 from fastmas.language.reading.reader import NOT_SET
-from fastmas.language.reading.statements import alone, element_of, is_loop_of_one, not_a_state, nothing
+from fastmas.language.reading.statements import alone, element_of, is_loop_of_one, is_short, not_a_state, nothing
 from fastmas.language.reading.values import AgentsOf
 from fastmas.language.text import Table
 
@@ -154,7 +154,10 @@ def iteration(reader: Follower, s: ast.For) -> None:
         bounds = tuple(reader.whole_number(one) for one in s.iter.args)
         if not isinstance(s.target, ast.Name):
             raise reader.refuse(s, "unpack", len(getattr(s.target, "elts", ())), 1)
-        _turns(reader, s, bounds, None)
+        if len(bounds) == 1 and is_short(reader, s, bounds[0]) and not _jumps(s):
+            _written_out(reader, s, tuple(range(bounds[0])))
+        else:
+            _turns(reader, s, bounds, None)
         return
     over = reader.read(s.iter)
     if isinstance(over, Table):
@@ -174,10 +177,14 @@ def _turns(reader: Follower, s: ast.For, bounds: tuple[Any, ...], table: Table |
             _body(reader, s, (frame, frame))
 
 
+def _jumps(s: ast.For) -> bool:
+    return any(isinstance(n, (ast.Break, ast.Continue)) for b in s.body for n in ast.walk(b))
+
+
 def _written_out(reader: Follower, s: ast.For, values: tuple[Any, ...]) -> None:
     """Turn by turn; a jump out of a turn leaves a stretch of text."""
     around = reader.turns
-    if not any(isinstance(n, (ast.Break, ast.Continue)) for b in s.body for n in ast.walk(b)):
+    if not _jumps(s):
         for turn, value in enumerate(values):
             reader.turns = (*around, turn)
             assign(reader, s.target, value)

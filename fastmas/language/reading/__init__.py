@@ -13,23 +13,24 @@ from fastmas.language.text import Text
 __all__ = ["Graph", "Reader", "Site", "read_start", "read_step"]
 
 
-def read_step(text: Text, relaxed: str = "") -> Graph:
+def read_step(text: Text, relaxed: str | None = None) -> Graph:
     """The graph of `step`.
 
     Parameters
     ----------
-    relaxed : str
-        What counts become in the relaxed twin: "normal" or "mean"; "" reads the exact model.
+    relaxed : str, optional
+        What counts become in the relaxed twin: "normal" or "mean"; "" reads the exact rules. As the model is if not
+        given.
 
     Raises
     ------
     Refused
         The text says what has no meaning; `NotForLanes` if it has one path by path.
     """
-    return Reader(text, relaxed).run("step", ("self", "t", "draw"))
+    return Reader(text, text.relaxation if relaxed is None else relaxed).run("step", ("self", "t", "draw"))
 
 
-def read_start(text: Text, relaxed: str = "") -> Graph | None:
+def read_start(text: Text, relaxed: str | None = None) -> Graph | None:
     """The graph of `start`, if the model has one.
 
     Raises
@@ -39,4 +40,5 @@ def read_start(text: Text, relaxed: str = "") -> Graph | None:
     """
     if not text.has("start"):
         return None
-    return Reader(text, relaxed, started=False).run("start", ("self", "draw")[:len(text.method("start").arguments)])
+    reader = Reader(text, text.relaxation if relaxed is None else relaxed, started=False)
+    return reader.run("start", ("self", "draw")[:len(text.method("start").arguments)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 from typing import Any
 
 from fastmas.language.graph import BOOL, FLAG, READS, REAL, WHOLE, Block, Node, fresh, inner_blocks, touched
@@ -12,6 +13,7 @@ from fastmas.language.reading.values import AgentsOf, RangeOf
 from fastmas.language.text import Table
 
 STATE, NAME = "state", "name"  # whose value a loop carries
+SHORT = 8  # turns: of a loop without draws they are written out, side by side in registers
 
 
 @reads_statement(ast.Pass)
@@ -165,18 +167,38 @@ def iteration(reader: Reader, s: ast.For) -> None:
     if isinstance(over, RangeOf):
         if not isinstance(s.target, ast.Name):
             raise reader.refuse(s, "unpack", len(getattr(s.target, "elts", ())), 1)
-        loop(reader, s, over.bound, s.target.id)
+        if is_short(reader, s, over.bound):
+            _write_out(reader, s, range(over.bound))
+        else:
+            loop(reader, s, over.bound, s.target.id)
     elif isinstance(over, Table):
         loop(reader, s, reader.add("rows", over.name, kind=WHOLE, e=s), "row")
     elif isinstance(over, tuple):
-        around = reader.turns
-        for turn, value in enumerate(over):
-            reader.turns = (*around, turn)
-            assign(reader, s.target, value)
-            reader.read_inner(s.body)
-        reader.turns = around
+        _write_out(reader, s, over)
     else:
         raise reader.refuse(s, "loop over")
+
+
+def _write_out(reader: Reader, s: ast.For, values: Iterable[Any]) -> None:
+    around = reader.turns
+    for turn, value in enumerate(values):
+        reader.turns = (*around, turn)
+        assign(reader, s.target, value)
+        reader.read_inner(s.body)
+    reader.turns = around
+
+
+def is_short(reader: Reader, s: ast.For, bound: Any) -> bool:
+    """Whether a loop is written out."""
+    return isinstance(bound, int) and bound <= SHORT and not _needs_turns(reader, s.body)
+
+
+def _needs_turns(reader: Reader, body: list[ast.stmt]) -> bool:
+    """Whether a loop must stay one: its draws are numbered by turns, or it sets numbers of agents or loops again."""
+    nodes = [n for s in body for n in ast.walk(s)]
+    return _has_loop(reader, body) or any(
+        isinstance(n, ast.Name) and n.id == "draw"
+        or isinstance(n, ast.Subscript) and isinstance(n.ctx, ast.Store) for n in nodes)
 
 
 def loop(reader: Reader, s: ast.For | ast.If, bound: Any, name: str) -> None:
