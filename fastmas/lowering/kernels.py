@@ -13,26 +13,13 @@ from fastmas.language.text import Text
 from fastmas.lowering.formulas import real_constant
 from fastmas.lowering.lanes import Lanes
 from fastmas.lowering.layout import MEAN, Layout
-from fastmas.lowering.rows import Rows
+from fastmas.lowering.rows import HOMES, Rows, row_of
 from fastmas.parameters import Parameter
 from fastmas.random.counting import ROWS
 
 STEP = "def step(t, lanes, state, words, history, address, theta, integers):"
 INIT = "def init(lanes, state, history, theta, integers):"
 INIT_WITH_DRAWS = "def init(lanes, state, words, history, address, theta, integers):"
-# What generated code may call, by its home.
-HOMES = {
-    "fastmas.random.philox": "draw_words lane_words pick",
-    "fastmas.random.normal": "cdf_thresholds draw_normals normal_cdf normal_of threshold uniform uniform_of",
-    "fastmas.random.functions": "exp log sigmoid tanh",
-    "fastmas.random.counting": "HALF LOW_HALF NONE NO_HALF UPPER_HALF below_bound count_agents half_of",
-    "fastmas.random.halves": "clear_row decide_halves decide_pool",
-    "fastmas.random.sums": "remember_mean remember_past",
-    "fastmas.random.binomial_lanes": "binomial_below get_bits number_of put_bits",
-    "fastmas.random.crowds": "binomial_each count_each",
-    "fastmas.random.gamma": "draw_gammas",
-    "fastmas.random.at": "binomial_at count_each_at count_few_at count_many_at gamma_at half_below",
-}
 HEAD = '''"""Generated from the text of {label}{how}. Safe to delete."""
 
 import math
@@ -105,7 +92,7 @@ class TextKernels:
         lines = ["    for w in range(lanes):"]
         starts = {n: self._begin(s.start) for n, s in self.text.states.items()} | {
             n: real_constant(v) for n, v in self.step.more_states.items()}
-        lines += [f"        {name}[w] = {value}" for name, value in starts.items()]
+        lines += [f"        {row_of(name)}[w] = {value}" for name, value in starts.items()]
         for name, one in self.text.agents.items():
             base = self.layout.agents[name]
             if one.start:
@@ -131,7 +118,7 @@ class TextKernels:
                 lines.append(f"        remember_{word}(t, lanes, history, {first}, {mask}, {row}{more})")
                 continue
             more = f", reference_{name}, {scratch()}" if word == MEAN else ""
-            lines.append(f"    remember_{word}(t, lanes, history, {base}, {mask}, {name}{more})")
+            lines.append(f"    remember_{word}(t, lanes, history, {base}, {mask}, {row_of(name)}{more})")
         return lines
 
     def _first_past(self, name: str, word: str) -> list[str]:
@@ -141,7 +128,7 @@ class TextKernels:
             return [f"    for k in range({self.step.more_agents[name]}):", "        for w in range(lanes):",
                     f"            history[{place}, w] = history[{self.layout.agents[name]} + k, w]"]
         place = f"reference_{name}[w]" if word == MEAN else f"history[{base}, w]"
-        return ["    for w in range(lanes):", f"        {place} = {name}[w]"]
+        return ["    for w in range(lanes):", f"        {place} = {row_of(name)}[w]"]
 
     def _begin(self, start: object) -> str:
         if not isinstance(start, Parameter):

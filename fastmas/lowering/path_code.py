@@ -26,6 +26,7 @@ from fastmas.language.following.actions import (
 from fastmas.language.graph import BOOL, FLAG, TALLY, WHOLE, Node
 from fastmas.lowering.formulas import INFIX, Formulas, plus
 from fastmas.lowering.layout import Layout
+from fastmas.lowering.rows import row_of
 
 OF_WHOLE = (WHOLE, FLAG, TALLY)
 NOT_DRAWN = "NO_WORDS"
@@ -95,7 +96,7 @@ class PathCode:
             if isinstance(one, Set):
                 self.line(f"{one.name} = {self.value(one.value)}")
             elif isinstance(one, SetState):
-                self.line(f"{one.name}[w] = {self.value(one.value)}")
+                self.line(f"{row_of(one.name)}[w] = {self.value(one.value)}")
             elif isinstance(one, SetAgent):
                 place = f"{plus(self.layout.agents[one.name])}{self.formulas.shared(one.index)}"
                 self.line(f"history[{place}, w] = {self.value(one.value)}")
