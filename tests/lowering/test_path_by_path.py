@@ -208,7 +208,7 @@ class Orders(Model):
 class Plain:
     """The same in plain Python, with the words where they must be."""
 
-    ROOM = (0xD0000000 - RANGES) // 3  # three draws in loops: exponential, uniform, chance
+    ROOM = 0x30000000  # slots of each draw in a loop: exponential, uniform, chance
 
     def __init__(self, path):
         self.path, self.price, self.wealth, self.shown = path, 100.0, [2.0] * 5, [(100.0, 0.0, 0.0)]
