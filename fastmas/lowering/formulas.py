@@ -11,6 +11,7 @@ from fastmas.language.draws import DRAWS
 from fastmas.language.graph import BOOL, SHARED, TALLY, Node
 from fastmas.language.words import WORDS
 from fastmas.lowering.layout import MEAN, PAST
+from fastmas.lowering.rows import row_of
 
 INFIX = frozenset(["+", "-", "*", "/", "//", "%", "<", "<=", ">", ">=", "==", "!="])
 WITHOUT_BRANCH = {"and": "&", "or": "|"}  # Python's would jump, and a loop that jumps is not vectorised
@@ -78,7 +79,7 @@ class Formulas:
         if op == "param":
             return f"theta[{self.layout.reals[a[0]]}, w]"
         if op == "state":
-            return f"{a[0]}[w]"
+            return f"{row_of(a[0])}[w]"
         if op == "each":
             return f"theta[{plus(self.layout.reals[a[0]])}{self.shared(a[1])}, w]"
         if op in ("carried", "result"):

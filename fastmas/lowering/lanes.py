@@ -14,7 +14,7 @@ from fastmas.language.graph import BOOL, FLAG, SHARED, TALLY, Block, Node
 from fastmas.language.reading import Graph
 from fastmas.lowering.formulas import Formulas, as_condition, as_number, plus
 from fastmas.lowering.layout import Layout
-from fastmas.lowering.rows import Rows
+from fastmas.lowering.rows import Rows, row_of
 from fastmas.lowering.schedule import LIGHT, Schedule
 
 IN_RANGE = ("Phi", "sigmoid")  # probabilities that need no bounds
@@ -135,7 +135,7 @@ class Lanes:
         """New values of states, carried names and agents: all computed, then all set."""
         sets = []
         for name, v in block.outputs.items():
-            target = f"{name}[w]" if isinstance(name, str) else f"{self.carried_row(block.loop, name)}[w]"
+            target = f"{row_of(name)}[w]" if isinstance(name, str) else f"{self.carried_row(block.loop, name)}[w]"
             value = self.value(v, key)
             value = as_number(value) if isinstance(v, Node) and v.kind == BOOL else value
             if value != target:

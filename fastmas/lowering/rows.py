@@ -7,6 +7,26 @@ import re
 # Names that generated code uses itself.
 RESERVED = frozenset(["t", "lanes", "state", "words", "history", "address", "theta", "integers", "math", "np", "kernel", "exp", "log", "tanh", "sigmoid", "normal_cdf", "sqrt", "floor", "threshold", "uniform", "below", "agree", "nearest", "equal", "half", "w", "i", "n", "b", "l", "max", "min", "abs", "int32", "int64", "uint16", "uint32", "float32", "lambda", "def", "class", "if", "else", "for", "in", "is", "not", "and", "or", "return", "pass"])
 
+# What generated code may call, by its home.
+HOMES = {
+    "fastmas.random.philox": "draw_words lane_words pick",
+    "fastmas.random.normal": "cdf_thresholds draw_normals normal_cdf normal_of threshold uniform uniform_of",
+    "fastmas.random.functions": "exp log sigmoid tanh",
+    "fastmas.random.counting": "HALF LOW_HALF NONE NO_HALF UPPER_HALF below_bound count_agents half_of",
+    "fastmas.random.halves": "clear_row decide_halves decide_pool",
+    "fastmas.random.sums": "remember_mean remember_past",
+    "fastmas.random.binomial_lanes": "binomial_below get_bits number_of put_bits",
+    "fastmas.random.crowds": "binomial_each count_each",
+    "fastmas.random.gamma": "draw_gammas",
+    "fastmas.random.at": "binomial_at count_each_at count_few_at count_many_at gamma_at half_below",
+}
+CALLED = frozenset(name for names in HOMES.values() for name in names.split()) | {"ZERO", "ONE", "BIT", "NO_WORDS"}
+
+
+def row_of(name: str) -> str:
+    """What a state's row is called."""
+    return f"{name}_row" if name in RESERVED | CALLED or re.fullmatch(r"[vbe]\d+\w*", name) else name
+
 
 class Rows:
     """The lane arrays of a tuple, each under a name."""
@@ -17,9 +37,7 @@ class Rows:
 
     def new(self, name: str) -> str:
         """A row of this name, or with a number behind it if the name is taken."""
-        name = name if name.isidentifier() else "held"
-        if name in RESERVED or re.fullmatch(r"[vbe]\d+\w*", name):
-            name = f"{name}_row"
+        name = row_of(name if name.isidentifier() else "held")
         found, k = name, 2
         while found in self._taken:
             found, k = f"{name}_{k}", k + 1
