@@ -75,6 +75,7 @@ REASONS = {
     "no elements": ("this has no elements", "index a tuple, `Agents`, or a parameter with `each`"),
     "outside": ("index {0} of {1} elements", "count from 0"),
     "whole division": ("{0} of numbers that differ between paths", "use / and floor, or whole numbers as t and options"),
+    "whole part": ("int() of a number that differs between paths", "use floor"),
     "operator": ("no {0} here", "use + - * / // % **"),
     "comparison": ("only < <= > >= == != compare numbers", "write it with them"),
     "mixed": ("a tuple, text or nothing stands where a number is needed", "give a number"),
@@ -110,11 +111,14 @@ class Refused(ModelError):
 
 
 class NotForLanes(Refused):
-    """A place of a text that lanes cannot follow, though Python could; `construct` and `line` say which."""
+    """A place of a text that lanes cannot follow, though Python could; `construct` and `line` say which.
 
-    def __init__(self, message: str, construct: str, line: int) -> None:
+    `because` says so in half a sentence.
+    """
+
+    def __init__(self, message: str, construct: str, line: int, because: str) -> None:
         super().__init__(message)
-        self.construct, self.line = construct, line
+        self.construct, self.line, self.because = construct, line, because
 
 
 class Place:
@@ -131,12 +135,14 @@ class Place:
     def construct(self, e: ast.AST) -> Refused:
         """The error of a statement or expression that is no part of the language."""
         said, remedy = CONSTRUCTS.get(type(e).__name__, (type(e).__name__, IN_WORDS))
-        return NotForLanes(f"{self.at(e)}: {said} has no place in lanes; {remedy}", said, getattr(e, "lineno", 0))
+        return NotForLanes(f"{self.at(e)}: {said} has no place in a step; {remedy}", said, getattr(e, "lineno", 0),
+                           f"because of `{said}` in line {getattr(e, 'lineno', 0)}")
 
     def not_for_lanes(self, e: ast.AST, key: str, *seen: Any) -> Refused:
         """The error of one of REASONS that Python could follow path by path."""
         reason, remedy = (text.format(*seen) for text in REASONS[key])
-        return NotForLanes(f"{self.at(e)}: {reason}; {remedy}", reason, getattr(e, "lineno", 0))
+        line = getattr(e, "lineno", 0)
+        return NotForLanes(f"{self.at(e)}: {reason}; {remedy}", reason, line, f"because {reason} in line {line}")
 
     def at(self, e: Any) -> str:
         line = getattr(e, "lineno", 0)

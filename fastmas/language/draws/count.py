@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastmas.language.addresses import EACH, HALF, ONE, OWN
+from fastmas.language.addresses import EACH, HALF, HALVES, ONE, OWN
 from fastmas.language.draws.draw import Draw, limit_of
 from fastmas.language.graph import REAL, TALLY, Node, Term
 from fastmas.parameters import is_whole
@@ -95,8 +95,35 @@ class Count(Draw):
         sums = out.memo[node, "sums"]
         return f"int32(uint32({sums}[w] & LOW_HALF) + uint32({sums}[w] >> HALF))"
 
-    def at(self, place, turn, arguments):
-        return f"count_at(w, address, t, {place}, {turn}, {', '.join(arguments)})"
+    # ---- path by path
+    def follow(self, out, name, node):
+        how, at = out.place(node)
+        limit = out.new_name("limit")
+        out.line(f"{limit} = threshold({out.probability(node.args[1])})")
+        if how == HALF:
+            _follow_pool(out, name, (at, int(node.args[0])), limit)
+            return
+        n = out.value(node.args[0])
+        slot = self._slot(out, node)
+        if how == OWN:
+            kind, given = "count_few_at", f"{slot}, 0, {n}"
+        elif how == ONE:
+            kind, given = "binomial_at", f"{slot}, {n}"
+        else:
+            kind, given = "count_each_at" if _differs(node.args[0]) else "count_many_at", f"{slot}, {n}"
+        out.line(f"{name} = {kind}(w, address, t, {given}, {limit})")
+
+
+def _follow_pool(out: Any, name: str, halves: tuple[int, int], limit: str) -> None:
+    """Half-words of the pool, slot by slot."""
+    first, last = halves[0], sum(halves)
+    h = out.new_name("h")
+    out.line(f"{name} = int64(0)")
+    for slot in range(first // HALVES, -(-last // HALVES)):
+        begin, end = max(first, HALVES * slot), min(last, HALVES * (slot + 1))
+        out.line(f"for {h} in range({begin}, {end}):")
+        out.line(f"    if half_below({out.pool(slot)}, w, address, t, 0, {h}, {limit}):")
+        out.line(f"        {name} += 1")
 
 
 def _differs(n: Any) -> bool:

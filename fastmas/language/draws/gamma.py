@@ -32,8 +32,9 @@ class Gamma(Draw):
     def text(self, out, node, key):
         return f"{out.row(node)}[w]"
 
-    def at(self, place, turn, arguments):
-        return f"gamma_at(w, address, t, {place} + {SLOTS} * ({turn}), {arguments[0]})"
+    def follow(self, out, name, node):
+        shape = out.value(node.args[0])
+        out.line(f"{name} = gamma_at(w, address, t, {out.place(node).at}, {out.turn(node)}, {shape}, theta)")
 
 
 DRAW = Gamma()

@@ -73,6 +73,8 @@ def _helper(reader: Reader, e: ast.Call, of: Any, arguments: list[Any]) -> Any:
         return of(*arguments)
     if of in (float, int) and len(nodes) == 1 and (of is float or reader.countable(nodes[0])):
         return reader.real(e, nodes[0]) if of is float else nodes[0]
+    if of is int and len(nodes) == len(arguments) == 1:
+        return reader.whole_part(e, nodes[0])
     source = source_of(of) if inspect.isfunction(of) else None
     if source is None:
         raise reader.refuse(e, "no word", ast.unparse(e.func), ", ".join(sorted([*WORDS, *HISTORY])))
@@ -88,7 +90,7 @@ def _length(reader: Reader, of: Each | AgentsOf) -> Any:
 
 def _range(reader: Reader, e: ast.Call, arguments: list[Any]) -> RangeOf:
     if len(arguments) != 1:
-        raise reader.refuse(e, "range")
+        raise reader.place.not_for_lanes(e, "range")
     if not reader.whole(arguments[0]):
         raise reader.place.not_for_lanes(e, "length")
     return RangeOf(arguments[0])
@@ -148,6 +150,8 @@ def _longest(reader: Reader, e: ast.Call, name: str, length: Any) -> int:
     if not isinstance(length, Node):
         return int(length)
     text, op, args = reader.text, length.op, length.args
+    if op == "local":
+        return _longest_held(reader, e, name, length)
     if op in ("integer", "each"):
         return int(text.parameters[args[0]].high)
     if op == "option":
@@ -160,6 +164,16 @@ def _longest(reader: Reader, e: ast.Call, name: str, length: Any) -> int:
     if op == "-":
         return _longest(reader, e, name, args[0])
     raise reader.refuse(e, "longest", name)
+
+
+def _longest_held(reader: Reader, e: ast.Call, name: str, local: Node) -> int:
+    values = reader.held_by(local)
+    if not values or local.args[0] in reader.asking:
+        raise reader.refuse(e, "longest", name)
+    reader.asking.append(local.args[0])
+    longest = max(_longest(reader, e, name, value) for value in values)
+    reader.asking.pop()
+    return longest
 
 
 # ---- draws and methods
@@ -196,12 +210,12 @@ def inline(reader: Reader, e: ast.Call, method: Method, own: bool) -> Any:
     given = [one for one in e.args]
     if len(names) != len(given):
         raise reader.refuse(e, "arity", method.name, ", ".join(names) or "no number")
-    values = [_argument(reader, name, one) for name, one in zip(names, given, strict=True)]
+    values = [reader.argument(_argument(reader, name, one)) for name, one in zip(names, given, strict=True)]
     kept = reader.env, reader.method, reader.calls, reader.turns
     reader.calls = (*reader.calls, (method.name, e.lineno, e.col_offset, reader.turns))
     reader.env = {n: v for n, v in zip(names, values, strict=True) if not isinstance(v, DrawOf)}
     reader.method, reader.turns = method, ()
-    out = reader.read_body(method.tree.body)
+    out = reader.read_method(method.tree.body)
     reader.env, reader.method, reader.calls, reader.turns = kept
     return out
 

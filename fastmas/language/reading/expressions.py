@@ -108,12 +108,12 @@ def element(reader: Reader, e: ast.Subscript) -> Any:
         of = tuple(row[0] if of.flat else row for row in of.rows)
     if isinstance(of, Each):
         if not reader.whole(index):
-            raise reader.refuse(e, "index")
+            raise reader.place.not_for_lanes(e, "index")
         integer = reader.text.parameters[of.name].integer
         return reader.add("each", of.name, index, kind=WHOLE if integer else REAL, e=e)
     if isinstance(of, tuple):
         if not isinstance(index, int):
-            raise reader.refuse(e, "index")
+            raise reader.place.not_for_lanes(e, "index")
         if not 0 <= index < len(of):
             raise reader.refuse(e, "outside", index, len(of))
         return of[index]
@@ -160,7 +160,7 @@ def binary(reader: Reader, e: Any, op: ast.operator, a: Any, b: Any) -> Any:
     if reader.countable(a) and reader.countable(b) and sign in "+-*":
         return reader.add(sign, a, b, kind=TALLY, e=e)
     if sign in ("//", "%"):
-        raise reader.refuse(e, "whole division", sign)
+        raise reader.place.not_for_lanes(e, "whole division", sign)
     if sign == "-" and _means_of_one(a, b):
         return reader.add("mean_difference", a.args[0], a.args[1], b.args[1], a.args[2], e=e)
     return reader.add(sign, reader.real(e, a), reader.real(e, b), e=e)
@@ -251,7 +251,7 @@ def logic(reader: Reader, e: ast.BoolOp) -> Any:
         n_sites = len(reader.graph.sites)
         values.append(reader.test(e, reader.read(one)))
         if len(reader.graph.sites) > n_sites and any(isinstance(v, Node) for v in values[:-1]):
-            raise reader.refuse(e, "short circuit", op)
+            raise reader.place.not_for_lanes(e, "short circuit", op)
     return both(reader, e, op, values)
 
 
