@@ -231,6 +231,11 @@ class Model:
         return reals, np.ascontiguousarray(np.rint(values[:, whole]), dtype=np.int64)
 
 
+def width_of(model: Model) -> int:
+    """The number of values of a theta, which is that of `ParameterSpace.base`."""
+    return len(model._defaults.base)
+
+
 def declared(cls: type, kind: Any) -> dict[str, Any]:
     """The declarations of this kind in a class and its bases, by name, in their order."""
     names = [name for base in reversed(cls.__mro__) for name in vars(base)]

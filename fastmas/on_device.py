@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastmas.engine import devices
 from fastmas.engine.device_array import DeviceArray
 from fastmas.engine.job import Job
+from fastmas.errors import DeviceError
 from fastmas.model import Model
 from fastmas.random.address import address_of
 from fastmas.simulate import Theta, values_of
@@ -38,4 +39,6 @@ def simulate_on_device(
         model=model, values=values_of(model, theta), n_paths=n_paths, n_steps=n_steps, warmup=warmup,
         address=address_of(seed, run, purpose), common=common_random_numbers, dtype=dtype, device=device,
         observables=(model.observable(observable),))
+    if job.device == "cpu":
+        raise DeviceError("device='cpu' keeps no paths on a GPU: fastmas.simulate gives those of the CPU")
     return devices.engine_for(device).simulate_on_device(job, stream=stream).first_layer()

@@ -20,12 +20,15 @@ from fastmas.errors import ParameterError
 
 SCALES = ("linear", "log", "logit")
 ENTRY = re.compile(r"(?P<name>.+)\[(?P<agent>0|[1-9][0-9]{0,17})\]", re.DOTALL)
+NO_COLUMNS = np.empty(0, dtype=np.intp)
 MANY = 64  # free values of one parameter that are mapped together
 SHOWN = 60  # characters of a wrong value that a message repeats
 
 
 def is_whole(value: Any) -> bool:
     """Whether a value is a whole number: an int, or a float without a fraction."""
+    if type(value) is int:  # what it nearly always is
+        return True
     return (isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
             and math.isfinite(value) and value == int(value))
 
@@ -125,8 +128,7 @@ class Parameter:
         label = entry or self.name
         if not math.isfinite(value) or not self.low <= value <= self.high:
             unit = f" [{self.unit}]" if self.unit else ""
-            raise ParameterError(
-                f"parameter {label!r}: {value:g} is outside [{self.low:g}, {self.high:g}]{unit}")
+            raise ParameterError(f"parameter {label!r}: {value:g} is outside [{self.low:g}, {self.high:g}]{unit}")
         if self.integer and value != round(value):
             raise ParameterError(f"parameter {label!r}: {value:g} is not a whole number")
 
@@ -268,12 +270,8 @@ class ParameterSpace:
         Unknown or repeated names, values that are no numbers or outside the bounds.
     """
 
-    def __init__(
-        self,
-        parameters: Sequence[Parameter],
-        free: str | Iterable[str] = (),
-        fixed: Mapping[str, float | Sequence[float]] | None = None,
-    ) -> None:
+    def __init__(self, parameters: Sequence[Parameter], free: str | Iterable[str] = (),
+                 fixed: Mapping[str, float | Sequence[float]] | None = None) -> None:
         self._layout = _Layout(parameters)
         self._choose(free, fixed)
 
@@ -378,7 +376,7 @@ class ParameterSpace:
             twice = Counter(names).most_common(1)[0][0]
             raise ParameterError(f"parameter {twice!r} is named twice among the free ones")
         self.free = tuple(names)
-        self._columns = np.concatenate([np.empty(0, dtype=np.intp), *map(np.asarray, places)]).astype(np.intp)
+        self._columns = np.concatenate(places).astype(np.intp) if places else NO_COLUMNS
 
     def _set(self, values: Mapping[str, float | Sequence[float]]) -> None:
         if not isinstance(values, Mapping):

@@ -19,8 +19,11 @@ from fastmas.conformance.plain import PLAIN_PATHS
 from fastmas.conformance.subject import Subject, corners
 from fastmas.engine import source
 from fastmas.engine.faults import explain, short
+from fastmas.engine.job import Rows
 from fastmas.errors import ModelError, ParameterError
+from fastmas.lowering.program import program_of
 from fastmas.model import Model
+from fastmas.random.address import Address
 from fastmas.simulate import simulate
 
 HERE = Path(__file__).parent
@@ -207,7 +210,7 @@ def test_a_path_that_depends_on_the_width_of_its_block_is_found(examine_compiled
 @pytest.mark.parametrize(("cut", "words"), [
     ({"n_threads": 2}, "2 threads change x of path 0 from t=0 on"),
     ({"n_threads": 3}, "3 threads change x of path 0 from t=0 on"),
-    ({"first_path": 44}, "cutting it after path 44 changes x of path 44 from t=0 on"),
+    ({"address": Address(compiled.SEED, first_path=44)}, "cutting it after path 44 changes x of path 44 from t=0 on"),
     ({"n_steps": 25}, "ending it earlier changes x of path 0 from t=0 on"),
 ])
 def test_a_bit_that_depends_on_how_work_is_cut_is_found(cut, words, examine_compiled, monkeypatch):
@@ -391,10 +394,13 @@ MODEL = Mine
 SIMULATE = """
 import json, sys
 from fastmas import models, simulate
+from fastmas.engine.job import Rows
 from fastmas.engine.source import load_runner
+from fastmas.lowering.program import program_of
+from fastmas.random.address import Address
 model = models.get(sys.argv[1])
 paths = simulate(model, n_paths=1, n_steps=3)
-run = load_runner(model, 1)
+run = load_runner(program_of(model), 1, Rows((0,), 0))
 print(json.dumps([paths.tolist(), sum(run.stats.cache_misses.values()), sum(run.stats.cache_hits.values())]))
 """
 
@@ -414,13 +420,17 @@ def test_a_kernel_from_another_files_factory_is_found_and_kept(tmp_path):
     assert counts == [[1, 0], [0, 1]]
 
 
+def runner(name):
+    return source.load_runner(program_of(models.get(name)), 1, Rows((0,), 0))
+
+
 def test_another_rule_in_the_factory_is_another_compiled_module(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "family.py").write_text(FAMILY)
     names = []
     for k, rule in enumerate(("x * rate", "x + rate")):
         (tmp_path / f"mine_{k}.py").write_text(MINE.replace("x * rate", rule))
-        names.append(source.load_runner(models.get(f"{tmp_path}/mine_{k}.py"), 1).__module__)
+        names.append(runner(f"{tmp_path}/mine_{k}.py").__module__)
     assert len(set(names)) == 2
 
 
@@ -429,4 +439,4 @@ def test_a_kernel_is_found_in_the_file_of_the_class_that_the_users_is_built_on(t
     (tmp_path / "family.py").write_text(FAMILY)
     (tmp_path / "parent.py").write_text(MINE)
     (tmp_path / "heir.py").write_text("from parent import Mine\n\nclass Heir(Mine):\n    pass\n\nMODEL = Heir\n")
-    assert source.load_runner(models.get(f"{tmp_path}/heir.py"), 1).__module__.startswith("fastmas_generated_")
+    assert runner(f"{tmp_path}/heir.py").__module__.startswith("fastmas_generated_")

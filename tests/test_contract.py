@@ -15,10 +15,11 @@ from oracles.plain_python import stray_writes
 
 from fastmas import models
 from fastmas.engine import threads
-from fastmas.engine.cpu import Address
+from fastmas.engine.job import Job
 from fastmas.errors import ModelError
 from fastmas.model import Kernels, Model
-from fastmas.simulate import simulate, simulate_values
+from fastmas.random.address import Address
+from fastmas.simulate import simulate, simulate_job
 
 simulate_module = sys.modules["fastmas.simulate"]  # `fastmas.simulate` is the function
 HERE = Path(__file__).parent
@@ -89,8 +90,8 @@ def test_observables_together_are_what_each_is_alone(model, monkeypatch, lanes):
     monkeypatch.setattr(simulate_module, "CHUNK_LANES", lanes)
     chosen = [model.observables[0], *reversed(model.observables)]
     values = np.stack([model.space(fixed=theta).base for theta in two_thetas(model)])
-    together = simulate_values(model, values, n_paths=70, n_steps=20, warmup=3, address=Address(4),
-                               observables=chosen, common=False)
+    together = simulate_job(Job(model=model, values=values, n_paths=70, n_steps=20, warmup=3, address=Address(4),
+                                observables=tuple(chosen), common=False))
     for one, paths in zip(chosen, together, strict=True):
         alone = simulate(model, two_thetas(model), n_paths=70, n_steps=20, warmup=3, seed=4,
                          observable=one.name)

@@ -13,15 +13,16 @@ import numpy as np
 import pytest
 import small_games
 import torch
-from oracles.cuda_simulator import AFTER, BEFORE, GUARD, SIZES, paths_on, values_of
+from oracles.cuda_simulator import AFTER, BEFORE, GUARD, SIMULATOR, SIZES, paths_on, values_of
 
 import fastmas as fm
 from fastmas import models
 from fastmas.cli import main
 from fastmas.engine import cpu, cuda, cuda_memory, devices
 from fastmas.engine.device_array import CPU, DeviceArray, _exported
+from fastmas.engine.job import Job
 from fastmas.errors import DeviceError, MemoryLimitError, ModelError
-from fastmas.simulate import simulate_values
+from fastmas.simulate import simulate_job
 
 HERE = Path(__file__).parent
 CASES = {
@@ -31,7 +32,6 @@ CASES = {
     "rfq": (str(HERE / "models" / "rfq.py"), {}, [{"n_dealers": 3}, {"n_dealers": 6}]),
     "careless": (str(HERE / "models" / "careless.py"), {}, [{}, {"x_0": 5.0}]),
 }
-SIMULATOR = {"NUMBA_ENABLE_CUDASIM": "1", "NUMBA_DISABLE_JIT": "1"}
 
 
 def simulate(case, **sizes):
@@ -99,14 +99,15 @@ import sys
 import numpy as np
 import fastmas as fm
 from fastmas import models
-from fastmas.engine.cpu import Address
 from fastmas.engine import cuda
+from fastmas.engine.job import Job
+from fastmas.random.address import Address
 model = models.get(sys.argv[1])
 values = np.stack([model.space(fixed={"price_0": p}).base for p in (100.0, 100.0)])
 values[1, [p.name for p in model.parameters].index("price_0")] = np.inf
-paths = dict(n_paths=2, n_steps=3, warmup=1, address=Address(1))
-print(cuda.simulate_on_device(model, values, check_finite=False, **paths).shape)
-cuda.simulate_on_device(model, values, **paths)
+job = Job(model=model, values=values, n_paths=2, n_steps=3, warmup=1, address=Address(1), device="cuda")
+print(cuda.simulate_on_device(job, check_finite=False).shape)
+cuda.simulate_on_device(job)
 """
 
 
@@ -199,7 +200,8 @@ def test_without_driver_or_gpu_one_line_says_which(monkeypatch, gpus, reason):
 def test_an_observable_of_the_host_does_not_stay_on_the_gpu():
     market = models.get("stock-market")
     with pytest.raises(ModelError, match="log_return is computed on the host .* ask for price"):
-        cuda._own_rows(market, [market.observable("log_return")])
+        cuda._check_own_rows(Job(model=market, values=market.space().base[None], n_paths=1, n_steps=1,
+                                 observables=(market.observable("log_return"),)))
 
 
 # -- arrays that others read --------------------------------------------------------------------------
@@ -274,10 +276,10 @@ def test_a_copy_or_another_device_is_refused():
 class Elsewhere:
     """An engine whose paths stay in a place of their own: here the host's memory, laid out as on a GPU."""
 
-    simulate_block = staticmethod(cpu.simulate_block)
+    simulate = staticmethod(cpu.simulate)
 
-    def simulate_on_device(self, model, values, *, check_finite, **sizes):
-        paths = simulate_values(model, values, check=check_finite, **sizes)
+    def simulate_on_device(self, job, *, check_finite):
+        paths = simulate_job(job, check=check_finite)
         base = np.ascontiguousarray(np.moveaxis(paths, -1, 1))
         strides = np.moveaxis(base, 1, -1).strides
         return DeviceArray(base, base.ctypes.data, paths.shape, strides, paths.dtype, device=(CPU, 0))
@@ -289,6 +291,7 @@ def test_samples_of_paths_that_stay_are_those_of_the_host(monkeypatch, statistic
     setup = small_games.make_setup(small_games.market_paths(), statistic=statistic)
     z = np.stack([setup.low, (setup.low + setup.high) / 2, setup.high])
     expected = setup.sample(z, 9, 3, 1, common=False)
+    monkeypatch.setattr(devices, "check", lambda device: device)
     monkeypatch.setattr(devices, "engine_for", lambda device: Elsewhere())
     setup.device = "elsewhere"
     found = setup.sample_there(z, 9, 3, 1, common=False)

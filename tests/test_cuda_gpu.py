@@ -22,8 +22,9 @@ from oracles.cuda_simulator import ADDRESS, SIZES, paths_kept, paths_on, row_obs
 import fastmas as fm
 from fastmas import models
 from fastmas.engine import cuda, cuda_memory, devices
-from fastmas.engine.cpu import Address
+from fastmas.engine.job import Job
 from fastmas.errors import DeviceError, MemoryLimitError, SimulationError
+from fastmas.random.address import Address
 
 pytestmark = pytest.mark.gpu
 HERE = Path(__file__).parent
@@ -52,6 +53,10 @@ def gpu():
 
 def market(name="N=15"):
     return models.get("stock-market", **MARKETS[name])
+
+
+def job(model, values, **sizes):
+    return Job(model=model, values=values, device="cuda", **({"address": ADDRESS} | sizes))
 
 
 def both(model, thetas, **sizes):
@@ -143,8 +148,8 @@ def test_too_many_paths_are_refused_and_nothing_breaks():
     total = torch.cuda.get_device_properties(0).total_memory
     n_paths = total // (4 * 1001) + 1
     with pytest.raises(MemoryLimitError, match=r"the paths need .* of the GPU's memory"):
-        cuda.simulate_on_device(model, values, n_paths=n_paths, n_steps=1000, address=ADDRESS)
-    assert cuda.simulate_on_device(model, values, n_paths=10, n_steps=10, address=ADDRESS).shape == (1, 1, 10, 11)
+        cuda.simulate_on_device(job(model, values, n_paths=n_paths, n_steps=1000))
+    assert cuda.simulate_on_device(job(model, values, n_paths=10, n_steps=10)).shape == (1, 1, 10, 11)
 
 
 def test_where_memory_is_short_chunks_are_small(monkeypatch):
@@ -165,7 +170,7 @@ def test_a_path_that_runs_away_is_named():
     values = values_of(model, [{}, {}])
     values[1, [p.name for p in model.parameters].index("price_0")] = np.inf
     with pytest.raises(SimulationError, match=r"price of theta 1, path 0 is not finite at t=2"):
-        cuda.simulate_on_device(model, values, n_paths=50, n_steps=5, warmup=2, address=ADDRESS)
+        cuda.simulate_on_device(job(model, values, n_paths=50, n_steps=5, warmup=2))
 
 
 # -- paths that stay ----------------------------------------------------------------------------------
@@ -175,8 +180,8 @@ def test_a_path_that_runs_away_is_named():
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_torch_reads_them_where_they_lie(read, dtype):
     model = market()
-    array = cuda.simulate_on_device(model, values_of(model, [{}, {"kappa": 2.0}]), n_paths=100, n_steps=20,
-                                    address=ADDRESS, dtype=dtype)
+    array = cuda.simulate_on_device(job(model, values_of(model, [{}, {"kappa": 2.0}]), n_paths=100, n_steps=20,
+                                        dtype=dtype))
     tensor = read(array)
     assert tensor.is_cuda
     assert tensor.dtype == getattr(torch, dtype)
@@ -200,7 +205,7 @@ def test_threads_and_streams_do_not_mix():
         with torch.cuda.stream(stream):
             for _ in range(20):
                 array = cuda.simulate_on_device(
-                    model, values, n_paths=2000, n_steps=60, address=Address(i), stream=stream.cuda_stream,
+                    job(model, values, n_paths=2000, n_steps=60, address=Address(i)), stream=stream.cuda_stream,
                     check_finite=False)
                 found[i] = float(torch.from_dlpack(array).double().sum())
 
@@ -210,7 +215,8 @@ def test_threads_and_streams_do_not_mix():
     for thread in threads:
         thread.join()
     for i in range(8):
-        alone = cuda.simulate_on_device(model, values, n_paths=2000, n_steps=60, address=Address(i)).copy_to_host()
+        alone = cuda.simulate_on_device(
+            job(model, values, n_paths=2000, n_steps=60, address=Address(i))).copy_to_host()
         assert found[i] == pytest.approx(float(alone.astype(np.float64).sum()), rel=1e-12)
 
 
@@ -218,9 +224,11 @@ CACHED = """
 import sys, numpy as np
 from fastmas import models
 from fastmas.engine import cuda
-from fastmas.engine.cpu import Address
+from fastmas.engine.job import Job
+from fastmas.random.address import Address
 model = models.get("stock-market")
-cuda.simulate_on_device(model, model.space().base[None], n_paths=10, n_steps=5, address=Address(1))
+cuda.simulate_on_device(
+    Job(model=model, values=model.space().base[None], n_paths=10, n_steps=5, address=Address(1), device="cuda"))
 stats = cuda.load_kernel(model).stats
 print(sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))
 """
@@ -251,8 +259,8 @@ def seconds(call, repeats):
 
 def kept(model, n_paths, n_steps, warmup=0, n_theta=1):
     values = values_of(model, [{}] * n_theta)
-    return lambda: cuda.simulate_on_device(model, values, n_paths=n_paths, n_steps=n_steps, warmup=warmup,
-                                           address=ADDRESS, check_finite=False)
+    wanted = job(model, values, n_paths=n_paths, n_steps=n_steps, warmup=warmup)
+    return lambda: cuda.simulate_on_device(wanted, check_finite=False)
 
 
 def test_a_small_market_runs_at_five_billion_path_steps_a_second(gpu):

@@ -17,12 +17,14 @@ import pytest
 
 from fastmas import models
 from fastmas.engine import lanes, source, threads
-from fastmas.engine.cpu import Address
+from fastmas.engine.job import Job, Rows
 from fastmas.errors import MemoryLimitError, ModelError, ParameterError, SimulationError
 from fastmas.kernel import kernel
+from fastmas.lowering.program import program_of
 from fastmas.model import Kernels, Model, Observable
 from fastmas.parameters import Parameter
-from fastmas.simulate import iterate_paths, simulate, simulate_values
+from fastmas.random.address import Address
+from fastmas.simulate import iterate_paths, simulate, simulate_job
 
 SIR = str(Path(__file__).parent / "models" / "sir.py")
 RFQ = str(Path(__file__).parent / "models" / "rfq.py")
@@ -89,12 +91,14 @@ def tiny(tmp_path, monkeypatch):
 
 REPORT = """
 import json, sys
+from fastmas.engine.job import Rows
 from fastmas.engine.source import load_runner
+from fastmas.lowering.program import program_of
 from fastmas.simulate import simulate
 import tiny_model
 model = tiny_model.MODEL()
 paths = simulate(model, n_paths=2, n_steps=3)
-run = load_runner(model, 1)
+run = load_runner(program_of(model), 1, Rows((0,), 0))
 inner = len(tiny_model.step.signatures) + len(tiny_model.init.signatures)
 print(json.dumps({
     "name": run.__module__, "paths": paths.tolist(), "loaded": sum(run.stats.cache_hits.values()),
@@ -118,8 +122,12 @@ def test_a_second_process_compiles_nothing(tiny, tmp_path):
     assert second["loaded"] == 1
 
 
+def runner(model: Model):
+    return source.load_runner(program_of(model), 1, Rows((0,), 0))
+
+
 def module_name(model: Model) -> str:
-    return source.load_runner(model, 1).__module__
+    return runner(model).__module__
 
 
 @pytest.mark.parametrize(("edited", "before", "after"), [
@@ -154,7 +162,7 @@ def test_two_threads_may_load_a_model_at_once(tiny, monkeypatch):
 
     def load():
         try:
-            source.load_runner(model, 1)
+            runner(model)
         except Exception as error:
             failures.append(error)
 
@@ -166,7 +174,7 @@ def test_two_threads_may_load_a_model_at_once(tiny, monkeypatch):
         return stack_array(*args)
 
     monkeypatch.setattr(lanes, "stack_array", interrupted)
-    source.load_runner(model, 1)
+    runner(model)
     others[0].join()
     assert failures == []
 
@@ -220,8 +228,8 @@ def test_whole_numbers_may_differ_between_thetas():
     assert len({p.tobytes() for p in together}) == 3
     apart = simulate(model, thetas, n_paths=50, n_steps=30)
     for i, theta in enumerate(thetas):
-        alone = simulate_values(model, model.space(fixed=theta).base[None], n_paths=50, n_steps=30, warmup=0,
-                                address=Address(0, first_path=50 * i))[0, 0]
+        alone = simulate_job(Job(model=model, values=model.space(fixed=theta).base[None], n_paths=50, n_steps=30,
+                                 address=Address(0, first_path=50 * i)))[0, 0]
         np.testing.assert_array_equal(apart[i], alone)
 
 
@@ -239,8 +247,8 @@ def test_auctions_may_have_different_numbers_of_dealers():
 def test_several_observables_come_from_one_run():
     model = models.get(SIR)
     chosen = [model.observable(n) for n in ("new_cases", "infected", "susceptible")]
-    together = simulate_values(model, model.space().base[None], n_paths=9, n_steps=20, warmup=4,
-                               address=Address(0), observables=chosen)
+    together = simulate_job(Job(model=model, values=model.space().base[None], n_paths=9, n_steps=20, warmup=4,
+                                observables=tuple(chosen)))
     for one, paths in zip(chosen, together, strict=True):
         np.testing.assert_array_equal(
             paths[0], simulate(model, n_paths=9, n_steps=20, warmup=4, observable=one.name))

@@ -11,12 +11,13 @@ from scipy import stats
 from scipy.special import ndtr
 
 from fastmas import models
-from fastmas.engine.cpu import Address
+from fastmas.engine.job import Job
 from fastmas.errors import ModelError, ParameterError
 from fastmas.models.stock_market import StockMarket
 from fastmas.random import philox4x32
+from fastmas.random.address import Address
 from fastmas.random.normal import normal
-from fastmas.simulate import simulate, simulate_values
+from fastmas.simulate import simulate, simulate_job
 
 MODES = ("agents", "aggregate")
 # Every statistical test here makes at most 16 comparisons at this level: a false alarm once in 6,000 tests.
@@ -33,8 +34,8 @@ def market(**config):
 def observed(model, theta=None, *, n_paths, n_steps, seed=0):
     """Everything a market shows, by name, in float64."""
     values = model.space(fixed=theta).base[None]
-    seen = simulate_values(model, values, n_paths=n_paths, n_steps=n_steps, warmup=0, address=Address(seed),
-                           observables=[model.observable(name) for name in SEEN])
+    seen = simulate_job(Job(model=model, values=values, n_paths=n_paths, n_steps=n_steps, address=Address(seed),
+                            observables=tuple(model.observable(name) for name in SEEN)))
     return dict(zip(SEEN, seen[:, 0].astype(np.float64), strict=True))
 
 

@@ -15,9 +15,10 @@ from models.slow import Fuse
 from scipy import stats
 
 from fastmas import models, reductions
-from fastmas.engine.cpu import Address
+from fastmas.engine.job import Job
 from fastmas.errors import MemoryLimitError, ParameterError, SimulationError
-from fastmas.simulate import iterate_paths, simulate, simulate_values
+from fastmas.random.address import Address
+from fastmas.simulate import iterate_paths, simulate, simulate_job
 
 HERE = Path(__file__).parent
 SIR = str(HERE / "models" / "sir.py")
@@ -283,8 +284,9 @@ def first_burnt(chances, observable=None):
     """Theta, path and time of the first value that is not finite, from paths that are left as they are."""
     model = Fuse()
     values = np.stack([model.space(fixed={"p": p}).base for p in chances])
-    paths = simulate_values(model, values, n_paths=700, n_steps=30, warmup=2, address=Address(4), common=False,
-                            observables=[model.observable(observable)], check=False)[0]
+    job = Job(model=model, values=values, n_paths=700, n_steps=30, warmup=2, address=Address(4), common=False,
+              observables=(model.observable(observable),))
+    paths = simulate_job(job, check=False)[0]
     i, p, j = np.argwhere(~np.isfinite(paths))[0]
     return i, p, j + 2
 

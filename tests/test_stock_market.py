@@ -9,10 +9,11 @@ from oracles.stock_market import SEEN, Oracle, normal
 from scipy.special import ndtr
 
 from fastmas import models
-from fastmas.engine.cpu import Address
+from fastmas.engine.job import Job
 from fastmas.errors import ModelError, ParameterError, SimulationError
+from fastmas.random.address import Address
 from fastmas.random.philox import philox4x32
-from fastmas.simulate import simulate, simulate_values
+from fastmas.simulate import simulate, simulate_job
 
 OWN = {f"kappa[{i}]": 0.3 * (i + 1) for i in range(7)} | {f"gamma[{i}]": 1 + 0.5 * i for i in range(5)}
 SHARED_WINDOWS = [(3, 8)]
@@ -25,8 +26,8 @@ def market(**config):
 def observed(model, theta=None, *, n_paths, n_steps, seed=0):
     """All that the oracle shows, from the kernels."""
     values = model.space(fixed=theta).base[None]
-    seen = simulate_values(model, values, n_paths=n_paths, n_steps=n_steps, warmup=0, address=Address(seed),
-                           observables=[model.observable(name) for name in SEEN])
+    seen = simulate_job(Job(model=model, values=values, n_paths=n_paths, n_steps=n_steps, address=Address(seed),
+                            observables=tuple(model.observable(name) for name in SEEN)))
     return dict(zip(SEEN, seen[:, 0].astype(np.float64), strict=True))
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from fastmas import models
 from fastmas.conformance.report import FAILED, OK, WARNING, Finding, told
 from fastmas.engine.faults import defined_at
-from fastmas.engine.job import Job, rows_of
+from fastmas.engine.job import rows_of
 from fastmas.engine.source import load_runner
 from fastmas.lowering.program import program_of
 from fastmas.model import Model
@@ -136,8 +136,8 @@ def kernels(model: Model, theta: Mapping[str, Any] | None) -> Iterator[Finding]:
             yield Finding(FAILED, "kernels", wrong)
             return
     models.origin(model)
-    job = Job(model=model, values=model.space(fixed=theta).base[None], n_paths=1, n_steps=1)
-    load_runner(program, program.split(job.values)[0].shape[1], rows_of(job, program))
+    values = model.space(fixed=theta).base[None]
+    load_runner(program, program.split(values)[0].shape[1], rows_of(program, program.observed))
     yield Finding(OK, "kernels", f"init ({defined_at(program.init)}) and step ({defined_at(program.step)}) are found "
                   "again by their names, so that their compiled form is kept")
 

@@ -25,6 +25,7 @@ from fastmas.lowering.program import Program
 __all__ = ["prepare", "simulate"]
 
 MOST_PACES = 256  # remembered
+MOST_PROGRAMS = 64  # whose runners, and whose last values, are at hand
 SMALL_VALUES = 1 << 12  # bytes of values, and
 SMALL_PATHS = 1 << 13  # number of paths up to which their layout is remembered
 _paces: dict[Any, float] = {}  # seconds of one step of one block, by kernel and whole numbers
@@ -101,14 +102,19 @@ def prepare(job: Job, *, lanes: int = LANES, program: Program | None = None) -> 
     """Compile for a job, or load from the cache, in this thread, where Ctrl-C is heard; raises as `simulate`."""
     program = program or job.program
     tables = _tables_of(program, job)
-    rows = rows_of(job, program)
-    run = load_runner(program, tables.thetas.shape[1], rows, job.dtype, lanes)
-    ready = _Ready(run, tables, np.array(slots_of(job, program, rows), dtype=np.int64),
-                   (run, tables.integers[0].tobytes()))
+    run, slots = _runner_and_slots(program, job.rows, tables.thetas.shape[1], job.dtype, lanes)
+    ready = _Ready(run, tables, slots, (run, tables.integers[0].tobytes()))
     _check_history(job, program, lanes)
     if ready.pace not in _paces:
         _compile(job, ready, lanes)
     return ready
+
+
+@lru_cache(maxsize=MOST_PROGRAMS)
+def _runner_and_slots(program: Program, rows: tuple[int, ...], n_theta: int, dtype: str,
+                      lanes: int) -> tuple[Any, np.ndarray]:
+    return (load_runner(program, n_theta, rows_of(program, rows), dtype, lanes),
+            np.array(slots_of(program, rows), dtype=np.int64))
 
 
 def _compile(job: Job, ready: _Ready, lanes: int) -> None:
@@ -139,7 +145,7 @@ def _tables_of(program: Program, job: Job) -> _Tables:
     return _small_tables(program, job.values.tobytes(), len(job.values), job.dtype)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=MOST_PROGRAMS)
 def _small_tables(program: Program, values: bytes, n_theta: int, dtype: str) -> _Tables:
     return _split(program, np.frombuffer(values, dtype=np.float64).reshape(n_theta, -1).copy(), dtype)
 

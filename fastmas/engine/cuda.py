@@ -228,11 +228,10 @@ def _prepare(job: Job, stream: int) -> _Ready:
     reals, integers = program.split(job.values)
     on = cuda.external_stream(stream) if stream else 0
     parts = WARP if not SIMULATED and program.n_counted >= MANY_AGENTS else 1
-    rows = rows_of(job, program)
     ready = _Ready(
-        job=job, kernel=load_kernel(program, rows, job.dtype, parts), parts=parts,
+        job=job, kernel=load_kernel(program, rows_of(program, job.rows), job.dtype, parts), parts=parts,
         thetas=cuda.to_device(_padded(reals.astype(job.dtype))[:, :, None], on),
-        integers=cuda.to_device(_padded(integers), on), slots=slots_of(job, program, rows),
+        integers=cuda.to_device(_padded(integers), on), slots=slots_of(program, job.rows),
         status=cuda.to_device(np.array([NOTHING], dtype=np.int64), on), stream=on)
     if not SIMULATED and not ready.kernel.overloads:
         # Of no paths: the driver sets aside now what histories of threads need, before anybody plans with the rest.

@@ -12,7 +12,7 @@ from fastmas.engine import devices
 from fastmas.engine.threads import count_threads
 from fastmas.errors import ModelError, ParameterError
 from fastmas.lowering.program import Derivatives, Program, program_of
-from fastmas.model import Model, Observable
+from fastmas.model import Model, Observable, width_of
 from fastmas.parameters import is_whole, shown
 from fastmas.random.address import Address
 
@@ -75,6 +75,9 @@ class Job:
     def _check_sizes(self) -> None:
         if not isinstance(self.values, np.ndarray) or self.values.ndim != 2 or self.values.dtype != np.float64:
             raise ParameterError(f"values={shown(self.values)}: give a float64 array (n_theta, n_entries)")
+        if self.values.shape[1] != width_of(self.model):
+            raise ParameterError(f"values of shape {self.values.shape}: model {self.model.name!r} has "
+                                 f"{width_of(self.model)} values a theta")
         if not len(self.values):
             raise ParameterError("no theta given: an empty array")
         for name, value, least in (("paths", self.n_paths, 1), ("steps", self.n_steps, 1),
@@ -180,18 +183,17 @@ class Rows(NamedTuple):
     n_history: int
 
 
-def rows_of(job: Job, program: Program) -> Rows:
-    """State rows of all observables of the model, so that one runner serves them, and what this job adds."""
-    usual = () if job.derivatives is not None else job.model.observables
-    state = dict.fromkeys(o.row for o in (*usual, *job.observables) if o.row < program.n_state)
-    return Rows(tuple(state), len({row for row in job.rows if row >= program.n_state}))
+def rows_of(program: Program, wanted: tuple[int, ...]) -> Rows:
+    """The rows that a runner stores for a job that wants these."""
+    state = dict.fromkeys(row for row in (*program.observed, *wanted) if row < program.n_state)
+    return Rows(tuple(state), len({row for row in wanted if row >= program.n_state}))
 
 
-def slots_of(job: Job, program: Program, rows: Rows) -> tuple[int, ...]:
-    """For each stored row its place among the observables, or -1; then the history rows that are stored."""
-    place = {row: k for k, row in reversed(list(enumerate(job.rows)))}
+def slots_of(program: Program, wanted: tuple[int, ...]) -> tuple[int, ...]:
+    """For each stored row its place among those wanted, or -1; then the history rows that are stored."""
+    place = {row: k for k, row in reversed(list(enumerate(wanted)))}
     history = [row for row in place if row >= program.n_state]
-    return (*(place.get(row, -1) for row in rows.state), *(place[row] for row in history),
+    return (*(place.get(row, -1) for row in rows_of(program, wanted).state), *(place[row] for row in history),
             *(row - program.n_state for row in history))
 
 

@@ -33,6 +33,8 @@ def stack_array(shape: tuple[int, ...], dtype: Any) -> Any:
 def heap_array(shape: tuple[int, ...], dtype: Any) -> Any:
     """Return a function of no arguments that allocates a C array on the heap, not cleared; `release` frees it.
 
+    Its memory is lost if a kernel raises before that.
+
     LLVM knows of it what it knows of a stack array, and not of a NumPy array: that it overlaps no other.
     """
     def allocate(context, builder, item):

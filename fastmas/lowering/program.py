@@ -31,6 +31,7 @@ class Program:
     `init` and `step` take the arguments that `fastmas.model` names; `homes` are modules in which they may be
     found again by a global name. A path has `n_state` rows of state and then `n_history` rows of history: row
     n_state + h of an observable is history row h. `n_counted` is the most agents that a step counts in one go.
+    `observed` are the rows that one compiled runner stores whatever is asked for, beside what a job adds.
     `split` turns values (n_theta, n_entries) into what the kernels read: reals (n_theta, n_reals) in float64,
     which the engine casts, and whole numbers (n_theta, n_whole) in int64.
     """
@@ -44,6 +45,7 @@ class Program:
     n_history: int
     history_dtype: str
     n_counted: int
+    observed: tuple[int, ...]
     split: Split
     draws_at_start: bool = False  # `init` takes words and the address, as `step` does
     mode: str = ""  # how agents are counted, if any are
@@ -92,7 +94,12 @@ def _hand_written(model: Model, derivatives: Derivatives | None) -> Program:
     return Program(
         label=model.name, init=kernels.init, step=kernels.step, homes=homes_of(model), n_state=model.n_state,
         n_words=model.n_words, n_history=model.n_history, history_dtype=model.history_dtype,
-        n_counted=model.n_counted, split=model.split)
+        n_counted=model.n_counted, observed=rows_shown(model), split=model.split)
+
+
+def rows_shown(model: Model) -> tuple[int, ...]:
+    """The rows of the model's observables, each once."""
+    return tuple(dict.fromkeys(one.row for one in model.observables))
 
 
 def homes_of(model: Model) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from fastmas.language.text import Text
 from fastmas.lowering.kernels import LaneKernels
 from fastmas.lowering.layout import Layout
 from fastmas.lowering.path_kernels import PathKernels
-from fastmas.lowering.program import Derivatives, Program
+from fastmas.lowering.program import Derivatives, Program, rows_shown
 from fastmas.model import Model
 from fastmas.parameters import Parameter
 
@@ -72,6 +72,7 @@ def _program(kernels: LaneKernels | PathKernels, derivatives: Derivatives | None
         label=kernels.text.name, init=module.init, step=module.step, homes=(module.__name__,), n_state=source.n_state,
         n_words=max(1, source.n_words), n_history=source.n_history, history_dtype="float32",
         n_counted=_most_counted(kernels.step) if mode == AGENTS else 0, split=Split(kernels.layout),
+        observed=rows_shown(kernels.text.model) if derivatives is None else (),
         draws_at_start=source.draws_at_start, mode=mode, lowering=lowering, reason=reason, code=source.text,
         layers=_layers(kernels.layout, source.n_state, derivatives))
 

@@ -1,7 +1,8 @@
 """The models: each file of this folder is one, found by its name; a user's own comes from a file.
 
 A model's file defines `MODEL`, a function or class that takes configuration keywords and returns
-a `fastmas.model.Model`.
+a `fastmas.model.Model`. It is imported when it is first asked for, by name or as an attribute:
+`fastmas.models.stock_market(...)` builds one, and the module keeps its full name.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import pkgutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from fastmas.errors import ModelError
@@ -106,6 +108,23 @@ def _import_file(path: Path) -> Any:
     return module
 
 
-# `fastmas.models.stock_market(...)` is the factory; its module stays importable by its full name.
-for _name in names():
-    globals()[_name.replace("-", "_")] = _built_in(_name)
+def __getattr__(name: str) -> Callable[..., Model]:
+    if "-" in name or name.replace("_", "-") not in names():
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return _built_in(name.replace("_", "-"))
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *(name.replace("-", "_") for name in names())})
+
+
+class _Models(ModuleType):
+    """A package whose models do not become hidden by their modules of the same name."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, ModuleType) and value.__name__ == f"{__name__}.{name}" and hasattr(value, "MODEL"):
+            value = value.MODEL
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Models

@@ -262,11 +262,10 @@ class StockMarket(Model):
         return self._own if regime == "paths" else (*self._own, "rho", "sigma_fundamental", "v1")
 
     def check(self, values: Mapping[str, float]) -> None:
-        short = [v for k, v in values.items() if k.startswith("window_short")]
-        long = [v for k, v in values.items() if k.startswith("window_long")]
-        for l1, l2 in zip(short, long, strict=True):
-            if l1 >= l2:
-                raise ParameterError(f"window_short={l1:g} must be below window_long={l2:g}")
+        windows = [p.entries for p in self.parameters if p.name in ("window_short", "window_long")]
+        for short, long in zip(*windows, strict=True):
+            if values[short] >= values[long]:
+                raise ParameterError(f"window_short={values[short]:g} must be below window_long={values[long]:g}")
 
     @property
     def _own(self) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ from fastmas.random.counting import (
 )
 from fastmas.random.gamma import SLOTS as GAMMA_SLOTS
 from fastmas.random.gamma import finish_gamma
-from fastmas.random.halves import HALF, LOW_HALF, NONE, PER_SLOT, REFINE, half_of
+from fastmas.random.halves import HALF, LOW_HALF, NONE, PER_SLOT, half_of, lower_below
 from fastmas.random.normal import normal_of, threshold, uniform_of
 from fastmas.random.parts import combine, n_parts, part_of
 from fastmas.random.philox import lane_words, pick
@@ -44,8 +44,7 @@ def half_below(words4, w, address, t, slot, i, limit):
     """
     upper, bound = pick_half(words4, i), uint32(limit >> HALF)
     if upper == bound:
-        lower = pick_half(lane_words(w, address, t, slot + i // PER_SLOT + REFINE), i)
-        return lower < uint32(limit & LOW_HALF)
+        return lower_below(w, address, t, slot + i // PER_SLOT, i, limit)
     return upper < bound
 
 
@@ -94,14 +93,38 @@ def chance_word(w, address, t, slot, i, p):
 
 
 @kernel
+def two_halves(word, bound, owned):
+    """How many of a word's halves, of those that two bits stand for, are below a bound, and how many are it."""
+    low, high = uint32(word & LOW_HALF), uint32(word >> HALF)
+    first, second = (owned & 1) != 0, (owned & 2) != 0
+    below = (1 if first & (low < bound) else 0) + (1 if second & (high < bound) else 0)
+    return below, (1 if first & (low == bound) else 0) + (1 if second & (high == bound) else 0)
+
+
+@kernel
+def count_slot(words4, w, address, t, slot, begin, end, limit):
+    """How many of halves begin, ..., end - 1 of a slot belong to words below the limit."""
+    bound, owned = uint32(limit >> HALF), (1 << end) - (1 << begin)
+    below_0, equal_0 = two_halves(words4[0], bound, owned)
+    below_1, equal_1 = two_halves(words4[1], bound, owned >> 2)
+    below_2, equal_2 = two_halves(words4[2], bound, owned >> 4)
+    below_3, equal_3 = two_halves(words4[3], bound, owned >> 6)
+    found = below_0 + below_1 + below_2 + below_3
+    if equal_0 + equal_1 + equal_2 + equal_3 > 0:
+        for h in range(begin, end):
+            if pick_half(words4, h) == bound and lower_below(w, address, t, slot, h, limit):
+                found += 1
+    return found
+
+
+@kernel
 def count_few_at(w, address, t, slot, first, n, limit):
     """How many of items first, ..., first + n - 1, which have half-words, are below the limit; int64."""
-    found = int64(0)
-    for s in range(first // PER_SLOT, (first + n + PER_SLOT - 1) // PER_SLOT):
-        words4 = lane_words(w, address, t, slot + s)
-        for i in range(max(first, PER_SLOT * s), min(first + n, PER_SLOT * (s + 1))):
-            if half_below(words4, w, address, t, slot, i, limit):
-                found += 1
+    found, end = int64(0), first + n
+    for s in range(first // PER_SLOT, (end + PER_SLOT - 1) // PER_SLOT):
+        words4, before = lane_words(w, address, t, slot + s), PER_SLOT * s
+        begin = max(first - before, 0)
+        found += count_slot(words4, w, address, t, slot + s, begin, max(begin, min(end - before, PER_SLOT)), limit)
     return found
 
 

@@ -18,7 +18,8 @@ from numba.cuda import compiler, dispatcher
 from fastmas import models
 from fastmas.engine import cuda as engine
 from fastmas.engine.cuda_functions import exact_arithmetic, reached_dispatchers
-from fastmas.engine.source import observable_rows
+from fastmas.engine.job import rows_of
+from fastmas.lowering.program import program_of
 from fastmas.random.philox import path_part
 
 CAPABILITY = (9, 0)  # an H200's
@@ -37,7 +38,7 @@ def signature(model, dtype):
     real, whole = getattr(types, dtype), types.int64
     return types.void(
         whole, whole, types.Array(real, 3, "C"), types.Array(whole, 2, "C"), *[whole] * 8,
-        types.UniTuple(whole, len(observable_rows(model))), types.Array(real, 1, "C"), *[whole] * 4,
+        types.UniTuple(whole, len(rows_of(program_of(model), ()).state)), types.Array(real, 1, "C"), *[whole] * 4,
         types.Array(whole, 1, "C"))
 
 
@@ -48,10 +49,11 @@ def has_lines(function):
 
 def compile_ptx(model, dtype, parts):
     """PTX of the model's kernel, with the source line of each instruction."""
-    for kernel in reached_dispatchers(*model.kernels, path_part):
+    program = program_of(model)
+    for kernel in reached_dispatchers(program.init, program.step, path_part):
         kernel.targetoptions["lineinfo"] = has_lines(kernel.py_func)
-    with exact_arithmetic(*model.kernels):
-        run = engine.load_kernel(model, dtype, parts)
+    with exact_arithmetic(program.init, program.step):
+        run = engine.load_kernel(program, rows_of(program_of(model), ()), dtype, parts)
         return cuda.compile_ptx(run.py_func, signature(model, dtype), cc=CAPABILITY, lineinfo=True)[0]
 
 

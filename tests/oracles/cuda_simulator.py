@@ -1,6 +1,6 @@
 """Runs the CUDA engine in Numba's simulator: `python cuda_simulator.py CASES.json OUT.npz`.
 
-With NUMBA_ENABLE_CUDASIM=1 and NUMBA_DISABLE_JIT=1 in the environment. It has no warps: one thread a path.
+With SIMULATOR in the environment. It has no warps: one thread a path.
 `paths_on` is shared with the tests, which give it the other engines.
 """
 
@@ -13,8 +13,11 @@ import numpy as np
 
 from fastmas import models
 from fastmas.engine import cuda, cuda_memory, devices
-from fastmas.engine.cpu import Address
+from fastmas.engine.job import Job, Sink
+from fastmas.lowering.program import program_of
+from fastmas.random.address import Address
 
+SIMULATOR = {"NUMBA_ENABLE_CUDASIM": "1", "NUMBA_DISABLE_JIT": "1"}  # in the environment
 GUARD = 77.0
 BEFORE, AFTER = 3, 2  # rows of the output that are nobody's
 ADDRESS = Address(seed=4294967295, run=3, purpose=2, first_path=1000)
@@ -29,24 +32,24 @@ def values_of(model, thetas):
     return np.stack([model.space(fixed=one).base for one in thetas])
 
 
-def paths_on(device, model, values, *, common, n_paths, n_steps, warmup, dtype="float32"):
-    """Paths of all rows by `simulate_block`, the last observable first, between rows that must stay GUARD."""
-    rows = tuple(o.row for o in row_observables(model)[::-1])
-    n = len(values) * n_paths
-    out = np.full((len(rows), BEFORE + n + AFTER, n_steps - warmup + 1), GUARD, dtype=dtype)
-    devices.engine_for(device).simulate_block(
-        model, values, n_paths, n_steps, warmup=warmup, address=ADDRESS, stride=0 if common else n_paths, n_threads=1,
-        out=out, rows=rows, first=BEFORE)
+def job_on(device, model, values, **sizes):
+    return Job(model=model, values=values, address=ADDRESS, observables=tuple(row_observables(model)[::-1]),
+               n_threads=1, device=device, **sizes)
+
+
+def paths_on(device, model, values, **sizes):
+    """Paths of all rows by `simulate`, the last observable first, between rows that must stay GUARD."""
+    job = job_on(device, model, values, **sizes)
+    out = np.full((len(job.rows), BEFORE + job.total + AFTER, job.n_times), GUARD, dtype=job.dtype)
+    devices.engine_for(device).simulate(job, Sink(out, first=BEFORE))
     return out
 
 
-def paths_kept(model, values, *, common, n_paths, n_steps, warmup, dtype="float32"):
+def paths_kept(model, values, **sizes):
     """The same by `simulate_on_device`, in the same shape."""
-    inner = cuda.simulate_on_device(
-        model, values, n_paths=n_paths, n_steps=n_steps, warmup=warmup, address=ADDRESS,
-        observables=row_observables(model)[::-1], common=common, dtype=dtype).copy_to_host()
-    n = len(values) * n_paths
-    return np.pad(inner.reshape(len(inner), n, -1), ((0, 0), (BEFORE, AFTER), (0, 0)), constant_values=GUARD)
+    job = job_on("cuda", model, values, **sizes)
+    inner = cuda.simulate_on_device(job).copy_to_host().reshape(len(job.rows), job.total, -1)
+    return np.pad(inner, ((0, 0), (BEFORE, AFTER), (0, 0)), constant_values=GUARD)
 
 
 def main(cases_file, out):
@@ -66,7 +69,7 @@ def main(cases_file, out):
         whole = cuda_memory.CHUNK_BYTES, cuda.LAUNCH_WORK
         cuda_memory.CHUNK_BYTES = 4 * n_rows * n_times * 4
         found[f"{key}/chunks"] = paths_on("cuda", model, values, common=False, **SIZES)
-        cuda.LAUNCH_WORK = 3 * SIZES["n_steps"] * max(1, model.n_counted)
+        cuda.LAUNCH_WORK = 3 * SIZES["n_steps"] * max(1, program_of(model).n_counted)
         found[f"{key}/launches"] = paths_kept(model, values, common=False, **SIZES)
         cuda_memory.CHUNK_BYTES, cuda.LAUNCH_WORK = whole
     np.savez(out, **found)

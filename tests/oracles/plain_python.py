@@ -12,6 +12,7 @@ import sys
 import numpy as np
 
 from fastmas import models
+from fastmas.lowering.program import program_of
 from fastmas.random.philox import TWO, WEYL_0, WEYL_1, path_part
 from fastmas.simulate import simulate
 
@@ -34,20 +35,21 @@ def guarded(shape, dtype):
 def stray_writes(model, lanes=2, n_steps=12):
     """Names of what the two kernels wrote and must not: lanes beyond theirs, theta, integers, the address."""
     values = model.space().base[None]
-    reals, whole = model.split(values)
+    program = program_of(model)
+    reals, whole = program.split(values)
     theta = np.repeat(reals.T, lanes + EXTRA, axis=1)
-    state = tuple(guarded((lanes,), np.float32) for _ in range(model.n_state))
-    words = tuple(guarded((lanes,), np.uint32) for _ in range(model.n_words))
-    history = guarded((max(1, model.n_history), lanes), model.history_dtype)
+    state = tuple(guarded((lanes,), np.float32) for _ in range(program.n_state))
+    words = tuple(guarded((lanes,), np.uint32) for _ in range(program.n_words))
+    history = guarded((max(1, program.n_history), lanes), program.history_dtype)
     a, b, c = (np.zeros(lanes + EXTRA, dtype=np.uint64) for _ in range(3))
     for w in range(lanes):
         a[w], b[w], c[w] = path_part(w, 0, 0)
     address = (a, b, c, (np.uint64(1), np.uint64(1) + TWO * WEYL_0, TWO * WEYL_1), (0, 1))
     read_only = {"theta": theta, "integers": whole, "address": np.stack([a, b, c])}
     before = {k: v.copy() for k, v in read_only.items()}
-    model.kernels.init(lanes, state, history, theta, whole[0])
+    program.init(lanes, state, history, theta, whole[0])
     for t in range(1, n_steps + 1):
-        model.kernels.step(t, lanes, state, words, history, address, theta, whole[0])
+        program.step(t, lanes, state, words, history, address, theta, whole[0])
     read_only["address"] = np.stack([a, b, c])
     faults = [k for k, v in read_only.items() if not np.array_equal(v, before[k])]
     written = {"state": state, "history": (history,), "words": words}

@@ -54,11 +54,12 @@ def test_agents_are_counted_by_their_words(name, dtype):
 
 
 def test_an_absent_agent_whose_word_is_the_limit_is_not_counted():
-    """The upper half alone would leave it undecided, in a slot that other lanes fill."""
+    """Not even where another lane makes a slot's lower halves be looked at."""
     sizes = np.array([w % 9 for w in range(LANES)], dtype=np.float32)
-    limits = np.array([min(word_in_halves(w, w % 9) + 1, 2**32 - 1) for w in range(LANES)], dtype=np.uint32)
-    assert hits_of(sizes, limits) == [
-        sum(word_in_halves(w, i) < limits[w] for i in range(w % 9)) for w in range(LANES)]
+    words = [[word_in_halves(w, i) for i in range(8)] for w in range(LANES)]
+    limits = np.array([min(own[w % 9 % 8] + 1, 2**32 - 1) for w, own in enumerate(words)], dtype=np.uint32)
+    expected = [sum(word < limits[w] for word in own[:w % 9]) for w, own in enumerate(words)]
+    assert hits_of(sizes, limits) == expected
 
 
 def test_a_crowd_of_many_slots_does_not_overflow():
