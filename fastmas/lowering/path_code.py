@@ -50,6 +50,10 @@ class PathFormulas(Formulas):
             return f"({self.shared(a[1])} if {self.out.value(a[0])} else {self.shared(a[2])})"
         return super().shared(n)
 
+    def inside(self, index: Any, n: int) -> str:
+        """An index, which has been clipped already."""
+        return super().inside(index, n) if isinstance(index, Node) and index.op == "index" else self.shared(index)
+
     def formula(self, n: Node, key: Any = None) -> str:
         if n.op == "chosen":
             return f"({', '.join(self.out.value(x) for x in n.args[1:])},)[{self.shared(n.args[0])}]"
@@ -96,7 +100,7 @@ class PathCode:
             if isinstance(one, Set):
                 self.line(f"{one.name} = {self.value(one.value)}")
             elif isinstance(one, SetState):
-                self.line(f"{row_of(one.name)}[w] = {self.value(one.value)}")
+                self.line(f"{self.layout.rows[one.name]}[w] = {self.value(one.value)}")
             elif isinstance(one, SetAgent):
                 place = f"{plus(self.layout.agents[one.name])}{self.formulas.shared(one.index)}"
                 self.line(f"history[{place}, w] = {self.value(one.value)}")
@@ -157,7 +161,7 @@ class PathCode:
         return text
 
     def reference(self, state: str) -> str:
-        return f"reference_{state}"
+        return self.layout.reference_rows[state]
 
     def index_name(self, index: Node) -> str:
         return self._loops[index.args[0]].index
