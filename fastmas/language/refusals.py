@@ -64,6 +64,7 @@ REASONS = {
                   "add up in a local name, and set it once"),
     "one way": ("{0} has no value on one way through the `if` above", "give it one before the `if`"),
     "unknown": ("{0} is not known here", "give it a value before; what a loop sets first is known inside it only"),
+    "self": ("self alone is no value", "name what is wanted of it, or make the function a method of the class"),
     "no member": ("self.{0} is neither a parameter, a state, an option nor a constant", "declare it in the class"),
     "else": ("a loop has no else here", "write it behind the loop"),
     "loop over": ("this cannot be looped over", "loop over range(n), or over a tuple of the class"),
@@ -76,6 +77,7 @@ REASONS = {
     "outside": ("index {0} of {1} elements", "count from 0"),
     "whole division": ("{0} of numbers that differ between paths",
                        "use / and floor, or whole numbers as t and options"),
+    "whole part": ("int() of a number that differs between paths", "use floor"),
     "operator": ("no {0} here", "use + - * / // % **"),
     "comparison": ("only < <= > >= == != compare numbers", "write it with them"),
     "mixed": ("a tuple, text or nothing stands where a number is needed", "give a number"),
@@ -96,14 +98,15 @@ REASONS = {
     "name twice": ("two draws are called {0}", "give each a name of its own"),
     "names meet": ("the names {0} and {1} stand for one address", "rename one of them"),
     "crowd": ("a count among {0} agents", "give a whole number of agents, 0 or more"),
-    "crowd in a loop": ("a count in a loop, of agents whose number differs between paths, has no words for each of "
-                        "them",
+    "crowd in a loop": ("a count in a loop, of agents whose number differs between turns or paths, has no words for "
+                        "each",
                         "use mode='aggregate'"),
     "too many draws": ("more draws in loops than there are random words set aside for", "draw once, in one loop"),
     "recursion": ("{0} calls itself", "write a loop"),
     "past of agents": ("{0} of agents' numbers", "carry what is wanted in `Agents` of its own"),
     "source": ("the text of {0} cannot be found", "save the model in a file, or define it in a notebook cell"),
-    "no choice": ("an `if` over text or a tuple", "compare an option with a value"),
+    "no choice": ("an `if` over what is no number", "compare a number or an option with a value"),
+    "condition": ("{0} is a condition before the loop and a number behind it", "give it a number before, as 0 or 1"),
 }
 
 
@@ -112,11 +115,14 @@ class Refused(ModelError):
 
 
 class NotForLanes(Refused):
-    """A place of a text that lanes cannot follow, though Python could; `construct` and `line` say which."""
+    """A place of a text that lanes cannot follow, though Python could; `construct` and `line` say which.
 
-    def __init__(self, message: str, construct: str, line: int) -> None:
+    `because` says so in half a sentence.
+    """
+
+    def __init__(self, message: str, construct: str, line: int, because: str) -> None:
         super().__init__(message)
-        self.construct, self.line = construct, line
+        self.construct, self.line, self.because = construct, line, because
 
 
 class Place:
@@ -133,12 +139,14 @@ class Place:
     def construct(self, e: ast.AST) -> Refused:
         """The error of a statement or expression that is no part of the language."""
         said, remedy = CONSTRUCTS.get(type(e).__name__, (type(e).__name__, IN_WORDS))
-        return NotForLanes(f"{self.at(e)}: {said} has no place in lanes; {remedy}", said, getattr(e, "lineno", 0))
+        return NotForLanes(f"{self.at(e)}: {said} has no place in a step; {remedy}", said, getattr(e, "lineno", 0),
+                           f"because of `{said}` in line {getattr(e, 'lineno', 0)}")
 
     def not_for_lanes(self, e: ast.AST, key: str, *seen: Any) -> Refused:
         """The error of one of REASONS that Python could follow path by path."""
         reason, remedy = (text.format(*seen) for text in REASONS[key])
-        return NotForLanes(f"{self.at(e)}: {reason}; {remedy}", reason, getattr(e, "lineno", 0))
+        line = getattr(e, "lineno", 0)
+        return NotForLanes(f"{self.at(e)}: {reason}; {remedy}", reason, line, f"because {reason} in line {line}")
 
     def at(self, e: Any) -> str:
         line = getattr(e, "lineno", 0)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
-
-import numpy as np
 
 from fastmas.language.addresses import HALF, OWN
 from fastmas.language.draws import DRAWS
@@ -24,8 +23,9 @@ def real_constant(value: float) -> str:
         return "ZERO"
     if value == 1.0:
         return "ONE"
-    exact = float(np.float32(value)) == value if abs(value) < 3e38 else False
-    return f"float32({value!r})" if exact else f"theta.dtype.type({value!r})"
+    if not math.isfinite(value):
+        return "theta.dtype.type(math.nan)" if math.isnan(value) else f"theta.dtype.type({'-' * (value < 0)}math.inf)"
+    return f"theta.dtype.type({value!r})"
 
 
 def as_number(text: str) -> str:
@@ -64,12 +64,52 @@ class Formulas:
         return f"integers[{self.layout.n_rows[n.args[0]]}]"
 
     def _whole_each(self, n: Node) -> str:
-        return f"integers[{self.layout.integers[n.args[0]]} + {self.shared(n.args[1])}]"
+        name, index = n.args
+        return f"integers[{self.layout.integers[name]} + {self.inside(index, self._n_own(name))}]"
 
     def _entry(self, n: Node) -> str:
-        name, row, column = n.args
-        width = self.layout.text.tables[name].width
-        return f"integers[{self.layout.integers[name] + column} + {width} * {self.shared(row)}]"
+        name, index, column = n.args
+        table = self.layout.text.tables[name]
+        row = self.inside(index, len(table.rows))
+        return f"integers[{self.layout.integers[name] + column} + {table.width} * {row}]"
+
+    # ---- elements, of which none lies outside
+    def agent(self, name: str, index: Any) -> str:
+        """The row of the history that has an agent's number."""
+        return f"{plus(self.layout.agents[name])}{self.inside(index, self.layout.n_agents(name))}"
+
+    def inside(self, index: Any, n: int) -> str:
+        """A whole number as an index of n elements: beyond the ends it stands for the first or the last."""
+        text = self.shared(index)
+        return text if self._is_inside(index, n) else f"min(max({text}, 0), {max(n - 1, 0)})"
+
+    def _is_inside(self, index: Any, n: int) -> bool:
+        if not isinstance(index, Node):
+            return 0 <= index < n
+        if index.op == "index":
+            return index.args[0].args[0] is not None and self._most(index.args[0].args[0]) <= n
+        if index.op == "+" and isinstance(index.args[0], Node) and index.args[0].op == "*":  # of an agent's tangents
+            agent, per = index.args[0].args
+            direction = index.args[1]
+            if not isinstance(per, Node) and isinstance(direction, Node) and n % per == 0:
+                return self._is_inside(agent, n // per) and self._is_inside(direction, per)
+        return False
+
+    def _most(self, bound: Any) -> float:
+        """The most turns that a loop has."""
+        text = self.layout.text
+        if not isinstance(bound, Node):
+            return float(bound)
+        if bound.op == "option":
+            return float(text.options[bound.args[0]])
+        if bound.op == "rows":
+            return float(len(text.tables[bound.args[0]].rows))
+        if bound.op == "integer":
+            return text.parameters[bound.args[0]].high
+        return float("inf")
+
+    def _n_own(self, name: str) -> int:
+        return self.layout.text.parameters[name].n_agents or 0
 
     # ---- what is read where it lies
     def direct(self, n: Node) -> str | None:
@@ -81,7 +121,8 @@ class Formulas:
         return None
 
     def _each(self, n: Node) -> str:
-        return f"theta[{plus(self.layout.reals[n.args[0]])}{self.shared(n.args[1])}, w]"
+        name, index = n.args
+        return f"theta[{plus(self.layout.reals[name])}{self.inside(index, self._n_own(name))}, w]"
 
     def _carried(self, n: Node) -> str:
         text = f"{self.out.carried_row(n.args[0], n.args[1])}[w]"
@@ -104,12 +145,9 @@ class Formulas:
     def _values(self, n: Node, key: Any) -> list[str]:
         return [self.out.value(x, key) for x in n.args if isinstance(x, Node)]
 
-    def _load(self, n: Node, key: Any) -> str:
-        return f"history[{plus(self.layout.agents[n.args[0]])}{self.shared(n.args[1])}, w]"
-
     def _pick(self, n: Node, key: Any) -> str:
         """Of an agent that the path chooses."""
-        last = self.layout.n_agents(n.args[0]) - 1
+        last = max(self.layout.n_agents(n.args[0]) - 1, 0)
         place = f"min(max(int64({self.out.value(n.args[1], key)}), 0), {last})"
         return f"history[{plus(self.layout.agents[n.args[0]])}{place}, w]"
 
@@ -117,12 +155,6 @@ class Formulas:
         if n.args[0].kind == TALLY:
             return self._of_tally(n.args[0], key)
         return as_number(self._values(n, key)[0])
-
-    def _negative(self, n: Node, key: Any) -> str:
-        return f"(-{self._values(n, key)[0]})"
-
-    def _not(self, n: Node, key: Any) -> str:
-        return f"(not {self._values(n, key)[0]})"
 
     def _select(self, n: Node, key: Any) -> str:
         test, yes, no = self._values(n, key)
@@ -193,14 +225,16 @@ OF_ALL: dict[str, Callable[[Formulas, Node], str]] = {
 IN_PLACE: dict[str, Callable[[Formulas, Node], str | None]] = {
     "const": lambda f, n: real_constant(n.args[0]),
     "param": lambda f, n: f"theta[{f.layout.reals[n.args[0]]}, w]",
-    "state": lambda f, n: f"{n.args[0]}[w]",
+    "state": lambda f, n: f"{f.layout.rows[n.args[0]]}[w]",
     "each": Formulas._each, "carried": Formulas._carried, "result": Formulas._carried,
     "number": Formulas._shared_number,
 }
 COMPUTED: dict[str, Callable[[Formulas, Node, Any], str]] = {
     MEAN: Formulas._look_back, PAST: Formulas._look_back, "mean_difference": Formulas._look_back,
-    "load": Formulas._load, "pick": Formulas._pick, "number": Formulas._number, "neg": Formulas._negative,
-    "not": Formulas._not, "select": Formulas._select,
+    "load": lambda f, n, key: f"history[{f.agent(*n.args[:2])}, w]",
+    "pick": Formulas._pick, "number": Formulas._number, "select": Formulas._select,
+    "neg": lambda f, n, key: f"(-{f._values(n, key)[0]})",
+    "not": lambda f, n, key: f"(not {f._values(n, key)[0]})",
 }
 
 

@@ -12,7 +12,7 @@ from fastmas.language.addresses import RANGED, WORD, Addresses
 from fastmas.language.draws import DRAWS
 from fastmas.language.graph import BOOL, FLAG, SHARED, TALLY, Block, Node
 from fastmas.language.reading import Graph
-from fastmas.lowering.formulas import Formulas, as_condition, as_number, plus
+from fastmas.lowering.formulas import Formulas, as_condition, as_number
 from fastmas.lowering.layout import Layout
 from fastmas.lowering.rows import Rows
 from fastmas.lowering.schedule import LIGHT, Schedule
@@ -69,7 +69,7 @@ class Lanes:
         """All words of the pool, call by call: a loop would index `words` at run time, which costs a GPU registers."""
         self.pool = [self.words.new(f"pool_{k}") for k in range(4 * self.addresses.n_slots)]
         for k in range(self.addresses.n_slots):
-            self.line(f"draw_words(lanes, address, t, {k}, {', '.join(self.pool[4 * k:4 * k + 4])})")
+            self.line(f"draw_words(lanes, address, t, int64({k}), {', '.join(self.pool[4 * k:4 * k + 4])})")
 
     def write(self, block: Block) -> None:
         """A block, stage by stage."""
@@ -135,13 +135,14 @@ class Lanes:
         """New values of states, carried names and agents: all computed, then all set."""
         sets = []
         for name, v in block.outputs.items():
-            target = f"{name}[w]" if isinstance(name, str) else f"{self.carried_row(block.loop, name)}[w]"
+            row = self.layout.rows[name] if isinstance(name, str) else self.carried_row(block.loop, name)
+            target = f"{row}[w]"
             value = self.value(v, key)
             value = as_number(value) if isinstance(v, Node) and v.kind == BOOL else value
             if value != target:
                 sets.append((target, value))
         for (agents, index), v in block.stores.items():
-            sets.append((f"history[{plus(self.layout.agents[agents])}{self.shared(index)}, w]", self.value(v, key)))
+            sets.append((f"history[{self.formulas.agent(agents, index)}, w]", self.value(v, key)))
         before, self._pending = self._pending, []
         if len(sets) == 1:
             return [*before, f"{sets[0][0]} = {sets[0][1]}"]
@@ -268,7 +269,7 @@ class Lanes:
         place, kind = self.place(site), DRAWS[site.op]
         rows = [self.words.new("drawn") for _ in range(4)]
         if place.how != RANGED:
-            self.line(f"draw_words(lanes, address, t, {place.at}, {', '.join(rows)})")
+            self.line(f"draw_words(lanes, address, t, int64({place.at}), {', '.join(rows)})")
             self.memo[site, "word"] = rows[0]
             return
         per, first = 8 if kind.in_halves else 4, self.words.names.index(rows[0])
@@ -278,7 +279,7 @@ class Lanes:
         begins = f"{turn} % {per} == 0" if turn == index else f"{index} == 0 or {turn} % {per} == 0"
         new = "True" if turn == "0" else begins
         self.line(f"if {new}:")
-        self.line(f"    draw_words(lanes, address, t, {place.at} + {turn} // {per}, {', '.join(rows)})")
+        self.line(f"    draw_words(lanes, address, t, int64({place.at} + {turn} // {per}), {', '.join(rows)})")
         self.line(f"{word} = words[{first} + {turn} % {per}{' // 2' if per == 8 else ''}]")
         self.memo[site, "word"] = word
 
@@ -291,8 +292,7 @@ class Lanes:
     def index_name(self, index: Node) -> str:
         """The variable of a loop: two loops one inside the other never share one."""
         if index not in self._index_names:
-            name = index.name or "turn"
-            self._index_names[index] = f"{name}_{len(self._index_names) + 1}"
+            self._index_names[index] = self.state.only(f"{index.name or 'turn'}_{len(self._index_names) + 1}")
         return self._index_names[index]
 
     # ---- lines
@@ -308,7 +308,7 @@ class Lanes:
 
     def reference(self, state: str) -> str:
         """The row of what the running sums of a state leave out."""
-        return f"reference_{state}"
+        return self.layout.reference_rows[state]
 
     def line(self, text: str) -> None:
         self.lines.append("    " * self._indent + text)

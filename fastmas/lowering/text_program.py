@@ -9,12 +9,15 @@ import numpy as np
 from fastmas.caching.cache import load_module
 from fastmas.errors import ModelError
 from fastmas.language.addresses import AGENTS, check_crowd
+from fastmas.language.following import follow_start, follow_step
 from fastmas.language.reading import Graph, read_start, read_step
+from fastmas.language.refusals import NotForLanes
 from fastmas.language.sites import crowds_of, mode_of
 from fastmas.language.tangents import SCORE, Tangents, tangent_of
 from fastmas.language.text import Text
 from fastmas.lowering.kernels import LaneKernels
 from fastmas.lowering.layout import Layout
+from fastmas.lowering.path_kernels import PathKernels
 from fastmas.lowering.program import Derivatives, Program, rows_shown
 from fastmas.model import Model
 from fastmas.parameters import Parameter
@@ -23,27 +26,55 @@ MOST_NAMED = 20  # names that a message lists
 LANES, PATH_BY_PATH = "lanes", "path by path"
 
 
-def lower(model: Model, derivatives: Derivatives | None = None) -> Program:
+def lower(model: Model, derivatives: Derivatives | None = None, how: str = "") -> Program:
     """The program of a model whose rules are a text.
+
+    Parameters
+    ----------
+    how : str
+        "lanes" or "path by path"; lanes, where they can follow the text, if not given.
 
     Raises
     ------
     Refused
         Something in it has no meaning.
+    ModelError
+        Derivatives are asked for that nobody can take.
     """
     text = Text(model)
-    graph, start = read_step(text), read_start(text)
-    mode = _mode(graph)
-    ones = differentiate(graph, start, derivatives) if derivatives is not None else {}
-    kernels = LaneKernels(text, graph, start, mode, ones)
-    source = kernels.source()
+    if how == PATH_BY_PATH:
+        return _path_by_path(text, derivatives, "because it is asked for")
+    try:
+        step, start = read_step(text), read_start(text)
+    except NotForLanes as refused:
+        if how == LANES:
+            raise
+        return _path_by_path(text, derivatives, refused.because)
+    mode = _mode(step)
+    ones = differentiate(step, start, derivatives) if derivatives is not None else {}
+    return _program(LaneKernels(text, step, start, mode, ones), derivatives)
+
+
+def _path_by_path(text: Text, derivatives: Derivatives | None, reason: str) -> Program:
+    if derivatives is not None or text.relaxation:
+        lacking = "relaxed twin" if text.relaxation else "derivatives"
+        raise ModelError(f"model {text.name!r} runs path by path, {reason}, and has no {lacking}: write that line for "
+                         "lanes, or take differences of two simulations")
+    step, start = follow_step(text), follow_start(text)
+    return _program(PathKernels(text, step, start, _mode(step.graph)), None, PATH_BY_PATH, reason)
+
+
+def _program(kernels: LaneKernels | PathKernels, derivatives: Derivatives | None, lowering: str = LANES,
+             reason: str = "") -> Program:
+    source, mode = kernels.source(), kernels.mode
     module = load_module("fastmas_text_" + hashlib.sha256(source.text.encode()).hexdigest()[:20], source.text)
     return Program(
-        label=model.name, init=module.init, step=module.step, homes=(module.__name__,), n_state=source.n_state,
+        label=kernels.text.name, init=module.init, step=module.step, homes=(module.__name__,), n_state=source.n_state,
         n_words=max(1, source.n_words), n_history=source.n_history, history_dtype="float32",
-        n_counted=_most_counted(graph) if mode == AGENTS else 0, split=Split(kernels.layout),
-        observed=rows_shown(model) if derivatives is None else (), draws_at_start=source.draws_at_start, mode=mode,
-        lowering=LANES, code=source.text, layers=_layers(kernels.layout, source.n_state, derivatives))
+        n_counted=_most_counted(kernels.step) if mode == AGENTS else 0, split=Split(kernels.layout),
+        observed=rows_shown(kernels.text.model) if derivatives is None else (),
+        draws_at_start=source.draws_at_start, mode=mode, lowering=lowering, reason=reason, code=source.text,
+        layers=_layers(kernels.layout, source.n_state, derivatives))
 
 
 def differentiate(step: Graph, start: Graph | None, derivatives: Derivatives) -> dict[str, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastmas.language.addresses import RANGED
+from fastmas.language.addresses import HALVES, RANGED
 from fastmas.language.draws.draw import Draw, limit_of
 from fastmas.language.graph import BOOL, Term
 
@@ -46,16 +46,21 @@ class Chance(Draw):
             f"l = threshold({p})", f"half, b = half_of({turn}, {word}[w]), uint32(l >> HALF)", f"{limit}[w] = l",
             f"{hit}[w] = BIT if half < b else NONE", "equal = uint32(equal | (BIT if half == b else NONE))"])
         out.line("if equal != NONE:")
-        out.line(f"    decide_halves(lanes, address, t, {out.place(node).at} + {turn} // 8, {turn}, {word}, {limit}, "
-                 f"{hit})")
+        slot = f"int64({out.place(node).at} + {turn} // 8)"
+        out.line(f"    decide_halves(lanes, address, t, {slot}, int64({turn}), {word}, {limit}, {hit})")
 
     def text(self, out, node, key):
         if out.place(node).how == RANGED:
             return f"({out.memo[node, 'hit']}[w] != NONE)"
         return f"({out.word(node)}[w] < threshold({out.value(node.args[0], key)}))"
 
-    def at(self, place, turn, arguments):
-        return f"chance_at(w, address, t, {place}, {turn}, {arguments[0]})"
+    def follow(self, out, name, node):
+        limit = f"threshold({out.value(node.args[0])})"
+        if out.place(node).how != RANGED:
+            out.line(f"{name} = {out.word(node)} < {limit}")
+            return
+        words, at = out.words(node, HALVES), out.place(node).at
+        out.line(f"{name} = half_below({words}, w, address, t, {at}, {out.turn(node)}, {limit})")
 
 
 DRAW = Chance()

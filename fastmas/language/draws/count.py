@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastmas.language.addresses import EACH, HALF, ONE, OWN
+from fastmas.language.addresses import EACH, HALF, HALVES, ONE, OWN
 from fastmas.language.draws.draw import Draw, limit_of
 from fastmas.language.graph import REAL, TALLY, Node, Term
 from fastmas.parameters import is_whole
@@ -55,23 +55,26 @@ class Count(Draw):
         elif _differs(n):
             self._write_each(out, node, limit)
         elif how == ONE:
-            out.line(f"binomial_below(lanes, address, t, {self._slot(out, node)}, {out.shared(n)}, {limit}, words)")
+            out.line(f"binomial_below(lanes, address, t, {self._agents(out, node)}, {limit}, words)")
             self._keep_number(out, node)
         else:
             hits = out.memo[node, "hits"] = out.words.new("hits")
-            slot, agents = self._slot(out, node), out.shared(n)
-            out.line(f"count_agents(lanes, address, t, {slot}, {agents}, {limit}, words, {hits})")
+            out.line(f"count_agents(lanes, address, t, {self._agents(out, node)}, {limit}, words, {hits})")
+
+    def _agents(self, out, node):
+        """First slot and number, as arguments."""
+        return f"int64({self._slot(out, node)}), int64({out.shared(node.args[0])})"
 
     def _write_each(self, out, node, limit):
         """A crowd of another size on every path."""
         sizes = out.row(node)
         out.lane_loop([f"{sizes}[w] = {out.value(node.args[0], out.key(node))}"])
         if out.place(node).how == ONE:
-            out.line(f"binomial_each(lanes, address, t, {self._slot(out, node)}, {sizes}, {limit}, words)")
+            out.line(f"binomial_each(lanes, address, t, int64({self._slot(out, node)}), {sizes}, {limit}, words)")
             self._keep_number(out, node)
         else:
             hits = out.memo[node, "hits"] = out.words.new("hits")
-            out.line(f"count_each(lanes, address, t, {self._slot(out, node)}, {sizes}, {limit}, words, {hits})")
+            out.line(f"count_each(lanes, address, t, int64({self._slot(out, node)}), {sizes}, {limit}, words, {hits})")
 
     def _slot(self, out, node):
         """A turn of a loop has slots of its own: as many as its agents need, or one."""
@@ -96,8 +99,35 @@ class Count(Draw):
         sums = out.memo[node, "sums"]
         return f"int32(uint32({sums}[w] & LOW_HALF) + uint32({sums}[w] >> HALF))"
 
-    def at(self, place, turn, arguments):
-        return f"count_at(w, address, t, {place}, {turn}, {', '.join(arguments)})"
+    # ---- path by path
+    def follow(self, out, name, node):
+        how, at = out.place(node)
+        limit = out.new_name("limit")
+        out.line(f"{limit} = threshold({out.probability(node.args[1])})")
+        if how == HALF:
+            _follow_pool(out, name, (at, int(node.args[0])), limit)
+            return
+        n = out.value(node.args[0])
+        slot = self._slot(out, node)
+        if how == OWN:
+            kind, given = "count_few_at", f"{slot}, 0, {n}"
+        elif how == ONE:
+            kind, given = "binomial_at", f"{slot}, {n}"
+        else:
+            kind, given = "count_each_at" if _differs(node.args[0]) else "count_many_at", f"{slot}, {n}"
+        out.line(f"{name} = {kind}(w, address, t, {given}, {limit})")
+
+
+def _follow_pool(out: Any, name: str, halves: tuple[int, int], limit: str) -> None:
+    """Half-words of the pool, slot by slot."""
+    first, last = halves[0], sum(halves)
+    h = out.new_name("h")
+    out.line(f"{name} = int64(0)")
+    for slot in range(first // HALVES, -(-last // HALVES)):
+        begin, end = max(first, HALVES * slot), min(last, HALVES * (slot + 1))
+        out.line(f"for {h} in range({begin}, {end}):")
+        out.line(f"    if half_below({out.pool(slot)}, w, address, t, 0, {h}, {limit}):")
+        out.line(f"        {name} += 1")
 
 
 def _differs(n: Any) -> bool:
@@ -121,7 +151,7 @@ class _Halves:
         pool = []
         for k in range(-(-self.n // 8)):
             rows = [self.out.words.new("drawn") for _ in range(4)]
-            self.out.line(f"draw_words(lanes, address, t, {self.slot + k}, {', '.join(rows)})")
+            self.out.line(f"draw_words(lanes, address, t, int64({self.slot + k}), {', '.join(rows)})")
             pool += rows
         return pool
 
@@ -145,9 +175,8 @@ class _Halves:
             out.line(f"    nearest = min(nearest, uint16(half_{k}[i] ^ bound_{k}_[i]))")
         out.line("    agree[i] = below")
         out.line("if nearest == NO_HALF:")
-        pool = "(" + ", ".join(self.pool) + ",)"
-        agents = f"{self.slot}, {self.first}, {self.n}, {self.limit}"
-        out.line(f"    decide_pool(lanes, address, t, {agents}, {pool}, {sums})")
+        where = ", ".join(f"int64({x})" for x in (self.slot, self.first, self.n))
+        out.line(f"    decide_pool(lanes, address, t, {where}, {self.limit}, ({', '.join(self.pool)},), {sums})")
 
     def _bounds(self) -> dict[int, str]:
         """For each word the row that its halves are held against: 0, which nothing undercuts, for a half of nobody."""

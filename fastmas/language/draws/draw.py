@@ -15,8 +15,8 @@ class Draw:
     """One method of `draw`: its arguments, its nodes, its number in plain Python, its code.
 
     `out`, in what follows, is the code that is being written (`fastmas.lowering.lanes.Lanes`); `words` are the
-    random words of one path at the draw's place (`fastmas.language.oracle.Words`); `at` writes a call of
-    `fastmas.random.at` for the path by path form.
+    random words of one path at the draw's place (`fastmas.language.path_words.PathWords`). `follow` writes into the
+    code of one path (`fastmas.lowering.path_code.PathCode`), with what `fastmas.random.at` has.
     """
 
     arguments: ClassVar[tuple[str, ...]] = ()
@@ -40,8 +40,8 @@ class Draw:
         """The expression that reads or computes it in lane w."""
         raise NotImplementedError
 
-    def at(self, place: Any, turn: str, arguments: list[str]) -> str:
-        """The expression that draws it in lane w alone; `turn` numbers the turns of the loops around."""
+    def follow(self, out: Any, name: str, node: Node) -> None:
+        """Write the lines that give `name` the number of lane w alone."""
         raise NotImplementedError
 
 

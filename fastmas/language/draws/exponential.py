@@ -17,8 +17,5 @@ class Exponential(Draw):
     def value(self, words: Any) -> float:
         return -math.log((words.word() >> 9) * 2.0**-23 + 2.0**-24)
 
-    def at(self, place, turn, arguments):
-        return f"(-log(uniform_at(w, address, t, {place}, {turn}, theta)))"
-
 
 DRAW = Exponential()

@@ -21,8 +21,5 @@ class Laplace(Draw):
         u = (words.word() >> 9) * 2.0**-23 + 2.0**-24
         return math.log(2 * u) if u < 0.5 else -math.log(2 * min(u, 1 - u))
 
-    def at(self, place, turn, arguments):
-        return f"laplace_at(w, address, t, {place}, {turn}, theta)"
-
 
 DRAW = Laplace()

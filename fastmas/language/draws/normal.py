@@ -24,8 +24,8 @@ class Normal(Draw):
     def text(self, out, node, key):
         return f"{out.row(node)}[w]"
 
-    def at(self, place, turn, arguments):
-        return f"normal_at(w, address, t, {place}, {turn}, theta)"
+    def follow(self, out, name, node):
+        out.line(f"{name} = normal_of({out.word(node)}, theta)")
 
 
 DRAW = Normal()

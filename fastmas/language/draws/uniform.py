@@ -19,8 +19,8 @@ class Uniform(Draw):
     def text(self, out, node, key):
         return f"theta.dtype.type(uniform({out.word(node)}[w]))"
 
-    def at(self, place, turn, arguments):
-        return f"uniform_at(w, address, t, {place}, {turn}, theta)"
+    def follow(self, out, name, node):
+        out.line(f"{name} = uniform_of({out.word(node)}, theta)")
 
 
 DRAW = Uniform()

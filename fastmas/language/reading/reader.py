@@ -11,7 +11,7 @@ import numpy as np
 
 from fastmas.language.graph import BOOL, FLAG, REAL, TALLY, WHOLE, Block, Node, constant, fresh, mark, pure
 from fastmas.language.refusals import Place, Refused
-from fastmas.language.text import Method, Text
+from fastmas.language.text import Method, Table, Text
 
 NOT_SET = object()  # of a name that has a value on one way only
 STATEMENTS: dict[type, Callable[[Reader, Any], Any]] = {}
@@ -25,6 +25,14 @@ class Site:
     node: Node
     key: Any  # (calls around it, line, column, turns of unrolled loops): what the oracle finds it by
     name: str = ""  # given in the text
+
+
+@dataclass(frozen=True, eq=False)
+class Returned:
+    """What a `return` has given back, and where it stands."""
+
+    value: Any
+    statement: ast.Return
 
 
 @dataclass(eq=False)
@@ -74,6 +82,8 @@ class Reader:
         self.soft: set[Node] = set()  # relaxed decisions: numbers in (0, 1) where the exact model has yes or no
         self.calls: tuple[Any, ...] = ()  # of methods, around what is read
         self.turns: tuple[int, ...] = ()  # of unrolled loops
+        self.ways: list[Node] = []  # conditions of the choices around what is read
+        self.asking: list[str] = []  # names whose largest value is being found
         self.method: Method = text.method("step" if started else "start")
 
     @property
@@ -82,27 +92,47 @@ class Reader:
 
     def run(self, name: str, arguments: tuple[str, ...]) -> Graph:
         """Read a method from outside; its arguments must have these names."""
-        self.method = self.text.method(name)
-        if tuple(self.method.arguments) != arguments:
-            raise self.refuse(self.method.tree, "signature" if name == "step" else "start")
+        self.begin(name, arguments)
         self.state = {n: pure(self.block, "state", n, mark(self.block)) for n in self.text.states}
-        if "t" in arguments:
-            self.env["t"] = pure(self.block, "t", mark(self.block), kind=WHOLE)
-        self.read_body(self.method.tree.body)
+        self.read_method(self.method.tree.body)
         self.graph.step.outputs = {n: self.real(self.method.tree, v) for n, v in self.state.items()}
         return self.graph
 
+    def begin(self, name: str, arguments: tuple[str, ...]) -> None:
+        """Stand at the head of a method."""
+        self.method = self.text.method(name)
+        if tuple(self.method.arguments) != arguments:
+            raise self.refuse(self.method.tree, "signature" if name == "step" else "start")
+        if "t" in arguments:
+            self.env["t"] = pure(self.block, "t", mark(self.block), kind=WHOLE)
+
     # ---- what reading is made of
-    def read_body(self, body: list[ast.stmt]) -> Any:
-        """Read statements; the value of a `return` that ends them."""
+    def read_method(self, body: list[ast.stmt]) -> Any:
+        """Read all of a method; the value that it returns."""
+        returned = self.read_body(body)
+        return None if returned is None else returned.value
+
+    def read_body(self, body: list[ast.stmt]) -> Returned | None:
+        """Read statements, up to a `return`."""
         for statement in body:
-            if isinstance(statement, ast.Return) and statement is body[-1]:
-                return None if statement.value is None else self.read(statement.value)
-            read = STATEMENTS.get(type(statement))
-            if read is None:
-                raise self.place.construct(statement)
-            read(self, statement)
+            if isinstance(statement, ast.Return):
+                return Returned(None if statement.value is None else self.read(statement.value), statement)
+            returned = self.read_statement(statement)
+            if returned is not None:
+                return returned
         return None
+
+    def read_statement(self, s: ast.stmt) -> Returned | None:
+        read = STATEMENTS.get(type(s))
+        if read is None:
+            raise self.place.construct(s)
+        return read(self, s)
+
+    def read_inner(self, body: list[ast.stmt]) -> None:
+        """Read statements that not all paths run, or not once: they cannot return."""
+        returned = self.read_body(body)
+        if returned is not None:
+            raise self.place.construct(returned.statement)
 
     def read(self, e: ast.expr) -> Any:
         """The value of an expression."""
@@ -113,6 +143,18 @@ class Reader:
 
     def refuse(self, e: Any, key: str, *seen: Any) -> Refused:
         return self.place.refuse(e, key, *seen)
+
+    def argument(self, value: Any) -> Any:
+        """A value that is handed to a method."""
+        return value
+
+    def whole_part(self, e: ast.expr, value: Any) -> Any:
+        """int(value)."""
+        raise self.place.not_for_lanes(e, "whole part")
+
+    def held_by(self, local: Node) -> list[Any]:
+        """All values that a name of a path gets."""
+        return []
 
     def add(self, op: str, *args: Any, kind: str = REAL, e: Any = None) -> Node:
         return pure(self.block, op, *args, kind=kind, line=getattr(e, "lineno", 0))
@@ -165,6 +207,8 @@ class Reader:
         if isinstance(value, Node):
             nothing = constant(self.block, 0.0) if kind == REAL else 0
             return self.add("!=", value, nothing, kind=FLAG if kind == WHOLE else BOOL, e=e)
-        if not kind and not isinstance(value, (str, tuple)):
+        if isinstance(value, Table):
+            return True  # an empty one is a tuple
+        if not kind and value is not None and not isinstance(value, (str, tuple)):
             raise self.refuse(e, "no choice")
         return bool(value)

@@ -6,10 +6,11 @@ import ast
 from collections.abc import Iterable
 from typing import Any
 
+from fastmas.language.draws import DRAWS
 from fastmas.language.graph import BOOL, FLAG, READS, REAL, WHOLE, Block, Node, fresh, inner_blocks, touched
-from fastmas.language.reading.expressions import binary, of_self, select
-from fastmas.language.reading.reader import NOT_SET, Reader, reads_statement
-from fastmas.language.reading.values import AgentsOf, RangeOf
+from fastmas.language.reading.expressions import binary, load, negation, of_self, select
+from fastmas.language.reading.reader import NOT_SET, Reader, Returned, reads_statement
+from fastmas.language.reading.values import AgentsOf, DrawOf, RangeOf
 from fastmas.language.text import Table
 
 STATE, NAME = "state", "name"  # whose value a loop carries
@@ -35,6 +36,8 @@ def alone(reader: Reader, s: ast.Expr) -> None:
 @reads_statement(ast.Assign)
 def assignment(reader: Reader, s: ast.Assign) -> None:
     value = reader.read(s.value)
+    if isinstance(value, DrawOf):
+        raise reader.refuse(s, "a draw", ", ".join(sorted(DRAWS)))
     for target in s.targets:
         assign(reader, target, value)
 
@@ -65,7 +68,7 @@ def assign(reader: Reader, target: ast.expr, value: Any) -> None:
         reader.env[target.id] = value
     elif isinstance(target, ast.Attribute) and of_self(target):
         if target.attr not in reader.text.states:
-            raise _not_a_state(reader, target)
+            raise not_a_state(reader, target)
         _name(value, target.attr)
         reader.real(target, value)
         reader.state[target.attr] = value
@@ -80,7 +83,7 @@ def _name(value: Any, name: str) -> None:
         value.name = name
 
 
-def _not_a_state(reader: Reader, target: ast.Attribute) -> Exception:
+def not_a_state(reader: Reader, target: ast.Attribute) -> Exception:
     if target.attr in reader.text.parameters:
         return reader.refuse(target, "parameter set", target.attr)
     if target.attr in reader.text.options:
@@ -95,32 +98,39 @@ def _set_agent(reader: Reader, target: ast.Subscript, value: Any) -> None:
     index = reader.read(target.slice)
     loop = reader.block.loop
     if loop is None or index is not loop.args[1]:
-        raise reader.refuse(target, "other agent", of.name)
+        raise reader.place.not_for_lanes(target, "other agent", of.name)
     reader.block.stores[of.name, index] = reader.real(target, value)
 
 
 # ---- choices
 @reads_statement(ast.If)
-def choice(reader: Reader, s: ast.If) -> None:
+def choice(reader: Reader, s: ast.If) -> Returned | None:
     """One way where the condition is known; else both, and a selection of what they leave."""
     test = reader.test(s, reader.read(s.test))
     if not isinstance(test, Node):
-        reader.read_body(s.body if test else s.orelse)
-        return
-    if test.kind == FLAG and not s.orelse and _has_loop(reader, s.body):
+        return reader.read_body(s.body if test else s.orelse)
+    if is_loop_of_one(reader, s, test):
         loop(reader, s, test, "")  # a loop of one turn or none: a branch that all paths take together
-        return
+        return None
     before = dict(reader.env), dict(reader.state), dict(reader.block.stores)
-    reader.read_body(s.body)
+    _read_way(reader, s.body, test)
     then = reader.env, reader.state, reader.block.stores
     reader.env, reader.state, reader.block.stores = (dict(one) for one in before)
-    reader.read_body(s.orelse)
+    _read_way(reader, s.orelse, negation(reader, s, test))
     _merge(reader, s, test, reader.env, then[0])
     _merge(reader, s, test, reader.state, then[1])
     mine, other = reader.block.stores, then[2]
     for key in [*mine, *(k for k in other if k not in mine)]:
-        old = reader.add("load", *key)
+        old = load(reader, *key)
         mine[key] = _merged(reader, s, test, (other.get(key, old), mine.get(key, old)))
+    return None
+
+
+def _read_way(reader: Reader, body: list[ast.stmt], test: Node) -> None:
+    """One way of a choice: loops in it leave agents' numbers alone where it is not taken."""
+    reader.ways.append(test)
+    reader.read_inner(body)
+    reader.ways.pop()
 
 
 def _merge(reader: Reader, s: ast.If, test: Node, mine: dict[str, Any], other: dict[str, Any]) -> None:
@@ -139,6 +149,11 @@ def _merged(reader: Reader, s: ast.If, test: Node, ways: tuple[Any, Any]) -> Any
     if isinstance(yes, tuple) and isinstance(no, tuple) and len(yes) == len(no):
         return tuple(_merged(reader, s, test, pair) for pair in zip(yes, no, strict=True))
     return select(reader, s, test, ways)
+
+
+def is_loop_of_one(reader: Reader, s: ast.If, test: Node) -> bool:
+    """Whether a choice is one of all paths together, with loops inside."""
+    return test.kind == FLAG and not s.orelse and _has_loop(reader, s.body)
 
 
 def _has_loop(reader: Reader, body: list[ast.stmt], seen: tuple[str, ...] = ()) -> bool:
@@ -162,7 +177,7 @@ def iteration(reader: Reader, s: ast.For) -> None:
     if isinstance(over, RangeOf):
         if not isinstance(s.target, ast.Name):
             raise reader.refuse(s, "unpack", len(getattr(s.target, "elts", ())), 1)
-        if isinstance(over.bound, int) and over.bound <= SHORT and not _needs_turns(reader, s.body):
+        if is_short(reader, s, over.bound):
             _write_out(reader, s, range(over.bound))
         else:
             loop(reader, s, over.bound, s.target.id)
@@ -179,16 +194,20 @@ def _write_out(reader: Reader, s: ast.For, values: Iterable[Any]) -> None:
     for turn, value in enumerate(values):
         reader.turns = (*around, turn)
         assign(reader, s.target, value)
-        reader.read_body(s.body)
+        reader.read_inner(s.body)
     reader.turns = around
+
+
+def is_short(reader: Reader, s: ast.For, bound: Any) -> bool:
+    """Whether a loop is written out."""
+    return isinstance(bound, int) and bound <= SHORT and not _needs_turns(reader, s.body)
 
 
 def _needs_turns(reader: Reader, body: list[ast.stmt]) -> bool:
     """Whether a loop must stay one: its draws are numbered by turns, or it sets numbers of agents or loops again."""
     nodes = [n for s in body for n in ast.walk(s)]
-    return _has_loop(reader, body) or any(
-        isinstance(n, ast.Name) and n.id == "draw"
-        or isinstance(n, ast.Subscript) and isinstance(n.ctx, ast.Store) for n in nodes)
+    return _has_loop(reader, body) or bool(_agents_set(reader, body)) or any(
+        isinstance(n, ast.Name) and n.id == "draw" for n in nodes)
 
 
 def loop(reader: Reader, s: ast.For | ast.If, bound: Any, name: str) -> None:
@@ -199,28 +218,38 @@ def loop(reader: Reader, s: ast.For | ast.If, bound: Any, name: str) -> None:
     index = fresh(reader.block, "index", node, kind=WHOLE)
     index.name = name
     node.args = (bound, index)
+    node.body.sets = frozenset(_agents_set(reader, s.body))
     before = dict(reader.env), dict(reader.state)
     carried = _carry(reader, node, s.body)
     if isinstance(s, ast.For):
-        assign(reader, s.target, _element(reader, s, index))
-    reader.read_body(s.body)
+        assign(reader, s.target, element_of(reader, s, index))
+    reader.read_inner(s.body)
     for (where, key), one in carried.items():
         value = (reader.state if where == STATE else reader.env)[key]
         if value is NOT_SET:
             raise reader.refuse(s, "one way", key)
+        if one.kind == BOOL and reader.kind(value) not in (BOOL, FLAG):
+            raise reader.refuse(s, "condition", key)
         node.body.outputs[where, key] = reader.test(s, value) if one.kind == BOOL else reader.real(s, value)
+    for place, value in node.body.stores.items():
+        for test in reversed(reader.ways):
+            value = select(reader, s, test, (value, load(reader, *place)))  # noqa: PLW2901
+        node.body.stores[place] = value
     _check_stores(reader, s, node.body)
     reader.block = outer
     node.args = (*node.args, *_before(outer, node))
     outer.nodes.append(node)  # behind what its body has left outside
     reader.env, reader.state = before
+    for where, key in assigned(reader, [s]):
+        if where == NAME and (where, key) not in carried:
+            reader.env.pop(key, None)
     for (where, key), one in carried.items():
         result = fresh(outer, "result", node, (where, key), one, kind=one.kind)
         result.name = key
         (reader.state if where == STATE else reader.env)[key] = result
 
 
-def _element(reader: Reader, s: ast.For, index: Node) -> Any:
+def element_of(reader: Reader, s: ast.For, index: Node) -> Any:
     """What the target of a loop is set to in a turn."""
     over = reader.read(s.iter)
     if not isinstance(over, Table):
@@ -232,13 +261,14 @@ def _element(reader: Reader, s: ast.For, index: Node) -> Any:
 def _carry(reader: Reader, node: Node, body: list[ast.stmt]) -> dict[tuple[str, str], Node]:
     """Nodes for the values that a turn finds: of states and names that the body sets and that have one."""
     found: dict[tuple[str, str], Node] = {}
-    for where, name in _assigned(reader, body):
+    for where, name in assigned(reader, body):
         scope = reader.state if where == STATE else reader.env
         if name not in scope or scope[name] is NOT_SET:
             continue
         start = scope[name]
         if isinstance(start, tuple) or not reader.kind(start):
-            continue  # set anew in every turn, or refused where it is read
+            del scope[name]  # no number that turns hand on: it is known behind where a turn sets it
+            continue
         kind = BOOL if reader.kind(start) == BOOL else REAL
         begin = start if kind == BOOL else reader.real(node, start)
         one = fresh(reader.block, "carried", node, (where, name), begin, kind=kind)
@@ -247,7 +277,7 @@ def _carry(reader: Reader, node: Node, body: list[ast.stmt]) -> dict[tuple[str, 
     return found
 
 
-def _assigned(reader: Reader, body: list[ast.stmt], seen: tuple[str, ...] = ()) -> list[tuple[str, str]]:
+def assigned(reader: Reader, body: list[ast.stmt], seen: tuple[str, ...] = ()) -> list[tuple[str, str]]:
     """Names and states that these statements set, also in methods that they call."""
     found: dict[tuple[str, str], None] = {}
     for node in (n for s in body for n in ast.walk(s)):
@@ -258,8 +288,20 @@ def _assigned(reader: Reader, body: list[ast.stmt], seen: tuple[str, ...] = ()) 
                 found[STATE, node.attr] = None
             elif reader.text.has(node.attr) and node.attr not in seen:
                 inner = reader.text.method(node.attr).tree.body
-                found |= dict.fromkeys(_assigned(reader, inner, (*seen, node.attr)))
+                found |= dict.fromkeys(assigned(reader, inner, (*seen, node.attr)))
     return list(found)
+
+
+def _agents_set(reader: Reader, body: list[ast.stmt], seen: tuple[str, ...] = ()) -> set[str]:
+    """The agents whose numbers these statements set, also in methods that they call."""
+    found = set()
+    for node in (n for s in body for n in ast.walk(s)):
+        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store) and of_self(node.value):
+            found.add(node.value.attr)
+        if of_self(node) and reader.text.has(node.attr) and node.attr not in seen:
+            inner = reader.text.method(node.attr).tree.body
+            found |= _agents_set(reader, inner, (*seen, node.attr))
+    return found
 
 
 def _check_stores(reader: Reader, s: ast.stmt, body: Block) -> None:
@@ -269,11 +311,11 @@ def _check_stores(reader: Reader, s: ast.stmt, body: Block) -> None:
         home = next(block for block in inside if (name, own) in block.stores)
         if home is not body:
             if any(key[0] == name for key in body.stores):
-                raise reader.refuse(s, "set twice", name)
+                raise reader.place.not_for_lanes(s, "set twice", name)
             continue
         for node in (n for block in inside for n in block.nodes):
             if node.op in READS and node.args[0] == name and node.args[1] is not own:
-                raise reader.refuse(s, "set while read", name)
+                raise reader.place.not_for_lanes(s, "set while read", name)
 
 
 def _before(outer: Block, node: Node) -> list[Node]:
