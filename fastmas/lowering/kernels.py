@@ -13,7 +13,7 @@ from fastmas.language.text import Text
 from fastmas.lowering.formulas import real_constant
 from fastmas.lowering.lanes import Lanes
 from fastmas.lowering.layout import MEAN, Layout
-from fastmas.lowering.rows import HOMES, Rows, row_of
+from fastmas.lowering.rows import HOMES, Rows
 from fastmas.parameters import Parameter
 from fastmas.random.counting import ROWS
 
@@ -122,7 +122,7 @@ class TextKernels:
                 lines.append(f"        remember_{word}(t, lanes, history, int64({first}), int64({mask}), {row}{more})")
                 continue
             more = f", {self.layout.reference_rows[name]}, {scratch()}" if word == MEAN else ""
-            lines.append(f"    remember_{word}(t, lanes, history, {base}, {mask}, {self.layout.rows[name]}{more})")
+            lines.append(f"    remember_{word}(t, lanes, history, int64({base}), int64({mask}), {self.layout.rows[name]}{more})")
         return lines
 
     def _first_past(self, name: str, word: str) -> list[str]:

@@ -14,7 +14,7 @@ from fastmas.language.graph import BOOL, FLAG, SHARED, TALLY, Block, Node
 from fastmas.language.reading import Graph
 from fastmas.lowering.formulas import Formulas, as_condition, as_number
 from fastmas.lowering.layout import Layout
-from fastmas.lowering.rows import Rows, row_of
+from fastmas.lowering.rows import Rows
 from fastmas.lowering.schedule import LIGHT, Schedule
 
 IN_RANGE = ("Phi", "sigmoid")  # probabilities that need no bounds

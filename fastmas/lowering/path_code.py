@@ -26,7 +26,6 @@ from fastmas.language.following.actions import (
 from fastmas.language.graph import BOOL, FLAG, TALLY, WHOLE, Node
 from fastmas.lowering.formulas import INFIX, Formulas, plus
 from fastmas.lowering.layout import Layout
-from fastmas.lowering.rows import row_of
 
 OF_WHOLE = (WHOLE, FLAG, TALLY)
 NOT_DRAWN = "NO_WORDS"

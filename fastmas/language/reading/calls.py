@@ -11,7 +11,7 @@ from typing import Any
 
 from fastmas.language.draws import DRAWS
 from fastmas.language.graph import REAL, Node, Term, mark, pure
-from fastmas.language.reading.expressions import binary, known
+from fastmas.language.reading.expressions import binary, known, soften
 from fastmas.language.reading.reader import Reader, reads_expression
 from fastmas.language.reading.values import AgentsOf, DrawOf, Each, MethodOf, RangeOf
 from fastmas.language.text import Method, Table, read
