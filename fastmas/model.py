@@ -151,7 +151,7 @@ class Model:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if inspect.isfunction(cls.__dict__.get("step")):
+        if inspect.isfunction(inspect.getattr_static(cls, "step", None)) and "relaxation" not in cls.__dict__:
             _declare(cls)
 
     def __post_init__(self) -> None:

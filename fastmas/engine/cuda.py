@@ -210,7 +210,7 @@ def _kernel(recipe: Recipe) -> Any:
         history_dtype=recipe.history_dtype, state=", ".join([f"cuda.local.array(1, {dtype})"] * recipe.n_state),
         words=", ".join(["cuda.local.array(1, uint32)"] * recipe.n_words),
         clear="\n".join(cuda_template.CLEAR.format(row=row, dtype=dtype) for row in range(recipe.n_state)),
-        store="\n".join(store))
+        init_call=recipe.init_call("1"), store="\n".join(store))
     return load_module("fastmas_cuda_" + digest_of(text, recipe.init, recipe.step, add_over_warp), text).run
 
 

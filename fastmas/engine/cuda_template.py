@@ -45,7 +45,7 @@ def run(first, last, thetas, integers, n_paths, first_path, stride, n_steps, war
 {clear}
     for k in range(N_HISTORY):
         history[k, 0] = {history_dtype}(0)
-    init(1, state, history, theta, whole)
+    {init_call}
     place = offset + lane * per_path
     for t in range(n_steps + 1):
         if t > 0:

@@ -41,11 +41,18 @@ class Recipe(NamedTuple):
     rows: Rows
     dtype: str
     width: int
+    draws_at_start: bool
 
     @classmethod
     def of(cls, program: Program, rows: Rows, dtype: str, width: int) -> Recipe:
         return cls(program.label, program.init, program.step, program.homes, program.n_state, max(1, program.n_words),
-                   max(1, program.n_history), program.history_in(dtype), rows, dtype, width)
+                   max(1, program.n_history), program.history_in(dtype), rows, dtype, width,
+                   program.draws_at_start)
+
+    def init_call(self, lanes: str) -> str:
+        """The call of `init`, which takes what `step` takes if a start is drawn."""
+        more = "words, history, address" if self.draws_at_start else "history"
+        return f"init({lanes}, state, {more}, theta, whole)"
 
     def names(self) -> dict[str, str]:
         """Where the module finds the two kernels."""
@@ -78,7 +85,7 @@ def _fill(recipe: Recipe, n_theta: int) -> str:
         history_array=_array("N_HISTORY, W", (recipe.n_history, width), recipe.history_dtype),
         theta_array=_array("N_THETA, W", (n_theta, width), dtype),
         buffer_array=_array("N_OUT, BUFFER, W", (n_out, BUFFER, width), dtype),
-        words=", ".join(["row_u32()"] * recipe.n_words), store="\n".join(store))
+        words=", ".join(["row_u32()"] * recipe.n_words), init_call=recipe.init_call("W"), store="\n".join(store))
 
 
 def _array(shape: str, sizes: tuple[int, ...], dtype: str) -> str:

@@ -119,7 +119,7 @@ def run(first, last, thetas, integers, lane_theta, lane_path, lane_row, n_steps,
             loaded = load_theta(block, lane_theta, thetas, theta)
         whole = integers[lane_theta[block, 0]]
         clear(state, history)
-        init(W, state, history, theta, whole)
+        {init_call}
         for t in range(n_steps + 1):
             if stop[0]:
                 give_back(history, theta, buffer)

@@ -107,7 +107,7 @@ class Addresses:
 
     def _how(self, site: Site) -> str:
         once, n = site.node.block is self.graph.step, site.node.args[0] if site.node.args else None
-        if site.node.op == "count" and isinstance(n, Node) and n.kind == REAL:
+        if site.node.op == "count" and isinstance(n, Node) and (n.kind == REAL or n.block.loop is not None):
             if not once:
                 reason, remedy = REASONS["crowd in a loop"]
                 raise ModelError(f"model {self.graph.text.name!r}, line {site.node.line}: {reason}; {remedy}")

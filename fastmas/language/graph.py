@@ -45,6 +45,7 @@ class Block:
     known: dict[Any, Node] = field(default_factory=dict)
     outputs: dict[Any, Any] = field(default_factory=dict)  # state or carried name -> its new value
     stores: dict[tuple[str, Any], Any] = field(default_factory=dict)  # (agents, index) -> new value
+    sets: frozenset[str] = frozenset()  # agents whose numbers it sets, also in loops inside it
 
     @property
     def depth(self) -> int:

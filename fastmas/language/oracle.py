@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import inspect
 from collections.abc import Iterator, Mapping
 from types import CodeType
 from typing import Any
@@ -119,17 +120,16 @@ class Path:
         self.loops.pop()
 
     def over(self, values: Any) -> Iterator[Any]:
-        """A tuple written out: each turn is another place."""
+        """A tuple written out: each turn is another place. A table is a loop at run time."""
+        if any(values is self.text.options[name] for name in self.text.tables):
+            for i in self.range(len(values)):
+                yield values[i]
+            return
         around = self.turns
         for turn, value in enumerate(values):
             self.turns = (*around, turn)
             yield value
         self.turns = around
-
-    def rows(self, values: Any) -> Iterator[Any]:
-        """A table: a loop at run time."""
-        for i in self.range(len(values)):
-            yield values[i]
 
     def method(self, name: str, line: int, column: int) -> Any:
         """The method of this name, called from this place."""
@@ -239,15 +239,15 @@ class Rewriting(ast.NodeTransformer):
         if isinstance(iterated, ast.Call) and isinstance(iterated.func, ast.Name) and iterated.func.id == "range":
             iterated.func = self._through(node, "range")
         else:
-            is_table = _is_self(iterated) and iterated.attr in self.text.tables  # type: ignore[attr-defined]
-            call = self._through(node, "rows(None)" if is_table else "over(None)")
+            call = self._through(node, "over(None)")
             call.args = [iterated]  # type: ignore[attr-defined]
             node.iter = call
         return node
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
         self.generic_visit(node)
-        if _is_self(node) and isinstance(vars(self.text.cls).get(node.attr), property) and self.text.has(node.attr):
+        is_property = isinstance(inspect.getattr_static(self.text.cls, node.attr, None), property)
+        if _is_self(node) and is_property and self.text.has(node.attr):
             return self._through(node, f"method({node.attr!r}, {node.lineno}, {node.col_offset})()")
         return node
 
@@ -262,14 +262,23 @@ class Rewriting(ast.NodeTransformer):
             node.args = [self.visit(a) for a in node.args]
             node.func = self._through(node, f"method({of.attr!r}, {node.lineno}, {node.col_offset})")  # type: ignore[attr-defined]
             return node
-        if isinstance(of, ast.Name) and self.method.reached.get(of.id) in HISTORY.values():
-            name = self.method.reached[of.id].__name__
+        name = self._history(of)
+        if name:
             state = node.args[0].attr  # type: ignore[attr-defined]
             node.args = [ast.copy_location(ast.Constant(state), node), self.visit(node.args[1])]
             node.func = self._through(node, name)
             return node
         self.generic_visit(node)
         return node
+
+    def _history(self, of: ast.expr) -> str:
+        """The word that looks back, if this is one."""
+        known: Any = None
+        if isinstance(of, ast.Name):
+            known = self.method.reached.get(of.id)
+        elif isinstance(of, ast.Attribute) and isinstance(of.value, ast.Name):
+            known = getattr(self.method.reached.get(of.value.id), of.attr, None)
+        return next((name for name, meaning in HISTORY.items() if known is meaning), "")
 
 
 def _is_self(e: ast.AST) -> bool:

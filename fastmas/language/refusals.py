@@ -64,6 +64,7 @@ REASONS = {
                   "add up in a local name, and set it once"),
     "one way": ("{0} has no value on one way through the `if` above", "give it one before the `if`"),
     "unknown": ("{0} is not known here", "give it a value before; what a loop sets first is known inside it only"),
+    "self": ("self alone is no value", "name what is wanted of it, or make the function a method of the class"),
     "no member": ("self.{0} is neither a parameter, a state, an option nor a constant", "declare it in the class"),
     "else": ("a loop has no else here", "write it behind the loop"),
     "loop over": ("this cannot be looped over", "loop over range(n), or over a tuple of the class"),
@@ -96,13 +97,14 @@ REASONS = {
     "name twice": ("two draws are called {0}", "give each a name of its own"),
     "names meet": ("the names {0} and {1} stand for one address", "rename one of them"),
     "crowd": ("a count among {0} agents", "give a whole number of agents, 0 or more"),
-    "crowd in a loop": ("a count in a loop, of agents whose number differs between paths, has no words for each of them",
+    "crowd in a loop": ("a count in a loop, of agents whose number differs between turns or paths, has no words for each",
                         "use mode='aggregate'"),
     "too many draws": ("more draws in loops than there are random words set aside for", "draw once, in one loop"),
     "recursion": ("{0} calls itself", "write a loop"),
     "past of agents": ("{0} of agents' numbers", "carry what is wanted in `Agents` of its own"),
     "source": ("the text of {0} cannot be found", "save the model in a file, or define it in a notebook cell"),
-    "no choice": ("an `if` over text or a tuple", "compare an option with a value"),
+    "no choice": ("an `if` over what is no number", "compare a number or an option with a value"),
+    "condition": ("{0} is a condition before the loop and a number behind it", "give it a number before, as 0 or 1"),
 }
 
 

@@ -7,7 +7,7 @@ import inspect
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from types import CodeType
 from typing import Any, NamedTuple
 
@@ -119,6 +119,12 @@ def read(name: str, function: Any, source: Any) -> Method:
     ast.increment_lineno(tree, source.first_line - 1)
     reached = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
     return Method(name, tree, reached, Place(source.file, source.lines()))
+
+
+@cache
+def locals_of(tree: ast.FunctionDef) -> frozenset[str]:
+    """The names that a function sets: Python looks for them nowhere else."""
+    return frozenset(n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
 
 
 def table_of(name: str, value: Any) -> Table | None:

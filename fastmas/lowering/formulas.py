@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
-
-import numpy as np
 
 from fastmas.language.addresses import HALF, OWN
 from fastmas.language.draws import DRAWS
 from fastmas.language.graph import BOOL, SHARED, TALLY, Node
 from fastmas.language.words import WORDS
 from fastmas.lowering.layout import MEAN, PAST
-from fastmas.lowering.rows import row_of
 
 INFIX = frozenset(["+", "-", "*", "/", "//", "%", "<", "<=", ">", ">=", "==", "!="])
 WITHOUT_BRANCH = {"and": "&", "or": "|"}  # Python's would jump, and a loop that jumps is not vectorised
@@ -23,8 +21,9 @@ def real_constant(value: float) -> str:
         return "ZERO"
     if value == 1.0:
         return "ONE"
-    exact = float(np.float32(value)) == value if abs(value) < 3e38 else False
-    return f"float32({value!r})" if exact else f"theta.dtype.type({value!r})"
+    if not math.isfinite(value):
+        return "theta.dtype.type(math.nan)" if math.isnan(value) else f"theta.dtype.type({'-' * (value < 0)}math.inf)"
+    return f"theta.dtype.type({value!r})"
 
 
 def as_number(text: str) -> str:
@@ -62,13 +61,52 @@ class Formulas:
         if op == "index":
             return self.out.index_name(n)
         if op == "each":
-            return f"integers[{self.layout.integers[a[0]]} + {self.shared(a[1])}]"
+            return f"integers[{self.layout.integers[a[0]]} + {self.inside(a[1], self._n_own(a[0]))}]"
         if op == "entry":
-            width = self.layout.text.tables[a[0]].width
-            return f"integers[{self.layout.integers[a[0]] + a[2]} + {width} * {self.shared(a[1])}]"
+            table = self.layout.text.tables[a[0]]
+            row = self.inside(a[1], len(table.rows))
+            return f"integers[{self.layout.integers[a[0]] + a[2]} + {table.width} * {row}]"
         if op in ("neg", "not"):
             return f"({'-' if op == 'neg' else 'not '}{self.shared(a[0])})"
         return f"({self.shared(a[0])} {op} {self.shared(a[1])})"
+
+    # ---- elements, of which none lies outside
+    def agent(self, name: str, index: Any) -> str:
+        """The row of the history that has an agent's number."""
+        return f"{plus(self.layout.agents[name])}{self.inside(index, self.layout.n_agents(name))}"
+
+    def inside(self, index: Any, n: int) -> str:
+        """A whole number as an index of n elements: beyond the ends it stands for the first or the last."""
+        text = self.shared(index)
+        return text if self._is_inside(index, n) else f"min(max({text}, 0), {max(n - 1, 0)})"
+
+    def _is_inside(self, index: Any, n: int) -> bool:
+        if not isinstance(index, Node):
+            return 0 <= index < n
+        if index.op == "index":
+            return index.args[0].args[0] is not None and self._most(index.args[0].args[0]) <= n
+        if index.op == "+" and isinstance(index.args[0], Node) and index.args[0].op == "*":  # of an agent's tangents
+            agent, per = index.args[0].args
+            direction = index.args[1]
+            if not isinstance(per, Node) and isinstance(direction, Node) and n % per == 0:
+                return self._is_inside(agent, n // per) and self._is_inside(direction, per)
+        return False
+
+    def _most(self, bound: Any) -> float:
+        """The most turns that a loop has."""
+        text = self.layout.text
+        if not isinstance(bound, Node):
+            return float(bound)
+        if bound.op == "option":
+            return float(text.options[bound.args[0]])
+        if bound.op == "rows":
+            return float(len(text.tables[bound.args[0]].rows))
+        if bound.op == "integer":
+            return text.parameters[bound.args[0]].high
+        return float("inf")
+
+    def _n_own(self, name: str) -> int:
+        return self.layout.text.parameters[name].n_agents or 0
 
     # ---- what is read where it lies
     def direct(self, n: Node) -> str | None:
@@ -79,9 +117,9 @@ class Formulas:
         if op == "param":
             return f"theta[{self.layout.reals[a[0]]}, w]"
         if op == "state":
-            return f"{row_of(a[0])}[w]"
+            return f"{self.layout.rows[a[0]]}[w]"
         if op == "each":
-            return f"theta[{plus(self.layout.reals[a[0]])}{self.shared(a[1])}, w]"
+            return f"theta[{plus(self.layout.reals[a[0]])}{self.inside(a[1], self._n_own(a[0]))}, w]"
         if op in ("carried", "result"):
             text = f"{self.out.carried_row(a[0], a[1])}[w]"
             return as_condition(text) if n.kind == BOOL else text
@@ -100,9 +138,9 @@ class Formulas:
         if op in DRAWS:
             return DRAWS[op].text(self.out, n, key)
         if op == "load":
-            return f"history[{plus(self.layout.agents[a[0]])}{self.shared(a[1])}, w]"
+            return f"history[{self.agent(a[0], a[1])}, w]"
         if op == "pick":
-            last = self.layout.n_agents(a[0]) - 1
+            last = max(self.layout.n_agents(a[0]) - 1, 0)
             place = f"min(max(int64({self.out.value(a[1], key)}), 0), {last})"
             return f"history[{plus(self.layout.agents[a[0]])}{place}, w]"
         if op == "number" and a[0].kind == TALLY:

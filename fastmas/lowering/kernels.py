@@ -13,23 +13,36 @@ from fastmas.language.text import Text
 from fastmas.lowering.formulas import real_constant
 from fastmas.lowering.lanes import Lanes
 from fastmas.lowering.layout import MEAN, Layout
-from fastmas.lowering.rows import HOMES, Rows, row_of
+from fastmas.lowering.rows import Rows
 from fastmas.parameters import Parameter
 from fastmas.random.counting import ROWS
 
 STEP = "def step(t, lanes, state, words, history, address, theta, integers):"
 INIT = "def init(lanes, state, history, theta, integers):"
 INIT_WITH_DRAWS = "def init(lanes, state, words, history, address, theta, integers):"
+# What generated code may call, by its home.
+HOMES = {
+    "fastmas.random.philox": "draw_words lane_words pick",
+    "fastmas.random.normal": "cdf_thresholds draw_normals normal_cdf normal_of threshold uniform uniform_of",
+    "fastmas.random.functions": "exp log sigmoid tanh",
+    "fastmas.random.counting": "HALF LOW_HALF NONE NO_HALF UPPER_HALF below_bound count_agents half_of",
+    "fastmas.random.halves": "clear_row decide_halves decide_pool",
+    "fastmas.random.sums": "remember_mean remember_past",
+    "fastmas.random.binomial_lanes": "binomial_below get_bits number_of put_bits",
+    "fastmas.random.crowds": "binomial_each count_each",
+    "fastmas.random.gamma": "draw_gammas",
+    "fastmas.random.at": "binomial_at count_each_at count_few_at count_many_at gamma_at half_below",
+}
 HEAD = '''"""Generated from the text of {label}{how}. Safe to delete."""
 
 import math
 
-from numpy import float32, floor, int32, int64, uint16, uint32
+from numpy import floor, int32, int64, uint16, uint32
 
 from fastmas.kernel import kernel
 {imports}
 
-ZERO, ONE, BIT = float32(0), float32(1), uint32(1)
+BIT = uint32(1)
 NO_WORDS = (uint32(0), uint32(0), uint32(0), uint32(0))
 sqrt = math.sqrt
 '''
@@ -62,13 +75,13 @@ class TextKernels:
         self.text, self.step, self.start, self.mode = text, step, start, mode
         self.ones = ones or {}  # array of tangents -> which of its numbers is 1 at t = 0
         self.layout = Layout(text, step)
-        self.state = Rows("state")
-        self.words = Rows("words", ROWS if self._works_in_words() else 0)
-        for name in (*text.states, *step.more_states):
-            self.state.new(name)
+        taken = {name for names in HOMES.values() for name in names.split()}
+        self.state = Rows("state", taken)
+        self.words = Rows("words", taken, ROWS if self._works_in_words() else 0)
+        self.layout.rows = {name: self.state.new(name) for name in (*text.states, *step.more_states)}
         for name, words in step.look_back.items():
             if MEAN in words and name not in step.more_agents:
-                self.state.new(f"reference_{name}")
+                self.layout.reference_rows[name] = self.state.new(f"reference_{name}")
 
     def _works_in_words(self) -> bool:
         graphs = [self.step, *([self.start] if self.start is not None else [])]
@@ -78,13 +91,15 @@ class TextKernels:
         """The module; `draws` says whether the start does."""
         head = INIT_WITH_DRAWS if draws else INIT
         code = "\n\n\n".join([self._function(head, init_lines, draws), self._function(STEP, step_lines, True)])
-        text = HEAD.format(label=self.text.name, how=self.how, imports=imports_of(code)) + "\n\n" + code + "\n"
+        text = HEAD.format(label=ascii(self.text.name)[1:-1].replace('"', "'"), how=self.how, imports=imports_of(code)) + "\n\n" + code + "\n"
         return Source(text, len(self.state.names), len(self.words.names), self.layout.n_history, draws)
 
     def _function(self, head: str, lines: list[str], with_words: bool) -> str:
         body = "\n".join(lines) or "    pass"
         words = self.words.bindings(body) if with_words else []
-        return "\n".join(["@kernel", head, *self.state.bindings(body), *words, body])
+        used = set(re.findall(r"\w+", body))
+        numbers = [f"    {name} = theta.dtype.type({value})" for name, value in (("ZERO", 0), ("ONE", 1)) if name in used]
+        return "\n".join(["@kernel", head, *numbers, *self.state.bindings(body), *words, body])
 
     # ---- before the first step, and after each
     def begin(self) -> list[str]:
@@ -92,7 +107,7 @@ class TextKernels:
         lines = ["    for w in range(lanes):"]
         starts = {n: self._begin(s.start) for n, s in self.text.states.items()} | {
             n: real_constant(v) for n, v in self.step.more_states.items()}
-        lines += [f"        {row_of(name)}[w] = {value}" for name, value in starts.items()]
+        lines += [f"        {self.layout.rows[name]}[w] = {value}" for name, value in starts.items()]
         for name, one in self.text.agents.items():
             base = self.layout.agents[name]
             if one.start:
@@ -117,8 +132,8 @@ class TextKernels:
                 lines.append(f"    for k in range({self.step.more_agents[name]}):")
                 lines.append(f"        remember_{word}(t, lanes, history, {first}, {mask}, {row}{more})")
                 continue
-            more = f", reference_{name}, {scratch()}" if word == MEAN else ""
-            lines.append(f"    remember_{word}(t, lanes, history, {base}, {mask}, {row_of(name)}{more})")
+            more = f", {self.layout.reference_rows[name]}, {scratch()}" if word == MEAN else ""
+            lines.append(f"    remember_{word}(t, lanes, history, {base}, {mask}, {self.layout.rows[name]}{more})")
         return lines
 
     def _first_past(self, name: str, word: str) -> list[str]:
@@ -127,8 +142,8 @@ class TextKernels:
             place = f"{self.layout.references[name]} + k" if word == MEAN else f"{base} + {mask + 1} * k"
             return [f"    for k in range({self.step.more_agents[name]}):", "        for w in range(lanes):",
                     f"            history[{place}, w] = history[{self.layout.agents[name]} + k, w]"]
-        place = f"reference_{name}[w]" if word == MEAN else f"history[{base}, w]"
-        return ["    for w in range(lanes):", f"        {place} = {row_of(name)}[w]"]
+        place = f"{self.layout.reference_rows[name]}[w]" if word == MEAN else f"history[{base}, w]"
+        return ["    for w in range(lanes):", f"        {place} = {self.layout.rows[name]}[w]"]
 
     def _begin(self, start: object) -> str:
         if not isinstance(start, Parameter):

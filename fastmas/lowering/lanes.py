@@ -12,9 +12,9 @@ from fastmas.language.addresses import RANGED, WORD, Addresses
 from fastmas.language.draws import DRAWS
 from fastmas.language.graph import BOOL, FLAG, SHARED, TALLY, Block, Node
 from fastmas.language.reading import Graph
-from fastmas.lowering.formulas import Formulas, as_condition, as_number, plus
+from fastmas.lowering.formulas import Formulas, as_condition, as_number
 from fastmas.lowering.layout import Layout
-from fastmas.lowering.rows import Rows, row_of
+from fastmas.lowering.rows import Rows
 from fastmas.lowering.schedule import LIGHT, Schedule
 
 IN_RANGE = ("Phi", "sigmoid")  # probabilities that need no bounds
@@ -135,13 +135,13 @@ class Lanes:
         """New values of states, carried names and agents: all computed, then all set."""
         sets = []
         for name, v in block.outputs.items():
-            target = f"{row_of(name)}[w]" if isinstance(name, str) else f"{self.carried_row(block.loop, name)}[w]"
+            target = f"{self.layout.rows[name]}[w]" if isinstance(name, str) else f"{self.carried_row(block.loop, name)}[w]"
             value = self.value(v, key)
             value = as_number(value) if isinstance(v, Node) and v.kind == BOOL else value
             if value != target:
                 sets.append((target, value))
         for (agents, index), v in block.stores.items():
-            sets.append((f"history[{plus(self.layout.agents[agents])}{self.shared(index)}, w]", self.value(v, key)))
+            sets.append((f"history[{self.formulas.agent(agents, index)}, w]", self.value(v, key)))
         before, self._pending = self._pending, []
         if len(sets) == 1:
             return [*before, f"{sets[0][0]} = {sets[0][1]}"]
@@ -285,8 +285,7 @@ class Lanes:
     def index_name(self, index: Node) -> str:
         """The variable of a loop: two loops one inside the other never share one."""
         if index not in self._index_names:
-            name = index.name or "turn"
-            self._index_names[index] = f"{name}_{len(self._index_names) + 1}"
+            self._index_names[index] = self.state.only(f"{index.name or 'turn'}_{len(self._index_names) + 1}")
         return self._index_names[index]
 
     # ---- lines
@@ -302,7 +301,7 @@ class Lanes:
 
     def reference(self, state: str) -> str:
         """The row of what the running sums of a state leave out."""
-        return f"reference_{state}"
+        return self.layout.reference_rows[state]
 
     def line(self, text: str) -> None:
         self.lines.append("    " * self._indent + text)

@@ -23,6 +23,8 @@ class Layout:
 
     def __init__(self, text: Text, graph: Graph) -> None:
         self.text, self.graph = text, graph
+        self.rows: dict[str, str] = {}  # state -> the lane array that holds it, in generated code
+        self.reference_rows: dict[str, str] = {}  # state -> what its running sums leave out
         shared = [p for p in text.parameters.values() if p.n_agents is None]
         own = [p for p in text.parameters.values() if p.n_agents is not None]
         self.reals = self._places([p for p in (*shared, *own) if not p.integer])

@@ -26,7 +26,6 @@ from fastmas.language.following.actions import (
 from fastmas.language.graph import BOOL, FLAG, TALLY, WHOLE, Node
 from fastmas.lowering.formulas import INFIX, Formulas, plus
 from fastmas.lowering.layout import Layout
-from fastmas.lowering.rows import row_of
 
 OF_WHOLE = (WHOLE, FLAG, TALLY)
 NOT_DRAWN = "NO_WORDS"
@@ -49,6 +48,10 @@ class PathFormulas(Formulas):
         if op == "select":
             return f"({self.shared(a[1])} if {self.out.value(a[0])} else {self.shared(a[2])})"
         return super().shared(n)
+
+    def inside(self, index: Any, n: int) -> str:
+        """An index, which has been clipped already."""
+        return super().inside(index, n) if isinstance(index, Node) and index.op == "index" else self.shared(index)
 
     def formula(self, n: Node, key: Any = None) -> str:
         if n.op == "chosen":
@@ -96,7 +99,7 @@ class PathCode:
             if isinstance(one, Set):
                 self.line(f"{one.name} = {self.value(one.value)}")
             elif isinstance(one, SetState):
-                self.line(f"{row_of(one.name)}[w] = {self.value(one.value)}")
+                self.line(f"{self.layout.rows[one.name]}[w] = {self.value(one.value)}")
             elif isinstance(one, SetAgent):
                 place = f"{plus(self.layout.agents[one.name])}{self.formulas.shared(one.index)}"
                 self.line(f"history[{place}, w] = {self.value(one.value)}")
@@ -157,7 +160,7 @@ class PathCode:
         return text
 
     def reference(self, state: str) -> str:
-        return f"reference_{state}"
+        return self.layout.reference_rows[state]
 
     def index_name(self, index: Node) -> str:
         return self._loops[index.args[0]].index

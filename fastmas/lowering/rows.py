@@ -2,47 +2,48 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 
 # Names that generated code uses itself.
-RESERVED = frozenset(["t", "lanes", "state", "words", "history", "address", "theta", "integers", "math", "np", "kernel", "exp", "log", "tanh", "sigmoid", "normal_cdf", "sqrt", "floor", "threshold", "uniform", "below", "agree", "nearest", "equal", "half", "w", "i", "n", "b", "l", "max", "min", "abs", "int32", "int64", "uint16", "uint32", "float32", "lambda", "def", "class", "if", "else", "for", "in", "is", "not", "and", "or", "return", "pass"])
-
-# What generated code may call, by its home.
-HOMES = {
-    "fastmas.random.philox": "draw_words lane_words pick",
-    "fastmas.random.normal": "cdf_thresholds draw_normals normal_cdf normal_of threshold uniform uniform_of",
-    "fastmas.random.functions": "exp log sigmoid tanh",
-    "fastmas.random.counting": "HALF LOW_HALF NONE NO_HALF UPPER_HALF below_bound count_agents half_of",
-    "fastmas.random.halves": "clear_row decide_halves decide_pool",
-    "fastmas.random.sums": "remember_mean remember_past",
-    "fastmas.random.binomial_lanes": "binomial_below get_bits number_of put_bits",
-    "fastmas.random.crowds": "binomial_each count_each",
-    "fastmas.random.gamma": "draw_gammas",
-    "fastmas.random.at": "binomial_at count_each_at count_few_at count_many_at gamma_at half_below",
-}
-CALLED = frozenset(name for names in HOMES.values() for name in names.split()) | {"ZERO", "ONE", "BIT", "NO_WORDS"}
-
-
-def row_of(name: str) -> str:
-    """What a state's row is called."""
-    return f"{name}_row" if name in RESERVED | CALLED or re.fullmatch(r"[vbe]\d+\w*", name) else name
+RESERVED = frozenset([
+    *keyword.kwlist, "t", "lanes", "state", "words", "history", "address", "theta", "integers", "math", "np", "kernel",
+    "sqrt", "floor", "below", "agree", "nearest", "equal", "half", "w", "i", "k", "n", "b", "l", "max", "min", "abs",
+    "range", "int32", "int64", "uint16", "uint32", "float32", "ZERO", "ONE", "BIT", "NO_WORDS"])
+NUMBERED = re.compile(r"[vbe]\d+\w*|(new|half|bound|word|turn)_\d+_?")
 
 
 class Rows:
-    """The lane arrays of a tuple, each under a name."""
+    """The lane arrays of a tuple, each under a name.
 
-    def __init__(self, of: str, n_first: int = 0) -> None:
+    Parameters
+    ----------
+    of : str
+        The tuple.
+    taken : set of str
+        Names that nothing else may have; rows of several tuples share it.
+    n_first : int
+        Rows that have numbers in place of names.
+    """
+
+    def __init__(self, of: str, taken: set[str], n_first: int = 0) -> None:
         self.of, self.names = of, [f"{of}_{k}" for k in range(n_first)]
-        self._taken = set(self.names)
+        self._taken = taken
+        taken.update(self.names)
 
     def new(self, name: str) -> str:
         """A row of this name, or with a number behind it if the name is taken."""
-        name = row_of(name if name.isidentifier() else "held")
-        found, k = name, 2
+        self.names.append(self.only(name if name.isidentifier() else "held"))
+        return self.names[-1]
+
+    def only(self, name: str) -> str:
+        """This name, or one like it that nothing has yet."""
+        if name in RESERVED or NUMBERED.fullmatch(name):
+            name = f"{name}_row"
+        found, k = name, 1
         while found in self._taken:
-            found, k = f"{name}_{k}", k + 1
+            found, k = f"{name}_row" if k == 1 else f"{name}_row_{k}", k + 1
         self._taken.add(found)
-        self.names.append(found)
         return found
 
     def bindings(self, used: str) -> list[str]:

@@ -72,8 +72,8 @@ def _program(kernels: LaneKernels | PathKernels, derivatives: Derivatives | None
         label=kernels.text.name, init=module.init, step=module.step, homes=(module.__name__,), n_state=source.n_state,
         n_words=max(1, source.n_words), n_history=source.n_history, history_dtype="float32",
         n_counted=_most_counted(kernels.step) if mode == AGENTS else 0, split=Split(kernels.layout),
-        observed=rows_shown(kernels.text.model) if derivatives is None else (), draws_at_start=source.draws_at_start,
-        mode=mode, lowering=lowering, reason=reason, code=source.text,
+        observed=rows_shown(kernels.text.model) if derivatives is None else (),
+        draws_at_start=source.draws_at_start, mode=mode, lowering=lowering, reason=reason, code=source.text,
         layers=_layers(kernels.layout, source.n_state, derivatives))
 
 

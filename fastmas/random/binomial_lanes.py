@@ -18,6 +18,7 @@ from fastmas.kernel import kernel
 from fastmas.random.binomial import (
     INVERSION_LIMIT,
     NEGLIGIBLE,
+    SLOTS,
     TRIES,
     accept,
     exp,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import inspect
 from functools import cache
@@ -10,6 +11,7 @@ from typing import Any
 
 from fastmas.language.draws import DRAWS
 from fastmas.language.graph import REAL, Node, Term, mark, pure
+from fastmas.language.reading.expressions import binary, known
 from fastmas.language.reading.reader import Reader, reads_expression
 from fastmas.language.reading.values import AgentsOf, DrawOf, Each, MethodOf, RangeOf
 from fastmas.language.text import Method, Table, read
@@ -67,10 +69,12 @@ def _helper(reader: Reader, e: ast.Call, of: Any, arguments: list[Any]) -> Any:
     nodes = [a for a in arguments if isinstance(a, Node)]
     if of in (len, tuple) and len(arguments) == 1 and isinstance(arguments[0], Table):
         return len(arguments[0].rows)
-    if of is len and isinstance(arguments[0], (Each, AgentsOf)):
+    if of is len and len(arguments) == 1 and isinstance(arguments[0], (Each, AgentsOf)):
         return _length(reader, arguments[0])
-    if not nodes and of in OF_KNOWN:
-        return of(*arguments)
+    if of is sum and len(arguments) == 1 and isinstance(arguments[0], tuple):
+        return functools.reduce(lambda a, b: binary(reader, e, ast.Add(), a, b), arguments[0], 0)
+    if not nodes and of in OF_KNOWN and not (of is sorted and any(isinstance(x, Node) for a in arguments for x in a)):
+        return known(reader, e, of, *arguments)
     if of in (float, int) and len(nodes) == 1 and (of is float or reader.countable(nodes[0])):
         return reader.real(e, nodes[0]) if of is float else nodes[0]
     if of is int and len(nodes) == len(arguments) == 1:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 import builtins
 import inspect
+import math
 import operator
 from typing import Any
 
-from fastmas.language.graph import BOOL, FLAG, REAL, TALLY, WHOLE, Node, mark, pure
+from fastmas.language.graph import BOOL, FLAG, REAL, TALLY, WHOLE, Node, Term, mark, pure
 from fastmas.language.reading.reader import NOT_SET, Reader, reads_expression
 from fastmas.language.reading.values import AgentsOf, DrawOf, Each, MethodOf
-from fastmas.language.text import Table
+from fastmas.language.text import Table, locals_of
 
 OPERATORS: dict[type, tuple[str, Any]] = {
     ast.Add: ("+", operator.add), ast.Sub: ("-", operator.sub), ast.Mult: ("*", operator.mul),
@@ -20,7 +21,7 @@ OPERATORS: dict[type, tuple[str, Any]] = {
 COMPARISONS: dict[type, tuple[str, Any]] = {
     ast.Lt: ("<", operator.lt), ast.LtE: ("<=", operator.le), ast.Gt: (">", operator.gt), ast.GtE: (">=", operator.ge),
     ast.Eq: ("==", operator.eq), ast.NotEq: ("!=", operator.ne)}
-LARGEST_POWER = 8  # of a whole exponent that is written as products
+LARGEST_POWER = 64  # of a whole exponent that is written as products
 
 
 def of_self(e: ast.AST) -> bool:
@@ -48,6 +49,10 @@ def name(reader: Reader, e: ast.Name) -> Any:
         return value
     if e.id == "draw" and "draw" in reader.method.arguments:
         return DrawOf("")
+    if e.id == "self" and "self" in reader.method.arguments:
+        raise reader.refuse(e, "self")
+    if e.id in locals_of(reader.method.tree):
+        raise reader.refuse(e, "unknown", e.id)
     if e.id in reader.method.reached:
         return reader.method.reached[e.id]
     if hasattr(builtins, e.id):
@@ -109,7 +114,10 @@ def element(reader: Reader, e: ast.Subscript) -> Any:
     if isinstance(of, Each):
         if not reader.whole(index):
             raise reader.place.not_for_lanes(e, "index")
-        integer = reader.text.parameters[of.name].integer
+        one = reader.text.parameters[of.name]
+        if not isinstance(index, Node) and not 0 <= index < (one.n_agents or 0):
+            raise reader.refuse(e, "outside", index, one.n_agents)
+        integer = one.integer
         return reader.add("each", of.name, index, kind=WHOLE if integer else REAL, e=e)
     if isinstance(of, tuple):
         if not isinstance(index, int):
@@ -123,18 +131,28 @@ def element(reader: Reader, e: ast.Subscript) -> Any:
 def _agent(reader: Reader, e: ast.Subscript, of: AgentsOf, index: Any) -> Node:
     """An agent's number: as this turn has set it, or as it was; of an agent that the path picks, as it was."""
     if not reader.whole(index):
-        return reader.add("pick", of.name, reader.real(e, index), *_now(reader), e=e)
+        return reader.add("pick", of.name, reader.real(e, index), *_now(reader, of.name), e=e)
+    crowd = reader.text.crowd(reader.text.agents[of.name])
+    if not isinstance(index, Node) and not 0 <= index < crowd:
+        raise reader.refuse(e, "outside", index, crowd)
     for block in reader.block.outwards():
         if (of.name, index) in block.stores:
             return block.stores[of.name, index]
-    return reader.add("load", of.name, index, *_now(reader), e=e)
+    return load(reader, of.name, index, e)
 
 
-def _now(reader: Reader) -> tuple[Node, ...]:
-    """Ties a read of agents' numbers to the loops before it that set some, and to the step."""
+def load(reader: Reader, name: str, index: Any, e: Any = None) -> Node:
+    """An agent's number, as this turn has found it."""
+    return reader.add("load", name, index, *_now(reader, name), e=e)
+
+
+def _now(reader: Reader, name: str) -> tuple[Node, ...]:
+    """Ties a read of agents' numbers to the loops before it that set some, to the turns that do, and to the step."""
     ties = []
     for block in reader.block.outwards():
         ties += [n for n in block.nodes if n.body is not None and n.body.ends][-1:]
+        if name in block.sets and block.loop is not None:
+            ties.append(block.loop.args[1])
     return (*ties, mark(reader.block))
 
 
@@ -150,14 +168,14 @@ def binary(reader: Reader, e: Any, op: ast.operator, a: Any, b: Any) -> Any:
         raise reader.refuse(e, "operator", type(op).__name__)
     sign, python = OPERATORS[type(op)]
     if not isinstance(a, Node) and not isinstance(b, Node):
-        return _known(reader, e, python, a, b)
+        return known(reader, e, python, a, b)
     if sign == "**":
         return _power(reader, e, a, b)
     if sign == "*" and (a == 1 or b == 1):
         return b if isinstance(b, Node) else a
     if reader.whole(a) and reader.whole(b) and sign != "/":
         return reader.add(sign, a, b, kind=WHOLE, e=e)
-    if reader.countable(a) and reader.countable(b) and sign in "+-*":
+    if reader.countable(a) and reader.countable(b) and (sign in "+-" or sign == "*" and (reader.whole(a) or reader.whole(b))):
         return reader.add(sign, a, b, kind=TALLY, e=e)
     if sign in ("//", "%"):
         raise reader.place.not_for_lanes(e, "whole division", sign)
@@ -166,7 +184,8 @@ def binary(reader: Reader, e: Any, op: ast.operator, a: Any, b: Any) -> Any:
     return reader.add(sign, reader.real(e, a), reader.real(e, b), e=e)
 
 
-def _known(reader: Reader, e: Any, python: Any, *values: Any) -> Any:
+def known(reader: Reader, e: Any, python: Any, *values: Any) -> Any:
+    """What Python makes of values that are known."""
     try:
         return python(*values)
     except (ArithmeticError, TypeError, ValueError) as error:
@@ -179,15 +198,34 @@ def _means_of_one(a: Any, b: Any) -> bool:
 
 
 def _power(reader: Reader, e: Any, a: Any, b: Any) -> Node:
-    if isinstance(b, int) and not isinstance(b, bool) and 1 <= abs(b) <= LARGEST_POWER:
-        base = out = reader.real(e, a)
-        for _ in range(abs(b) - 1):
-            out = reader.add("*", out, base, e=e)
-        return out if b > 0 else reader.add("/", reader.real(e, 1), out, e=e)
-    if b == 0.5:
+    """a ** b, where one of them is a node."""
+    if not isinstance(b, Node) and reader.kind(b) and b == int(b) and abs(b) <= LARGEST_POWER:
+        return _product(reader, e, reader.real(e, a), int(b))
+    if not isinstance(b, Node) and b == 0.5:
         return reader.add("sqrt", reader.real(e, a), e=e)
-    log = reader.add("log", reader.real(e, a), e=e)
-    return reader.add("exp", reader.add("*", reader.real(e, b), log, e=e), e=e)
+    base, exponent = (Term(reader.block, reader.real(e, x)) for x in (a, b))
+    if not isinstance(a, Node) and a > 0:
+        return (exponent * math.log(a)).of("exp").node
+    size = base.of("abs") if reader.whole(b) else base
+    power = (exponent * (size > 0.0).choose(size, 1.0).of("log")).of("exp")
+    of_nothing = exponent.of("==", 0.0, kind=BOOL).choose(1.0, 0.0)
+    if not reader.whole(b):
+        return (base > 0.0).choose(power, (base >= 0.0).choose(of_nothing, math.nan)).node
+    odd = reader.add("==", reader.add("%", b, 2, kind=WHOLE, e=e), 1, kind=FLAG, e=e)
+    signed = (base >= 0.0).choose(power, Term(reader.block, odd).choose(-power, power))
+    return (size > 0.0).choose(signed, of_nothing).node
+
+
+def _product(reader: Reader, e: Any, base: Node, n: int) -> Node:
+    """base ** n by squares."""
+    out, square, left = None, base, abs(n)
+    while left:
+        if left % 2:
+            out = square if out is None else reader.add("*", out, square, e=e)
+        left //= 2
+        square = reader.add("*", square, square, e=e) if left else square
+    out = reader.real(e, 1) if out is None else out
+    return out if n >= 0 else reader.add("/", reader.real(e, 1), out, e=e)
 
 
 @reads_expression(ast.UnaryOp)
@@ -198,7 +236,7 @@ def unary(reader: Reader, e: ast.UnaryOp) -> Any:
     if isinstance(e.op, ast.Invert):
         raise reader.refuse(e, "operator", "~")
     if not isinstance(value, Node):
-        return _known(reader, e, operator.neg if isinstance(e.op, ast.USub) else operator.pos, value)
+        return known(reader, e, operator.neg if isinstance(e.op, ast.USub) else operator.pos, value)
     if isinstance(e.op, ast.UAdd):
         return value
     if reader.countable(value):
@@ -230,12 +268,14 @@ def comparison(reader: Reader, e: ast.Compare) -> Any:
 
 def _compared(reader: Reader, e: ast.Compare, a: Any, op: ast.cmpop, b: Any) -> Any:
     if not isinstance(a, Node) and not isinstance(b, Node) and isinstance(op, (ast.In, ast.NotIn)):
-        return (a in b) == isinstance(op, ast.In)
+        return known(reader, e, lambda x, many: x in many, a, b) == isinstance(op, ast.In)
+    if isinstance(op, (ast.Is, ast.IsNot)) and (a is None or b is None):
+        return (a is b) == isinstance(op, ast.Is)
     if type(op) not in COMPARISONS:
         raise reader.refuse(e, "comparison")
     sign, python = COMPARISONS[type(op)]
     if not isinstance(a, Node) and not isinstance(b, Node):
-        return bool(_known(reader, e, python, a, b))
+        return bool(known(reader, e, python, a, b))
     if reader.whole(a) and reader.whole(b):
         return reader.add(sign, a, b, kind=FLAG, e=e)
     return reader.add(sign, reader.real(e, a), reader.real(e, b), kind=BOOL, e=e)
@@ -243,16 +283,32 @@ def _compared(reader: Reader, e: ast.Compare, a: Any, op: ast.cmpop, b: Any) -> 
 
 @reads_expression(ast.BoolOp)
 def logic(reader: Reader, e: ast.BoolOp) -> Any:
+    """Conditions are joined; of numbers the value is one of them, as in Python."""
     op = "and" if isinstance(e.op, ast.And) else "or"
-    values = [reader.test(e, reader.read(e.values[0]))]
-    for one in e.values[1:]:
-        if not isinstance(values[-1], Node) and values[-1] == (op == "or"):
-            return values[-1]  # an option has decided it
+    values: list[Any] = []
+    for one in e.values:
         n_sites = len(reader.graph.sites)
-        values.append(reader.test(e, reader.read(one)))
-        if len(reader.graph.sites) > n_sites and any(isinstance(v, Node) for v in values[:-1]):
+        value = reader.read(one)
+        if len(reader.graph.sites) > n_sites and values:
             raise reader.place.not_for_lanes(e, "short circuit", op)
-    return both(reader, e, op, values)
+        test = reader.test(e, value)
+        if isinstance(test, Node):
+            values.append(value)
+        elif test == (op == "or") or one is e.values[-1]:  # what is known has decided it, or is left
+            values.append(value)
+            break
+    if len(values) == 1:
+        return values[0]
+    if all(is_condition(reader, v) for v in values):
+        return both(reader, e, op, values)
+    out = values[-1]
+    for v in reversed(values[:-1]):
+        out = select(reader, e, reader.test(e, v), (out, v) if op == "and" else (v, out))
+    return out
+
+
+def is_condition(reader: Reader, value: Any) -> bool:
+    return reader.kind(value) in (BOOL, FLAG) or value in reader.soft
 
 
 def both(reader: Reader, e: Any, op: str, values: list[Any]) -> Any:
@@ -294,7 +350,10 @@ def select(reader: Reader, e: Any, test: Node, ways: tuple[Any, Any]) -> Node:
     """The first where the condition holds, else the second; a relaxed condition mixes them."""
     if test in reader.soft:
         yes, no = (reader.real(e, way) for way in ways)
-        return reader.add("+", no, reader.add("*", test, reader.add("-", yes, no, e=e), e=e), e=e)
+        mixed = reader.add("+", no, reader.add("*", test, reader.add("-", yes, no, e=e), e=e), e=e)
+        return soften(reader, mixed) if all(is_condition(reader, way) for way in ways) else mixed
+    if any(way in reader.soft for way in ways) and all(is_condition(reader, way) for way in ways):
+        return soften(reader, reader.add("select", test, *(reader.real(e, way) for way in ways), e=e))
     if all(reader.kind(way) in (BOOL, FLAG) for way in ways):
         inverse = reader.add("not", test, kind=test.kind, e=e)
         first, second = (both(reader, e, "and", [a, b]) for a, b in zip((test, inverse), ways, strict=True))

@@ -11,7 +11,7 @@ import numpy as np
 
 from fastmas.language.graph import BOOL, FLAG, REAL, TALLY, WHOLE, Block, Node, constant, fresh, mark, pure
 from fastmas.language.refusals import Place, Refused
-from fastmas.language.text import Method, Text
+from fastmas.language.text import Method, Table, Text
 
 NOT_SET = object()  # of a name that has a value on one way only
 STATEMENTS: dict[type, Callable[[Reader, Any], Any]] = {}
@@ -82,6 +82,7 @@ class Reader:
         self.soft: set[Node] = set()  # relaxed decisions: numbers in (0, 1) where the exact model has yes or no
         self.calls: tuple[Any, ...] = ()  # of methods, around what is read
         self.turns: tuple[int, ...] = ()  # of unrolled loops
+        self.ways: list[Node] = []  # conditions of the choices around what is read
         self.asking: list[str] = []  # names whose largest value is being found
         self.method: Method = text.method("step" if started else "start")
 
@@ -206,6 +207,8 @@ class Reader:
         if isinstance(value, Node):
             nothing = constant(self.block, 0.0) if kind == REAL else 0
             return self.add("!=", value, nothing, kind=FLAG if kind == WHOLE else BOOL, e=e)
-        if not kind and not isinstance(value, (str, tuple)):
+        if isinstance(value, Table):
+            return True  # an empty one is a tuple
+        if not kind and value is not None and not isinstance(value, (str, tuple)):
             raise self.refuse(e, "no choice")
         return bool(value)

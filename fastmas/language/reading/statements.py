@@ -6,10 +6,11 @@ import ast
 from collections.abc import Iterable
 from typing import Any
 
+from fastmas.language.draws import DRAWS
 from fastmas.language.graph import BOOL, FLAG, READS, REAL, WHOLE, Block, Node, fresh, inner_blocks, touched
-from fastmas.language.reading.expressions import binary, of_self, select
+from fastmas.language.reading.expressions import binary, load, negation, of_self, select
 from fastmas.language.reading.reader import NOT_SET, Reader, Returned, reads_statement
-from fastmas.language.reading.values import AgentsOf, RangeOf
+from fastmas.language.reading.values import AgentsOf, DrawOf, RangeOf
 from fastmas.language.text import Table
 
 STATE, NAME = "state", "name"  # whose value a loop carries
@@ -35,6 +36,8 @@ def alone(reader: Reader, s: ast.Expr) -> None:
 @reads_statement(ast.Assign)
 def assignment(reader: Reader, s: ast.Assign) -> None:
     value = reader.read(s.value)
+    if isinstance(value, DrawOf):
+        raise reader.refuse(s, "a draw", ", ".join(sorted(DRAWS)))
     for target in s.targets:
         assign(reader, target, value)
 
@@ -110,17 +113,24 @@ def choice(reader: Reader, s: ast.If) -> Returned | None:
         loop(reader, s, test, "")  # a loop of one turn or none: a branch that all paths take together
         return None
     before = dict(reader.env), dict(reader.state), dict(reader.block.stores)
-    reader.read_inner(s.body)
+    _read_way(reader, s.body, test)
     then = reader.env, reader.state, reader.block.stores
     reader.env, reader.state, reader.block.stores = (dict(one) for one in before)
-    reader.read_inner(s.orelse)
+    _read_way(reader, s.orelse, negation(reader, s, test))
     _merge(reader, s, test, reader.env, then[0])
     _merge(reader, s, test, reader.state, then[1])
     mine, other = reader.block.stores, then[2]
     for key in [*mine, *(k for k in other if k not in mine)]:
-        old = reader.add("load", *key)
+        old = load(reader, *key)
         mine[key] = _merged(reader, s, test, (other.get(key, old), mine.get(key, old)))
     return None
+
+
+def _read_way(reader: Reader, body: list[ast.stmt], test: Node) -> None:
+    """One way of a choice: loops in it leave agents' numbers alone where it is not taken."""
+    reader.ways.append(test)
+    reader.read_inner(body)
+    reader.ways.pop()
 
 
 def _merge(reader: Reader, s: ast.If, test: Node, mine: dict[str, Any], other: dict[str, Any]) -> None:
@@ -196,9 +206,8 @@ def is_short(reader: Reader, s: ast.For, bound: Any) -> bool:
 def _needs_turns(reader: Reader, body: list[ast.stmt]) -> bool:
     """Whether a loop must stay one: its draws are numbered by turns, or it sets numbers of agents or loops again."""
     nodes = [n for s in body for n in ast.walk(s)]
-    return _has_loop(reader, body) or any(
-        isinstance(n, ast.Name) and n.id == "draw"
-        or isinstance(n, ast.Subscript) and isinstance(n.ctx, ast.Store) for n in nodes)
+    return _has_loop(reader, body) or bool(_agents_set(reader, body)) or any(
+        isinstance(n, ast.Name) and n.id == "draw" for n in nodes)
 
 
 def loop(reader: Reader, s: ast.For | ast.If, bound: Any, name: str) -> None:
@@ -209,6 +218,7 @@ def loop(reader: Reader, s: ast.For | ast.If, bound: Any, name: str) -> None:
     index = fresh(reader.block, "index", node, kind=WHOLE)
     index.name = name
     node.args = (bound, index)
+    node.body.sets = frozenset(_agents_set(reader, s.body))
     before = dict(reader.env), dict(reader.state)
     carried = _carry(reader, node, s.body)
     if isinstance(s, ast.For):
@@ -218,12 +228,21 @@ def loop(reader: Reader, s: ast.For | ast.If, bound: Any, name: str) -> None:
         value = (reader.state if where == STATE else reader.env)[key]
         if value is NOT_SET:
             raise reader.refuse(s, "one way", key)
+        if one.kind == BOOL and reader.kind(value) not in (BOOL, FLAG):
+            raise reader.refuse(s, "condition", key)
         node.body.outputs[where, key] = reader.test(s, value) if one.kind == BOOL else reader.real(s, value)
+    for key, value in node.body.stores.items():
+        for test in reversed(reader.ways):
+            value = select(reader, s, test, (value, load(reader, *key)))  # noqa: PLW2901
+        node.body.stores[key] = value
     _check_stores(reader, s, node.body)
     reader.block = outer
     node.args = (*node.args, *_before(outer, node))
     outer.nodes.append(node)  # behind what its body has left outside
     reader.env, reader.state = before
+    for where, key in assigned(reader, [s]):
+        if where == NAME and (where, key) not in carried:
+            reader.env.pop(key, None)
     for (where, key), one in carried.items():
         result = fresh(outer, "result", node, (where, key), one, kind=one.kind)
         result.name = key
@@ -248,7 +267,8 @@ def _carry(reader: Reader, node: Node, body: list[ast.stmt]) -> dict[tuple[str, 
             continue
         start = scope[name]
         if isinstance(start, tuple) or not reader.kind(start):
-            continue  # set anew in every turn, or refused where it is read
+            del scope[name]  # no number that turns hand on: it is known behind where a turn sets it
+            continue
         kind = BOOL if reader.kind(start) == BOOL else REAL
         begin = start if kind == BOOL else reader.real(node, start)
         one = fresh(reader.block, "carried", node, (where, name), begin, kind=kind)
@@ -270,6 +290,18 @@ def assigned(reader: Reader, body: list[ast.stmt], seen: tuple[str, ...] = ()) -
                 inner = reader.text.method(node.attr).tree.body
                 found |= dict.fromkeys(assigned(reader, inner, (*seen, node.attr)))
     return list(found)
+
+
+def _agents_set(reader: Reader, body: list[ast.stmt], seen: tuple[str, ...] = ()) -> set[str]:
+    """The agents whose numbers these statements set, also in methods that they call."""
+    found = set()
+    for node in (n for s in body for n in ast.walk(s)):
+        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store) and of_self(node.value):
+            found.add(node.value.attr)  # type: ignore[attr-defined]
+        if of_self(node) and reader.text.has(node.attr) and node.attr not in seen:  # type: ignore[attr-defined]
+            inner = reader.text.method(node.attr).tree.body  # type: ignore[attr-defined]
+            found |= _agents_set(reader, inner, (*seen, node.attr))  # type: ignore[attr-defined]
+    return found
 
 
 def _check_stores(reader: Reader, s: ast.stmt, body: Block) -> None:
