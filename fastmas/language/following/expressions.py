@@ -39,7 +39,7 @@ def logic(reader: Follower, e: ast.BoolOp) -> Any:
             value = reader.read(one)
             continue
         before = reader.state.fork()
-        actions, other = reader.captured(lambda one=one: reader.read(one))
+        actions, other = reader.captured(reader.read, one)
         if not _harmless(actions):
             value = _stopped_early(reader, e, (op, value), (actions, other))
             _forget(reader, before, actions)
@@ -56,7 +56,7 @@ def _stopped_early(reader: Follower, e: ast.BoolOp, first: tuple[str, Any], seco
     op, value = first
     name = reader.name_at(e)
     result = reader.set_variable(name, value)
-    actions = reader.captured(lambda: reader.set_variable(name, second[1]))[0]
+    actions = reader.captured(reader.set_variable, name, second[1])[0]
     test = reader.test(e, result)
     reader.do(Branch(test if op == "and" else negation(reader, e, test), [*second[0], *actions], []))
     return reader.variable(name, result)
@@ -70,7 +70,7 @@ def conditional(reader: Follower, e: ast.IfExp) -> Any:
     before = reader.state.fork()
     ways, values = [], []
     for one in (e.body, e.orelse):
-        actions, value = reader.captured(lambda one=one: reader.read(one))
+        actions, value = reader.captured(reader.read, one)
         ways.append(actions)
         values.append(value)
         reader.state = before.fork()
@@ -79,7 +79,7 @@ def conditional(reader: Follower, e: ast.IfExp) -> Any:
         return _selected(reader, e, test, (values[0], values[1]))
     name = reader.name_at(e)
     for actions, value in zip(ways, values, strict=True):
-        actions += reader.captured(lambda value=value: reader.set_all(name, value))[0]
+        actions.extend(reader.captured(reader.set_all, name, value)[0])
     _forget(reader, before, [*ways[0], *ways[1]])
     reader.do(Branch(test, ways[0], ways[1]))
     return reader.variable(name, values[0])
