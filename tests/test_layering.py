@@ -36,6 +36,7 @@ ROOMS = {
     "numba": ("kernel", "random", "caching", "lowering", "engine"),
     "numba.cuda": ("engine/cuda", "engine/cuda_functions"),
     "torch": ("statistics/tensors", "objectives", "discriminators", "calibration", "calibrate", "updaters/pathwise",
+              "lowering/torch_twin",
               "bench/peers/pytorch", "bench/studies/gpu"),
     "typer": ("cli",),
     "rich": ("cli",),

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from fastmas.language.addresses import Addresses
+from fastmas.language.addresses import HALF, OWN, Addresses
 from fastmas.language.graph import Node
 from fastmas.language.reading import Graph
 from fastmas.language.text import Text
@@ -85,7 +85,9 @@ class TextKernels:
 
     def _works_in_words(self) -> bool:
         graphs = [self.step, *([self.start] if self.start is not None else [])]
-        return any(site.node.op in ("count", "gamma") for graph in graphs for site in graph.sites)
+        places = [(site.node.op, place) for graph in graphs for site in graph.sites
+                  for place in [Addresses(graph, self.mode).place[site.node]]]
+        return any(op == "gamma" or op == "count" and place.how not in (HALF, OWN) for op, place in places)
 
     def module(self, init_lines: list[str], step_lines: list[str], draws: bool) -> Source:
         """The module; `draws` says whether the start does."""
@@ -130,7 +132,7 @@ class TextKernels:
                 row, first = f"history[{self.layout.agents[name]} + k]", f"{base} + {mask + 1} * k"
                 more = f", history[{self.layout.references[name]} + k], {scratch()}" if word == MEAN else ""
                 lines.append(f"    for k in range({self.step.more_agents[name]}):")
-                lines.append(f"        remember_{word}(t, lanes, history, {first}, {mask}, {row}{more})")
+                lines.append(f"        remember_{word}(t, lanes, history, int64({first}), int64({mask}), {row}{more})")
                 continue
             more = f", {self.layout.reference_rows[name]}, {scratch()}" if word == MEAN else ""
             lines.append(f"    remember_{word}(t, lanes, history, {base}, {mask}, {self.layout.rows[name]}{more})")

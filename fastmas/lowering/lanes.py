@@ -69,7 +69,7 @@ class Lanes:
         """All words of the pool, call by call: a loop would index `words` at run time, which costs a GPU registers."""
         self.pool = [self.words.new(f"pool_{k}") for k in range(4 * self.addresses.n_slots)]
         for k in range(self.addresses.n_slots):
-            self.line(f"draw_words(lanes, address, t, {k}, {', '.join(self.pool[4 * k:4 * k + 4])})")
+            self.line(f"draw_words(lanes, address, t, int64({k}), {', '.join(self.pool[4 * k:4 * k + 4])})")
 
     def write(self, block: Block) -> None:
         """A block, stage by stage."""
@@ -263,7 +263,7 @@ class Lanes:
         place, kind = self.place(site), DRAWS[site.op]
         rows = [self.words.new("drawn") for _ in range(4)]
         if place.how != RANGED:
-            self.line(f"draw_words(lanes, address, t, {place.at}, {', '.join(rows)})")
+            self.line(f"draw_words(lanes, address, t, int64({place.at}), {', '.join(rows)})")
             self.memo[site, "word"] = rows[0]
             return
         per, first = 8 if kind.in_halves else 4, self.words.names.index(rows[0])
@@ -272,7 +272,7 @@ class Lanes:
         index = self.index_name(inner) if inner is not None and inner.name else "0"
         new = "True" if turn == "0" else f"{turn} % {per} == 0" if turn == index else f"{index} == 0 or {turn} % {per} == 0"
         self.line(f"if {new}:")
-        self.line(f"    draw_words(lanes, address, t, {place.at} + {turn} // {per}, {', '.join(rows)})")
+        self.line(f"    draw_words(lanes, address, t, int64({place.at} + {turn} // {per}), {', '.join(rows)})")
         self.line(f"{word} = words[{first} + {turn} % {per}{' // 2' if per == 8 else ''}]")
         self.memo[site, "word"] = word
 

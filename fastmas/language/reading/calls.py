@@ -122,7 +122,7 @@ def apply(reader: Reader, e: ast.Call, word: Word, arguments: list[Any]) -> Any:
 def _word(reader: Reader, e: Any, word: Word, *nodes: Node) -> Node:
     if reader.relaxed and word.relaxed is not None:
         terms = [Term(reader.block, n) for n in (temperature(reader), *nodes)]
-        return word.relaxed(*terms).node
+        return soften(reader, word.relaxed(*terms).node)
     return reader.add(word.name, *nodes, e=e)
 
 
