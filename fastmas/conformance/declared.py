@@ -12,6 +12,7 @@ import numpy as np
 
 from fastmas import models
 from fastmas.conformance.report import FAILED, OK, WARNING, Finding, told
+from fastmas.conformance.text import lowering
 from fastmas.engine.faults import defined_at
 from fastmas.engine.job import rows_of
 from fastmas.engine.source import load_runner
@@ -27,7 +28,7 @@ ARGUMENTS = {
 
 def examine(model: Model, theta: Mapping[str, Any] | None) -> Iterator[Finding]:
     """One finding or more for each of the checks below; what a check raises is its finding."""
-    for check in (configuration, sizes, parameters, observables, kernels):
+    for check in (configuration, sizes, parameters, observables, lowering, kernels):
         try:
             yield from check(model, theta)
         except Exception as error:

@@ -13,13 +13,26 @@ from fastmas.language.text import Text
 from fastmas.lowering.formulas import real_constant
 from fastmas.lowering.lanes import Lanes
 from fastmas.lowering.layout import MEAN, Layout
-from fastmas.lowering.rows import HOMES, Rows
+from fastmas.lowering.rows import Rows
 from fastmas.parameters import Parameter
 from fastmas.random.counting import ROWS
 
 STEP = "def step(t, lanes, state, words, history, address, theta, integers):"
 INIT = "def init(lanes, state, history, theta, integers):"
 INIT_WITH_DRAWS = "def init(lanes, state, words, history, address, theta, integers):"
+# What generated code may call, by its home.
+HOMES = {
+    "fastmas.random.philox": "draw_words lane_words pick",
+    "fastmas.random.normal": "cdf_thresholds draw_normals normal_cdf normal_of threshold uniform uniform_of",
+    "fastmas.random.functions": "exp log sigmoid tanh",
+    "fastmas.random.counting": "HALF LOW_HALF NONE NO_HALF UPPER_HALF below_bound count_agents half_of",
+    "fastmas.random.halves": "clear_row decide_halves decide_pool",
+    "fastmas.random.sums": "remember_mean remember_past",
+    "fastmas.random.binomial_lanes": "binomial_below get_bits number_of put_bits",
+    "fastmas.random.crowds": "binomial_each count_each",
+    "fastmas.random.gamma": "draw_gammas",
+    "fastmas.random.at": "binomial_at count_each_at count_few_at count_many_at gamma_at half_below",
+}
 HEAD = '''"""Generated from the text of {label}{how}. Safe to delete."""
 
 import math
@@ -123,7 +136,8 @@ class TextKernels:
                 lines.append(f"        remember_{word}(t, lanes, history, int64({first}), int64({mask}), {row}{more})")
                 continue
             more = f", {self.layout.reference_rows[name]}, {scratch()}" if word == MEAN else ""
-            lines.append(f"    remember_{word}(t, lanes, history, {base}, {mask}, {self.layout.rows[name]}{more})")
+            row = self.layout.rows[name]
+            lines.append(f"    remember_{word}(t, lanes, history, int64({base}), int64({mask}), {row}{more})")
         return lines
 
     def _first_past(self, name: str, word: str) -> list[str]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ast
-from functools import partial
 from typing import Any
 
 from fastmas.language.following.actions import Branch, Leave, Loop, Next, SetAgent, SetState
 from fastmas.language.following.expressions import safe_index
 from fastmas.language.following.follower import Follower, Returned, ends, follows_statement
 from fastmas.language.graph import TALLY, WHOLE, Node
-from fastmas.language.reading.expressions import binary, negation, of_self
+from fastmas.language.reading.expressions import negation, of_self
 from fastmas.language.reading.reader import NOT_SET
 from fastmas.language.reading.statements import alone, element_of, is_loop_of_one, is_short, not_a_state, nothing
 from fastmas.language.reading.values import AgentsOf
@@ -25,14 +24,9 @@ follows_statement(ast.Expr)(alone)
 def assignment(reader: Follower, s: ast.Assign) -> None:
     value = reader.read(s.value)
     if isinstance(value, tuple) or len(s.targets) > 1:
-        value = _frozen(reader, value)
+        value = reader.argument(value)  # assigning one part does not change the next
     for target in s.targets:
         assign(reader, target, value)
-
-
-def _frozen(reader: Follower, value: Any) -> Any:
-    """A value that assigning its parts, one after the other, does not change."""
-    return reader.argument(value)
 
 
 @follows_statement(ast.AnnAssign)
@@ -102,7 +96,7 @@ def _branch(reader: Follower, s: ast.If, test: Node) -> None:
         ways, left = [], []
         for body in (s.body, s.orelse):
             reader.env, reader.state = dict(before[0]), before[1].fork()
-            ways.append(reader.captured(partial(reader.read_inner, body))[0])
+            ways.append(reader.captured(reader.read_inner, body)[0])
             left.append(reader.env)
         reader.at = s
         for name in names:
@@ -126,7 +120,7 @@ def repetition(reader: Follower, s: ast.While) -> None:
         with reader.frame(loop) as frame:
             test = reader.test(s, reader.read(s.test))
             if isinstance(test, Node):
-                reader.do(Branch(negation(reader, s, test), [reader.placed(Leave())], []))
+                reader.do(Branch(negation(reader, s, test), [Leave()], []))
             elif not test:
                 reader.do(Leave())
             _body(reader, s, (frame, frame))
@@ -208,6 +202,3 @@ def leave(reader: Follower, s: ast.Break) -> None:
 @follows_statement(ast.Continue)
 def go_on(reader: Follower, s: ast.Continue) -> None:
     reader.jump(reader.targets[-1][1], Next)
-
-
-__all__ = ["assign", "binary"]

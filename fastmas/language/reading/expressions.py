@@ -312,7 +312,7 @@ def logic(reader: Reader, e: ast.BoolOp) -> Any:
             break
     if len(values) == 1:
         return values[0]
-    if all(_is_condition(reader, v) for v in values):
+    if all(is_condition(reader, v) for v in values):
         return both(reader, e, op, values)
     out = values[-1]
     for v in reversed(values[:-1]):
@@ -320,7 +320,7 @@ def logic(reader: Reader, e: ast.BoolOp) -> Any:
     return out
 
 
-def _is_condition(reader: Reader, value: Any) -> bool:
+def is_condition(reader: Reader, value: Any) -> bool:
     return reader.kind(value) in (BOOL, FLAG) or value in reader.soft
 
 
@@ -364,8 +364,8 @@ def select(reader: Reader, e: Any, test: Node, ways: tuple[Any, Any]) -> Node:
     if test in reader.soft:
         yes, no = (reader.real(e, way) for way in ways)
         mixed = reader.add("+", no, reader.add("*", test, reader.add("-", yes, no, e=e), e=e), e=e)
-        return soften(reader, mixed) if all(_is_condition(reader, way) for way in ways) else mixed
-    if any(way in reader.soft for way in ways) and all(_is_condition(reader, way) for way in ways):
+        return soften(reader, mixed) if all(is_condition(reader, way) for way in ways) else mixed
+    if any(way in reader.soft for way in ways) and all(is_condition(reader, way) for way in ways):
         return soften(reader, reader.add("select", test, *(reader.real(e, way) for way in ways), e=e))
     if all(reader.kind(way) in (BOOL, FLAG) for way in ways):
         inverse = reader.add("not", test, kind=test.kind, e=e)
