@@ -62,7 +62,7 @@ class Loop(Action):
     """Turns: over range(*bounds), or without end if there are none.
 
     `index` is the name of its index, `counter` that of the running number of its turns in a step, "" where these
-    are one.
+    are one; `place` is the key of its statement.
     """
 
     node: Node | None
@@ -70,6 +70,7 @@ class Loop(Action):
     body: list[Action]
     index: str = ""
     counter: str = ""
+    place: Any = None
 
 
 @dataclass(eq=False)

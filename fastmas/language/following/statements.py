@@ -116,7 +116,7 @@ def repetition(reader: Follower, s: ast.While) -> None:
     if s.orelse:
         raise reader.refuse_else(s)
     with reader.region([s]), reader.turn_block(None, "turn") as index:
-        loop = _loop(reader, index, ())
+        loop = _loop(reader, s, index, ())
         with reader.frame(loop) as frame:
             test = reader.test(s, reader.read(s.test))
             if isinstance(test, Node):
@@ -126,12 +126,13 @@ def repetition(reader: Follower, s: ast.While) -> None:
             _body(reader, s, (frame, frame))
 
 
-def _loop(reader: Follower, index: Node, bounds: tuple[Any, ...]) -> Loop:
+def _loop(reader: Follower, s: ast.stmt, index: Node, bounds: tuple[Any, ...]) -> Loop:
     """A loop; one whose number of turns differs between paths counts them."""
     counted = len(bounds) != 1 or (isinstance(bounds[0], Node) and bounds[0].kind != WHOLE)
     if counted:
         index.kind = TALLY
-    return Loop(index.args[0], bounds, [], reader.new_name(index.name), reader.new_name("turn") if counted else "")
+    return Loop(index.args[0], bounds, [], reader.new_name(index.name), reader.new_name("turn") if counted else "",
+                reader.key_of(s))
 
 
 def _body(reader: Follower, s: ast.For | ast.While, targets: Any) -> None:
@@ -166,7 +167,7 @@ def iteration(reader: Follower, s: ast.For) -> None:
 def _turns(reader: Follower, s: ast.For, bounds: tuple[Any, ...], table: Table | None) -> None:
     name = s.target.id if isinstance(s.target, ast.Name) else "row"
     with reader.region([s]), reader.turn_block(bounds[0], name) as index:
-        loop = _loop(reader, index, bounds)
+        loop = _loop(reader, s, index, bounds)
         with reader.frame(loop) as frame:
             assign(reader, s.target, index if table is None else element_of(reader, s, index))
             _body(reader, s, (frame, frame))
