@@ -9,13 +9,14 @@ from __future__ import annotations
 import ast
 import copy
 import inspect
+import traceback
 from collections.abc import Iterator, Mapping
 from types import CodeType
 from typing import Any
 
 import numpy as np
 
-from fastmas.errors import ModelError, SimulationError
+from fastmas.errors import FastmasError, ModelError, SimulationError
 from fastmas.language.addresses import Place
 from fastmas.language.path_words import PathWords
 from fastmas.language.sites import sites_of
@@ -89,7 +90,14 @@ class Path:
         self.words = PathWords(self.address, t)
         self.method_places = self.places[name]
         given = {"self": self.me, "t": t, "draw": None}
-        self._function(method)(*(given[a] for a in method.arguments))
+        try:
+            self._function(method)(*(given[a] for a in method.arguments))
+        except FastmasError:
+            raise
+        except Exception as error:
+            line = traceback.extract_tb(error.__traceback__)[-1]
+            raise SimulationError(f"model {self.text.name!r}, run by Python at t={t}: {type(error).__name__}: {error} "
+                                  f"({line.filename}:{line.lineno}, `{line.line}`)") from error
 
     def _function(self, method: Method) -> Any:
         if method.name not in self._functions:

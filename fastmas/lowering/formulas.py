@@ -68,6 +68,8 @@ class Formulas:
             return f"integers[{self.layout.integers[a[0]] + a[2]} + {table.width} * {row}]"
         if op in ("neg", "not"):
             return f"({'-' if op == 'neg' else 'not '}{self.shared(a[0])})"
+        if op in ("max", "min", "abs"):
+            return f"{op}({', '.join(map(self.shared, a))})"
         return f"({self.shared(a[0])} {op} {self.shared(a[1])})"
 
     # ---- elements, of which none lies outside

@@ -13,26 +13,13 @@ from fastmas.language.text import Text
 from fastmas.lowering.formulas import real_constant
 from fastmas.lowering.lanes import Lanes
 from fastmas.lowering.layout import MEAN, Layout
-from fastmas.lowering.rows import Rows
+from fastmas.lowering.rows import HOMES, Rows
 from fastmas.parameters import Parameter
 from fastmas.random.counting import ROWS
 
 STEP = "def step(t, lanes, state, words, history, address, theta, integers):"
 INIT = "def init(lanes, state, history, theta, integers):"
 INIT_WITH_DRAWS = "def init(lanes, state, words, history, address, theta, integers):"
-# What generated code may call, by its home.
-HOMES = {
-    "fastmas.random.philox": "draw_words lane_words pick",
-    "fastmas.random.normal": "cdf_thresholds draw_normals normal_cdf normal_of threshold uniform uniform_of",
-    "fastmas.random.functions": "exp log sigmoid tanh",
-    "fastmas.random.counting": "HALF LOW_HALF NONE NO_HALF UPPER_HALF below_bound count_agents half_of",
-    "fastmas.random.halves": "clear_row decide_halves decide_pool",
-    "fastmas.random.sums": "remember_mean remember_past",
-    "fastmas.random.binomial_lanes": "binomial_below get_bits number_of put_bits",
-    "fastmas.random.crowds": "binomial_each count_each",
-    "fastmas.random.gamma": "draw_gammas",
-    "fastmas.random.at": "binomial_at count_each_at count_few_at count_many_at gamma_at half_below",
-}
 HEAD = '''"""Generated from the text of {label}{how}. Safe to delete."""
 
 import math
@@ -75,7 +62,7 @@ class TextKernels:
         self.text, self.step, self.start, self.mode = text, step, start, mode
         self.ones = ones or {}  # array of tangents -> which of its numbers is 1 at t = 0
         self.layout = Layout(text, step)
-        taken = {name for names in HOMES.values() for name in names.split()}
+        taken: set[str] = set()
         self.state = Rows("state", taken)
         self.words = Rows("words", taken, ROWS if self._works_in_words() else 0)
         self.layout.rows = {name: self.state.new(name) for name in (*text.states, *step.more_states)}

@@ -91,7 +91,7 @@ class Follower(Reader):
         self.returns: Frame | None = None  # where an early return of this method leads
         self.at: ast.AST = self.method.tree
         self._names: dict[Any, str] = {}
-        self._taken = {name for one in text.states for name in (one, f"reference_{one}")}
+        self._taken = {name for one in text.states for name in (one, f"{one}_row", f"reference_{one}")}
         self._single: set[str] = set()
 
     def run(self, name: str, arguments: tuple[str, ...]) -> Any:

@@ -193,7 +193,7 @@ def _written_out(reader: Follower, s: ast.For, values: tuple[Any, ...]) -> None:
         with reader.region([s]), reader.frame(Loop(None, (), [])) as outer:
             for turn, value in enumerate(values):
                 reader.turns = (*around, turn)
-                with reader.frame(Loop(None, (), [])) as inner:
+                with reader.region([s]), reader.frame(Loop(None, (), [])) as inner:
                     assign(reader, s.target, value)
                     _body(reader, s, (outer, inner))
     reader.turns = around

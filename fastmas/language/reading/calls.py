@@ -10,14 +10,16 @@ from functools import cache
 from typing import Any
 
 from fastmas.language.draws import DRAWS
-from fastmas.language.graph import REAL, Node, Term, mark, pure
+from fastmas.language.graph import REAL, WHOLE, Node, Term, mark, pure
 from fastmas.language.reading.expressions import binary, known
 from fastmas.language.reading.reader import Reader, reads_expression
 from fastmas.language.reading.values import AgentsOf, DrawOf, Each, MethodOf, RangeOf
+from fastmas.language.refusals import Refused
 from fastmas.language.text import Method, Table, read
 from fastmas.language.words import HISTORY, WORDS, Word
 from fastmas.source_text import source_of
 
+OF_WHOLE = ("max", "min", "abs")  # of whole numbers they are whole
 OF_KNOWN = (len, sum, int, float, tuple, round, range, sorted)  # of plain values they are what Python makes of them
 
 
@@ -111,6 +113,9 @@ def apply(reader: Reader, e: ast.Call, word: Word, arguments: list[Any]) -> Any:
             if not reader.kind(a):
                 raise reader.refuse(e, "mixed")
         return word.meaning(*arguments)
+    if word.name in OF_WHOLE and all(reader.whole(a) for a in arguments):
+        return functools.reduce(lambda *two: reader.add(word.name, *two, kind=WHOLE, e=e), arguments[1:], arguments[0]) \
+            if word.folds else reader.add(word.name, *arguments, kind=WHOLE, e=e)
     out = reader.real(e, arguments[0])
     if word.arity == 1:
         return _word(reader, e, word, out)
@@ -167,7 +172,26 @@ def _longest(reader: Reader, e: ast.Call, name: str, length: Any) -> int:
         return a + b if op == "+" else a * b
     if op == "-":
         return _longest(reader, e, name, args[0])
+    if op == "max":
+        return max(_longest(reader, e, name, x) for x in args)
+    if op == "min":
+        return _shorter(reader, e, name, args)
+    if op == "index" and args[0].args[0] is not None:
+        return _longest(reader, e, name, args[0].args[0])
     raise reader.refuse(e, "longest", name)
+
+
+def _shorter(reader: Reader, e: ast.Call, name: str, args: tuple[Any, ...]) -> int:
+    """The largest value of a minimum: of one number that has a bound."""
+    found = []
+    for x in args:
+        try:
+            found.append(_longest(reader, e, name, x))
+        except Refused as refused:
+            last = refused
+    if not found:
+        raise last
+    return min(found)
 
 
 def _longest_held(reader: Reader, e: ast.Call, name: str, local: Node) -> int:
