@@ -103,7 +103,6 @@ REASONS = {
                         "use mode='aggregate'"),
     "too many draws": ("more draws in loops than there are random words set aside for", "draw once, in one loop"),
     "recursion": ("{0} calls itself", "write a loop"),
-    "past of agents": ("{0} of agents' numbers", "carry what is wanted in `Agents` of its own"),
     "source": ("the text of {0} cannot be found", "save the model in a file, or define it in a notebook cell"),
     "no choice": ("an `if` over what is no number", "compare a number or an option with a value"),
     "condition": ("{0} is a condition before the loop and a number behind it", "give it a number before, as 0 or 1"),

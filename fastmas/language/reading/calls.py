@@ -82,6 +82,8 @@ def _helper(reader: Reader, e: ast.Call, of: Any, arguments: list[Any]) -> Any:
     if of is int and len(nodes) == len(arguments) == 1:
         return reader.whole_part(e, nodes[0])
     source = source_of(of) if inspect.isfunction(of) else None
+    if source is None and inspect.isfunction(of):
+        raise reader.refuse(e, "source", of.__name__)
     if source is None:
         raise reader.refuse(e, "no word", ast.unparse(e.func), ", ".join(sorted([*WORDS, *HISTORY])))
     if any(isinstance(a, DrawOf) for a in arguments):

@@ -178,6 +178,9 @@ def binary(reader: Reader, e: Any, op: ast.operator, a: Any, b: Any) -> Any:
     if type(op) not in OPERATORS:
         raise reader.refuse(e, "operator", type(op).__name__)
     sign, python = OPERATORS[type(op)]
+    for value in (a, b):
+        if isinstance(value, (Each, AgentsOf)):
+            raise reader.refuse(e, "all of them", value.name)
     if not isinstance(a, Node) and not isinstance(b, Node):
         return known(reader, e, python, a, b)
     if sign == "**":
