@@ -47,10 +47,15 @@ def oracle(model: Model, theta: Mapping[str, Any] | None = None, *, n_paths: int
     Raises
     ------
     ModelError
-        The text says what has no meaning.
+        The text says what has no meaning, the rules are no text, or the model is a relaxed twin, whose decisions are
+        numbers where Python has yes or no.
     SimulationError
         It looks back further than there are steps.
     """
+    if not model.sources:
+        raise ModelError(f"model {model.name!r} has kernels of its own: only a text can be run by Python")
+    if model.relaxation:
+        raise ModelError(f"model {model.name!r} is relaxed, and Python runs the exact rules: give the exact model")
     text = Text(model)
     space = model.space(fixed=theta)
     values = dict(zip(space.entries, space.base.tolist(), strict=True))

@@ -194,5 +194,8 @@ class _Models(ModuleType):
             value = value.MODEL
         super().__setattr__(name, value)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return importlib.import_module, (__name__,)
+
 
 sys.modules[__name__].__class__ = _Models

@@ -258,3 +258,9 @@ print(Parallel(n_jobs=2)(delayed(work)(Herd()) for _ in range(2))[0])
 """
     done = run(["-c", code])
     assert done.stdout.strip() == str(paths), done.stderr
+
+
+def test_the_package_is_pickled_by_name():
+    """A function that uses `fm` takes it along, whoever pickles it."""
+    assert pickle.loads(pickle.dumps(fm)) is fm
+    assert pickle.loads(pickle.dumps(models)) is models
