@@ -15,10 +15,12 @@ from fastmas.language.graph import REAL, Node, Term, mark, pure
 from fastmas.language.reading.expressions import binary, known, soften
 from fastmas.language.reading.reader import Reader, reads_expression
 from fastmas.language.reading.values import AgentsOf, DrawOf, Each, MethodOf, RangeOf
+from fastmas.language.refusals import Refused
 from fastmas.language.text import Method, Table, read
 from fastmas.language.words import HISTORY, WORDS, Word
 from fastmas.source_text import source_of
 
+OF_WHOLE = ("max", "min", "abs")  # of whole numbers they are whole
 OF_KNOWN = (len, sum, int, float, tuple, round, range, sorted)  # of plain values they are what Python makes of them
 
 
@@ -72,6 +74,8 @@ def _helper(reader: Reader, e: ast.Call, of: Any, arguments: list[Any]) -> Any:
         if value is not None:
             return value
     source = source_of(of) if inspect.isfunction(of) else None
+    if source is None and inspect.isfunction(of):
+        raise reader.refuse(e, "source", of.__name__)
     if source is None:
         raise reader.refuse(e, "no word", ast.unparse(e.func), ", ".join(sorted([*WORDS, *HISTORY])))
     if any(isinstance(a, DrawOf) for a in arguments):
@@ -133,6 +137,9 @@ def apply(reader: Reader, e: ast.Call, word: Word, arguments: list[Any]) -> Any:
             if not reader.kind(a):
                 raise reader.refuse(e, "mixed")
         return word.meaning(*arguments)
+    if word.name in OF_WHOLE and all(reader.whole(a) for a in arguments):
+        return functools.reduce(lambda *two: reader.add(word.name, *two, kind=WHOLE, e=e), arguments[1:], arguments[0]) \
+            if word.folds else reader.add(word.name, *arguments, kind=WHOLE, e=e)
     out = reader.real(e, arguments[0])
     if word.arity == 1:
         return _word(reader, e, word, out)
@@ -187,6 +194,19 @@ def _longest_of_two(reader: Reader, e: ast.Call, name: str, length: Node) -> int
 
 def _highest(reader: Reader, e: ast.Call, name: str, length: Node) -> int:
     return int(reader.text.parameters[length.args[0]].high)
+
+
+def _shorter(reader: Reader, e: ast.Call, name: str, args: tuple[Any, ...]) -> int:
+    """The largest value of a minimum: of one number that has a bound."""
+    found = []
+    for x in args:
+        try:
+            found.append(_longest(reader, e, name, x))
+        except Refused as refused:
+            last = refused
+    if not found:
+        raise last
+    return min(found)
 
 
 def _longest_held(reader: Reader, e: ast.Call, name: str, local: Node) -> int:
