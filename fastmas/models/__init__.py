@@ -155,7 +155,7 @@ def _import_file(path: Path) -> Any:
         raise ModelError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
     setattr(module, DIGEST, now)
     for kind in _models_of(module):
-        copyreg.pickle(kind, _reduced)  # type: ignore[arg-type]
+        copyreg.pickle(kind, _reduced)
     return module
 
 
