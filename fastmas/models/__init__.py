@@ -58,7 +58,8 @@ def _unbuilt(name: str, build: Any, config: dict[str, Any], error: TypeError) ->
                 return f"model {name!r} needs the option {one.name}: give it, as {one.name}=..."
         for key in config:
             if key not in [one.name for one in options]:
-                return f"model {name!r} has no option {key!r}; it has: {', '.join(one.name for one in options) or 'none'}"
+                known = ", ".join(one.name for one in options)
+                return f"model {name!r} has no option {key!r}; it has: {known or 'none'}"
     return f"model {name!r} cannot be built with {config or 'no options'}: {error}"
 
 
@@ -81,12 +82,14 @@ def origin(model: Model) -> str:
     ModelError
         If its class cannot be imported from a file, as in an interactive session or inside a function.
     """
-    kind = type(model).exact if model.relaxation else type(model)  # type: ignore[attr-defined]
+    kind: Any = type(model)
+    if model.relaxation:
+        kind = kind.exact
     if kind.__module__.startswith(f"{__name__}."):
         return kind.__module__.removeprefix(f"{__name__}.").replace("_", "-")
     module = sys.modules.get(kind.__module__)
     file = getattr(module, "__file__", None)
-    found = getattr(module, kind.__qualname__, None)
+    found: Any = getattr(module, kind.__qualname__, None)
     if file is not None and found is not kind and getattr(found, "__module__", "") == kind.__module__:
         raise ModelError(f"model {model.name!r}: {file} has changed since this model was made: get it from there again")
     if file is None or found is not kind:
@@ -154,7 +157,7 @@ def _import_file(path: Path) -> Any:
         raise ModelError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
     setattr(module, DIGEST, now)
     for kind in _models_of(module):
-        copyreg.pickle(kind, _reduced)  # type: ignore[arg-type]
+        copyreg.pickle(kind, _reduced)
     return module
 
 

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from fastmas.language.draws import DRAWS
-from fastmas.language.graph import REAL, Node, Term, mark, pure
+from fastmas.language.graph import REAL, WHOLE, Node, Term, mark, pure
 from fastmas.language.reading.expressions import binary, known, soften
 from fastmas.language.reading.reader import Reader, reads_expression
 from fastmas.language.reading.values import AgentsOf, DrawOf, Each, MethodOf, RangeOf
@@ -138,8 +138,9 @@ def apply(reader: Reader, e: ast.Call, word: Word, arguments: list[Any]) -> Any:
                 raise reader.refuse(e, "mixed")
         return word.meaning(*arguments)
     if word.name in OF_WHOLE and all(reader.whole(a) for a in arguments):
-        return functools.reduce(lambda *two: reader.add(word.name, *two, kind=WHOLE, e=e), arguments[1:], arguments[0]) \
-            if word.folds else reader.add(word.name, *arguments, kind=WHOLE, e=e)
+        if not word.folds:
+            return reader.add(word.name, *arguments, kind=WHOLE, e=e)
+        return functools.reduce(lambda *two: reader.add(word.name, *two, kind=WHOLE, e=e), arguments)
     out = reader.real(e, arguments[0])
     if word.arity == 1:
         return _word(reader, e, word, out)
