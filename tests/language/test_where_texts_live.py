@@ -41,7 +41,7 @@ SHOWN = "\nprint(fm.simulate(Herd(), n_paths=2, n_steps=5, seed=3, n_threads=1).
 def run(arguments, *, script="", piped=False, tmp_path=None):
     """Run Python; `script` is its standard input, from a file or from a pipe."""
     given = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-    options = {"capture_output": True, "text": True, "env": given, "timeout": 300, "check": False}
+    options = {"capture_output": True, "text": True, "env": given, "timeout": 300}
     if not script or piped:
         return subprocess.run([sys.executable, *arguments], input=script or None, check=False, **options)
     file = tmp_path / "script.txt"
