@@ -1,4 +1,4 @@
-"""Where a text may be written, and what becomes of it: files that change, cells, `-c`, standard input, other processes."""
+"""Where a text may be written, and what becomes of it: files that change, cells, `-c`, standard input, processes."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ SHOWN = "\nprint(fm.simulate(Herd(), n_paths=2, n_steps=5, seed=3, n_threads=1).
 def run(arguments, *, script="", piped=False, tmp_path=None):
     """Run Python; `script` is its standard input, from a file or from a pipe."""
     given = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-    options = {"capture_output": True, "text": True, "env": given, "timeout": 300, "check": False}
+    options = {"capture_output": True, "text": True, "env": given, "timeout": 300}
     if not script or piped:
-        return subprocess.run([sys.executable, *arguments], input=script or None, **options)
+        return subprocess.run([sys.executable, *arguments], input=script or None, check=False, **options)
     file = tmp_path / "script.txt"
     file.write_text(script)
     with file.open() as stream:
-        return subprocess.run([sys.executable, *arguments], stdin=stream, **options)
+        return subprocess.run([sys.executable, *arguments], stdin=stream, check=False, **options)
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +110,7 @@ def test_a_class_inside_a_function(paths):
         price = fm.State(100.0)
 
         def step(self, t, draw):
-            for i in range(self.n):
+            for _ in range(self.n):
                 self.price += 2 * draw.chance(self.follow) - 1 + shift
 
     assert fm.simulate(Herd(), n_paths=2, n_steps=5, seed=3).tolist() == paths
