@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastmas.engine.job import Job
+from fastmas.engine.threads import count_threads
 from fastmas.errors import ModelError
 from fastmas.lowering.program import Derivatives, program_of
 from fastmas.model import Model, Observable
@@ -69,7 +70,7 @@ def differentiate(
     rows = [Observable("|".join(key), layers[key]) for key in keys if key in layers]
     job = Job(model=model, values=values_of(model, theta), n_paths=n_paths, n_steps=n_steps, warmup=warmup,
               address=address_of(seed, run, purpose), observables=(chosen, *rows), derivatives=derivatives,
-              dtype=dtype, device=device, **({} if n_threads is None else {"n_threads": n_threads}))
+              dtype=dtype, device=device, n_threads=count_threads(n_threads))
     found = simulate_job(job)[:, 0]
     layer = dict(zip([key for key in keys if key in layers], found[1:], strict=True))
     nothing = np.zeros_like(found[0])

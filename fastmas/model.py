@@ -135,6 +135,7 @@ def log_return(price: np.ndarray) -> np.ndarray:
     return out
 
 
+@typing.dataclass_transform(kw_only_default=True, frozen_default=True)
 @dataclass(frozen=True, kw_only=True)
 class Model:
     """Base of every model.
@@ -156,6 +157,7 @@ class Model:
     n_words: ClassVar[int] = 0
     history_dtype: ClassVar[str] = "float32"
     variants: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
+    mode: ClassVar[str]  # of a text that counts agents it is an option: "auto", "agents" or "aggregate"
     relaxation: ClassVar[str] = ""  # of a relaxed twin: what its counts are
     sources: ClassVar[Mapping[str, Source | None]] = {}  # of a text: the source of each method
 
@@ -266,7 +268,7 @@ def _declare(cls: type[Model]) -> None:
         cls.name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", cls.__name__).lower()
     if any(COUNTS in _function(f).__code__.co_names for f in functions.values()):
         cls.__annotations__ = {**inspect.get_annotations(cls), "mode": str}
-        cls.mode = "auto"  # type: ignore[attr-defined]
+        cls.mode = "auto"
     states = declared(cls, State)
     rows = {name: row for row, name in enumerate(states)}
     cls.observables = tuple(_observable(cls, one, rows) for one in declared(cls, (State, Observable)).values()

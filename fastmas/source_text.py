@@ -1,4 +1,4 @@
-"""The source of a function as it was when it was defined, wherever it was written: a file, a notebook cell, `python -c`."""
+"""The source of a function as it was when it was defined: in a file, a notebook cell, `python -c`."""
 
 from __future__ import annotations
 

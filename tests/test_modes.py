@@ -6,13 +6,13 @@ import json
 
 import numpy as np
 import pytest
-from fastmas.rules import technical
 from scipy import stats
 from scipy.special import ndtr
 
 from fastmas import models
 from fastmas.engine.job import Job
 from fastmas.errors import ModelError, ParameterError
+from fastmas.lowering.program import program_of
 from fastmas.models.stock_market import StockMarket
 from fastmas.random import philox4x32
 from fastmas.random.address import Address
@@ -175,27 +175,28 @@ def test_the_comparison_of_paths_catches_another_market(by_agents, config, theta
 # -- which mode runs ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("config", "mode"), [
-    ({}, "agents"),
-    ({"n_noise": 10**6}, "aggregate"),
-    ({"n_noise": 10**6, "n_technical": 0, "n_fundamental": 0}, "aggregate"),
-    ({"n_noise": 0, "n_fundamental": 10**6}, "aggregate"),
-    ({"n_noise": 0, "n_fundamental": 0, "n_technical": 10**4}, "agents"),
-    ({"n_noise": 10**10}, "aggregate"),
-    ({"n_noise": 10**6, "mode": "agents"}, "agents"),
-    ({"mode": "aggregate"}, "aggregate"),
-    ({"n_noise": 10**6, "rule": "smoothed"}, "agents"),
-    ({"n_noise": 10**6, "rule": "relaxed"}, "agents"),
-    ({"n_noise": 10**5, "per_agent": "kappa"}, "agents"),
-    ({"n_noise": 10**6, "per_agent": "gamma"}, "aggregate"),
+@pytest.mark.parametrize(("config", "mode", "n_counted"), [
+    ({}, "agents", 7),
+    ({"n_noise": 10**6}, "aggregate", 0),
+    ({"n_noise": 10**6, "n_technical": 0, "n_fundamental": 0}, "aggregate", 0),
+    ({"n_noise": 0, "n_fundamental": 10**6}, "aggregate", 0),
+    ({"n_noise": 0, "n_fundamental": 0, "n_technical": 10**4}, "agents", 0),
+    ({"n_noise": 10**10}, "aggregate", 0),
+    ({"n_noise": 10**6, "mode": "agents"}, "agents", 10**6),
+    ({"mode": "aggregate"}, "aggregate", 0),
+    ({"n_noise": 10**6, "rule": "smoothed"}, "agents", 0),
+    ({"n_noise": 10**6, "rule": "relaxed"}, "agents", 0),
+    ({"n_noise": 10**5, "per_agent": "kappa"}, "agents", 3),
+    ({"n_noise": 10**6, "per_agent": "gamma"}, "aggregate", 0),
 ])
-def test_the_market_says_which_mode_runs(config, mode):
+def test_the_market_says_which_mode_runs(config, mode, n_counted):
+    """Counted are those who are alike; a loop over others has one thread on a GPU."""
     model = market(**config)
     assert model.mode == mode
     again = market(**json.loads(json.dumps(model.config)))
     assert again == model
     assert again.config["mode"] == mode
-    assert model.n_counted == (max(model.n_noise, model.n_fundamental) if mode == "agents" else 0)
+    assert program_of(model).n_counted == n_counted
 
 
 def test_a_market_built_by_its_class_has_a_mode_too():
@@ -241,20 +242,7 @@ def test_the_largest_market_is_finite():
     assert (np.ptp(prices, axis=1) > 0).all()
 
 
-# -- technical traders by rank ------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("n", [1, 2, 3, 4, 7, 8, 9, 100])
-def test_rank_is_a_search_among_sorted_thresholds(n):
-    """Ties, and signals that are no numbers."""
-    rng = np.random.default_rng(n)
-    theta = np.sort(rng.integers(1, 2 * n + 1, (n, 50)) / 4, axis=0).astype(np.float32)
-    m = (rng.integers(-2 * n - 2, 2 * n + 3, 50) / 4).astype(np.float32)
-    m[:3] = [np.nan, np.inf, -np.inf]
-    demand, words = np.zeros(50, dtype=np.float32), (np.zeros(50, dtype=np.uint32),)
-    technical.exact_own(50, m, demand, words, np.vstack([theta[:1] * 0 - 9, theta]), 1, n, 1, 0)
-    expected = [(column <= x).sum() - (column <= -x).sum() for column, x in zip(theta.T, m, strict=True)]
-    np.testing.assert_array_equal(demand, expected)
+# -- many technical traders ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("shared", [True, False])

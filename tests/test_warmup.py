@@ -12,7 +12,7 @@ import pytest
 
 from fastmas import models
 from fastmas.cli import warmup
-from fastmas.models.stock_market import STEPS
+from fastmas.lowering.program import program_of
 
 SLOW = str(Path(__file__).parent / "models" / "slow.py")
 
@@ -48,8 +48,8 @@ def test_what_was_warmed_up_is_what_simulations_load(tmp_path):
 
 def test_every_rule_and_mode_is_among_the_variants():
     built = [model for name in models.names() for _, model in warmup._variants(name, [])]
-    steps = {m.kernels.step for m in built if m.name == "stock-market"}
-    assert steps == {shared for kind, (shared, _) in STEPS.items() if kind != "own"}
-    assert len({m.kernels for m in built}) == len(built)
+    markets = {(m.rule, m.mode) for m in built if m.name == "stock-market"}
+    assert markets == {("exact", "agents"), ("exact", "aggregate"), ("smoothed", "agents"), ("relaxed", "agents")}
+    assert len({program_of(m).code for m in built}) == len(built)
     label, one = warmup._variants("stock-market", ["n_noise=3", "rule=relaxed"])[0]
     assert (label, one.n_noise, one.rule) == ("stock-market n_noise=3 rule=relaxed", 3, "relaxed")

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from fastmas.conformance import text
 from fastmas.conformance.plain import PLAIN_PATHS
 from fastmas.conformance.report import FAILED, OK, WARNING, Finding
 from fastmas.conformance.subject import (
@@ -50,6 +51,7 @@ def examine(subject: Subject, ready: Callable[[], None]) -> Iterator[Finding]:
     ready()
     run = _Run(subject)
     yield agreement(subject)
+    yield from text.examine(subject)
     yield from run.finite()
     repeated = run.repeated()
     yield repeated

@@ -12,6 +12,7 @@ import numpy as np
 
 from fastmas import models
 from fastmas.conformance.report import FAILED, OK, WARNING, Finding, told
+from fastmas.conformance.text import lowering
 from fastmas.engine.faults import defined_at
 from fastmas.engine.job import rows_of
 from fastmas.engine.source import load_runner
@@ -27,7 +28,7 @@ ARGUMENTS = {
 
 def examine(model: Model, theta: Mapping[str, Any] | None) -> Iterator[Finding]:
     """One finding or more for each of the checks below; what a check raises is its finding."""
-    for check in (configuration, sizes, parameters, observables, kernels):
+    for check in (configuration, sizes, parameters, observables, lowering, kernels):
         try:
             yield from check(model, theta)
         except Exception as error:
@@ -130,8 +131,9 @@ def observables(model: Model, theta: Mapping[str, Any] | None) -> Iterator[Findi
 
 def kernels(model: Model, theta: Mapping[str, Any] | None) -> Iterator[Finding]:
     program = program_of(model)
-    for name in ARGUMENTS:
-        wrong = _wrong_kernel(name, getattr(program, name))
+    for name, usual in ARGUMENTS.items():
+        wanted = ARGUMENTS["step"][1:] if name == "init" and program.draws_at_start else usual
+        wrong = _wrong_kernel(name, getattr(program, name), wanted)
         if wrong:
             yield Finding(FAILED, "kernels", wrong)
             return
@@ -142,11 +144,11 @@ def kernels(model: Model, theta: Mapping[str, Any] | None) -> Iterator[Finding]:
                   "again by their names, so that their compiled form is kept")
 
 
-def _wrong_kernel(name: str, kernel: Any) -> str:
+def _wrong_kernel(name: str, kernel: Any, wanted: tuple[str, ...]) -> str:
     if not hasattr(kernel, "py_func"):
         return f"{name} is {shown(kernel)}, which is not compiled: put @kernel before it"
     given = len(inspect.signature(kernel.py_func).parameters)
-    if given != len(ARGUMENTS[name]):
-        return (f"{name} ({defined_at(kernel)}) takes {given} arguments; give it {len(ARGUMENTS[name])}: "
-                + ", ".join(ARGUMENTS[name]))
+    if given != len(wanted):
+        return (f"{name} ({defined_at(kernel)}) takes {given} arguments; give it {len(wanted)}: "
+                + ", ".join(wanted))
     return ""

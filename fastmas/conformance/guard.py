@@ -111,10 +111,13 @@ class Watch:
         self.read: set[str] = set()
         self.written: set[str] = set()
 
-    def init(self, lanes, state, history, theta, integers) -> None:
+    def init(self, lanes, state, *others) -> None:
+        """`others` are what `step` is given as well, without words and address if nothing is drawn."""
         self._kernel, self._t, self.lanes = "init", 0, lanes
         self.draws.begin_step(0)
-        self._program.init(lanes, self._rows("state", state), self._history(history),
+        *drawn, theta, integers = others
+        more = self._drawing(*drawn) if self._program.draws_at_start else (self._history(*drawn),)
+        self._program.init(lanes, self._rows("state", state), *more,
                            self._theta(theta), self._array("integers", integers, (ROW,), read_only=True))
 
     def step(self, t, lanes, state, words, history, address, theta, integers) -> None:
@@ -123,10 +126,8 @@ class Watch:
         if t == 1:
             for row in words:
                 row[:] = CANARY
-        paths = tuple(self._array("address", part, (LANE,), read_only=True) for part in address[:3])
-        self._program.step(t, lanes, self._rows("state", state), self._rows("words", words[:self._program.n_words]),
-                           self._history(history), (*paths, *address[3:]), self._theta(theta),
-                           self._array("integers", integers, (ROW,), read_only=True))
+        self._program.step(t, lanes, self._rows("state", state), *self._drawing(words, history, address),
+                           self._theta(theta), self._array("integers", integers, (ROW,), read_only=True))
 
     def tell(self, what: str) -> None:
         """Keep a fault of the kernel that runs: one for each line of code."""
@@ -138,6 +139,11 @@ class Watch:
         rows = GuardedRows(self._array(f"{name}[{k}]", a, (LANE,)) for k, a in enumerate(arrays))
         rows.name, rows.watch = name, self
         return rows
+
+    def _drawing(self, words: tuple[np.ndarray, ...], history: np.ndarray, address: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Words, history and address, watched."""
+        paths = tuple(self._array("address", part, (LANE,), read_only=True) for part in address[:3])
+        return self._rows("words", words[:self._program.n_words]), self._history(history), (*paths, *address[3:])
 
     def _history(self, array: np.ndarray) -> np.ndarray:
         return self._array("history", array[:self._program.n_history], (ROW, LANE))

@@ -31,9 +31,9 @@ PLAIN_PATHS = "plain.npy"
 _watch: Watch
 
 
-def init(lanes, state, history, theta, integers):
+def init(lanes, state, *others):
     """Stands for the model's own in the engine's generated module."""
-    _watch.init(lanes, state, history, theta, integers)
+    _watch.init(lanes, state, *others)
 
 
 def step(t, lanes, state, words, history, address, theta, integers):

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from fastmas import models
-from fastmas.conformance import compiled, plain
+from fastmas.conformance import compiled, plain, text
 from fastmas.conformance.report import FAILED, Finding, told
 from fastmas.conformance.subject import DESCRIPTION, Subject
 from fastmas.model import Model
@@ -43,6 +43,7 @@ def _examine(stage: str, folder: Path) -> Iterator[Finding]:
     if stage == "plain":
         return plain.examine(subject)
     if stage == "width":
+        text.compile_double(subject)
         return iter([compiled.compile_for(subject, compiled.OTHER_WIDTH)])
     return compiled.examine(subject, ready=_wait)
 

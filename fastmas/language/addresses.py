@@ -2,8 +2,8 @@
 
 A step has a pool of words in the first slots: whole words to what is drawn once (normal, uniform, chance), in the
 order of the text, then half-words to counts of few agents, if all that the step draws fits into two slots. Draws in
-loops, and counts of more agents, have a range of slots each. A draw with a name has slots that the name stands for, so that
-it keeps its numbers when the text is written in another order.
+loops, and counts of more agents, have a range of slots each. A draw with a name has slots that the name stands for, so
+that it keeps its numbers when the text is written in another order.
 """
 
 from __future__ import annotations

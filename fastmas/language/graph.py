@@ -1,4 +1,4 @@
-"""The graph that a text becomes: nodes in blocks, of which a pure one lives in the outermost block that knows its arguments.
+"""The graph that a text becomes: nodes in blocks, a pure one in the outermost block that knows its arguments.
 
 Blocks nest: `once` (parameters alone, computed before the first step), the step, and one for the body of each
 loop. So what does not change in a loop, or from step to step, leaves it by construction, and equal expressions
@@ -21,7 +21,7 @@ READS = ("load", "pick")  # of agents' numbers
 
 @dataclass(eq=False)
 class Node:
-    """One operation: what it is called, its arguments (nodes, names, numbers), the kind of its value, where it lives."""
+    """One operation: its name, its arguments (nodes, names, numbers), the kind of its value, where it lives."""
 
     op: str
     args: tuple[Any, ...]

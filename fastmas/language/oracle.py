@@ -9,28 +9,30 @@ from __future__ import annotations
 import ast
 import copy
 import inspect
-import traceback
-from collections.abc import Iterator, Mapping
+import itertools
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import CodeType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastmas.errors import FastmasError, ModelError, SimulationError
-from fastmas.language.addresses import Place
+from fastmas.errors import ModelError, SimulationError
 from fastmas.language.path_words import PathWords
-from fastmas.language.sites import sites_of
+from fastmas.language.reading.expressions import of_self
+from fastmas.language.sites import Sites, sites_of
 from fastmas.language.text import Method, Text
 from fastmas.language.words import HISTORY
 from fastmas.model import Agents, Model, State
 from fastmas.parameters import Parameter
 from fastmas.random.address import Address
 
+FIRST = Address(0)
 RUN = "run_of_this_path"  # the name under which rewritten methods reach their path
 
 
 def oracle(model: Model, theta: Mapping[str, Any] | None = None, *, n_paths: int, n_steps: int,
-           address: Address = Address(0), mode: str = "") -> dict[str, np.ndarray]:
+           address: Address = FIRST, mode: str = "") -> dict[str, np.ndarray]:
     """Run a model's text in plain Python.
 
     Parameters
@@ -59,29 +61,37 @@ def oracle(model: Model, theta: Mapping[str, Any] | None = None, *, n_paths: int
     text = Text(model)
     space = model.space(fixed=theta)
     values = dict(zip(space.entries, space.base.tolist(), strict=True))
-    places = {name: sites_of(text, name, mode) for name in ("start", "step") if text.has(name)}
-    paths = [Path(text, values, places, address._replace(first_path=address.first_path + k)) for k in range(n_paths)]
+    sites = sites_of(text, mode)
+    paths = [Path(text, values, sites, address._replace(first_path=address.first_path + k)) for k in range(n_paths)]
     for path in paths:
         path.run(n_steps)
     return {n: np.array([path.kept[n] for path in paths]) for n in text.states}
 
 
+class Turn(NamedTuple):
+    """Of a loop around a draw: which turn, and how many there are, or None if the number is a running one."""
+
+    number: int
+    n: int | None
+
+
 class Path:
     """One path in the making: what `self` is, its past, where its draws stand."""
 
-    def __init__(self, text: Text, values: Mapping[str, float], places: Mapping[str, Mapping[Any, Place]],
+    def __init__(self, text: Text, values: Mapping[str, float], sites: Mapping[str, Sites],
                  address: Address) -> None:
-        self.text, self.places, self.address = text, places, address
+        self.text, self.sites, self.address = text, sites, address
         self.me = Me(text, values)
         self.kept: dict[str, list[float]] = {}
         self.calls: tuple[Any, ...] = ()
         self.turns: tuple[int, ...] = ()
-        self.loops: list[list[int]] = []  # of each loop around: this turn, and how many there are
+        self.loops: list[Turn] = []
+        self.counts: Counter[Any] = Counter()  # of turns in this step
         self._functions: dict[str, Any] = {}
 
     def run(self, n_steps: int) -> None:
         """Start, then so many steps."""
-        if "start" in self.places:
+        if "start" in self.sites:
             self._advance("start", 0)
         for n in self.text.states:
             self.kept[n] = [float(getattr(self.me, n))]
@@ -93,7 +103,8 @@ class Path:
     def _advance(self, name: str, t: int) -> None:
         method = self.text.method(name)
         self.words = PathWords(self.address, t)
-        self.method_places = self.places[name]
+        self.here = self.sites[name]
+        self.counts.clear()
         given = {"self": self.me, "t": t, "draw": None}
         try:
             self._function(method)(*(given[a] for a in method.arguments))
@@ -114,35 +125,52 @@ class Path:
     # ---- what rewritten methods call
     def site(self, line: int, column: int) -> PathWords:
         """The draws at this place of the text."""
-        place = self.method_places[self.calls, line, column, self.turns]
+        place = self.here.places[self.calls, line, column, self.turns]
         self.words.place, self.words.turn = place, self._turn()
         return self.words
 
     def _turn(self) -> int:
         turn = 0
-        for index, length in self.loops:
-            turn = turn * length + index
+        for number, n in self.loops:
+            turn = number if n is None else turn * n + number
         return turn
 
-    def range(self, n: Any) -> Iterator[int]:
-        """range(n), counting its turns."""
-        self.loops.append([0, int(n)])
-        for i in range(int(n)):
-            self.loops[-1][0] = i
-            yield i
-        self.loops.pop()
+    def turning(self, line: int, column: int, values: Iterable[Any], length: int | None) -> Iterator[Any]:
+        """The values of a loop at this place, counting its turns."""
+        place, depth = (self.calls, line, column, self.turns), len(self.loops)
+        counted = place in self.here.counted
+        try:
+            for turn, value in enumerate(values):
+                number = self.counts[place] if counted else turn
+                self.counts[place] += 1
+                self.loops[depth:] = [Turn(number, None if counted else length)]
+                yield value
+        finally:
+            del self.loops[depth:]
 
-    def over(self, values: Any) -> Iterator[Any]:
+    def range(self, line: int, column: int) -> Callable[..., Iterator[int]]:
+        """range, for the loop at this place."""
+        def turns(*bounds: Any) -> Iterator[int]:
+            values = range(*map(int, bounds))
+            return self.turning(line, column, values, len(values))
+        return turns
+
+    def endless(self, line: int, column: int) -> Iterator[int]:
+        """The turns of a `while`."""
+        return self.turning(line, column, itertools.count(), None)
+
+    def over(self, line: int, column: int, values: Any) -> Iterator[Any]:
         """A tuple written out: each turn is another place. A table is a loop at run time."""
         if any(values is self.text.options[name] for name in self.text.tables):
-            for i in self.range(len(values)):
-                yield values[i]
+            yield from self.turning(line, column, values, len(values))
             return
         around = self.turns
-        for turn, value in enumerate(values):
-            self.turns = (*around, turn)
-            yield value
-        self.turns = around
+        try:
+            for turn, value in enumerate(values):
+                self.turns = (*around, turn)
+                yield value
+        finally:
+            self.turns = around
 
     def method(self, name: str, line: int, column: int) -> Any:
         """The method of this name, called from this place."""
@@ -250,17 +278,27 @@ class Rewriting(ast.NodeTransformer):
         self.generic_visit(node)
         iterated = node.iter
         if isinstance(iterated, ast.Call) and isinstance(iterated.func, ast.Name) and iterated.func.id == "range":
-            iterated.func = self._through(node, "range")
+            iterated.func = self._through(node, f"range({node.lineno}, {node.col_offset})")
         else:
-            call = self._through(node, "over(None)")
-            call.args = [iterated]  # type: ignore[attr-defined]
+            call = self._through(node, f"over({node.lineno}, {node.col_offset})")
+            call.args.append(iterated)  # type: ignore[attr-defined]
             node.iter = call
         return node
+
+    def visit_While(self, node: ast.While) -> ast.For:
+        """A loop over turns that tests first."""
+        self.generic_visit(node)
+        test = ast.If(ast.UnaryOp(ast.Not(), node.test), [ast.Break()], [])
+        turns = self._through(node, f"endless({node.lineno}, {node.col_offset})")
+        loop = ast.For(ast.Name("turn_of_a_while", ast.Store()), turns, [test, *node.body], [])
+        for made in (loop, loop.target, test, test.test, test.body[0]):
+            ast.copy_location(made, node)
+        return loop
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
         self.generic_visit(node)
         is_property = isinstance(inspect.getattr_static(self.text.cls, node.attr, None), property)
-        if _is_self(node) and is_property and self.text.has(node.attr):
+        if of_self(node) and is_property and self.text.has(node.attr):
             return self._through(node, f"method({node.attr!r}, {node.lineno}, {node.col_offset})()")
         return node
 
@@ -271,9 +309,9 @@ class Rewriting(ast.NodeTransformer):
             of.value = self._through(node, f"site({node.lineno}, {node.col_offset})")
             _drop_name(node)
             return node
-        if _is_self(of) and self.text.has(of.attr):  # type: ignore[attr-defined]
+        if of_self(of) and self.text.has(of.attr):
             node.args = [self.visit(a) for a in node.args]
-            node.func = self._through(node, f"method({of.attr!r}, {node.lineno}, {node.col_offset})")  # type: ignore[attr-defined]
+            node.func = self._through(node, f"method({of.attr!r}, {node.lineno}, {node.col_offset})")
             return node
         name = self._history(of)
         if name:
@@ -292,10 +330,6 @@ class Rewriting(ast.NodeTransformer):
         elif isinstance(of, ast.Attribute) and isinstance(of.value, ast.Name):
             known = getattr(self.method.reached.get(of.value.id), of.attr, None)
         return next((name for name, meaning in HISTORY.items() if known is meaning), "")
-
-
-def _is_self(e: ast.AST) -> bool:
-    return isinstance(e, ast.Attribute) and isinstance(e.value, ast.Name) and e.value.id == "self"
 
 
 def _drop_name(node: ast.Call) -> None:

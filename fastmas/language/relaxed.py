@@ -37,20 +37,21 @@ def relaxed(model: Model, counts: str = "normal") -> Model:
         raise ModelError(f"model {model.name!r} is relaxed already")
     if counts not in COUNTS:
         raise ModelError(f"counts={shown(counts)} is none of: {', '.join(COUNTS)}")
-    return _twin(type(model), counts)(**model.config)
+    kind: Any = type(model)
+    return _twin(kind, counts)(**model.config)
 
 
 @cache
-def _twin(kind: type[Model], counts: str) -> type[Model]:
+def _twin(kind: Any, counts: str) -> type[Model]:
     """The class of relaxed twins of a class."""
     def parameters(self: Any) -> tuple[Parameter, ...]:
-        own = tuple(p for p in kind.parameters.__get__(self, kind) if p.name != TEMPERATURE.name)  # type: ignore[attr-defined]
+        own = tuple(p for p in kind.parameters.__get__(self, kind) if p.name != TEMPERATURE.name)
         return (*own, TEMPERATURE)
 
     def again(self: Any) -> Any:
-        return relaxed, (kind(**kind.config.fget(self)), counts)  # type: ignore[attr-defined]
+        return relaxed, (kind(**kind.config.fget(self)), counts)
 
     body = {"relaxation": counts, "exact": kind, "parameters": cached_property(parameters), "__reduce__": again,
-            "config": property(lambda self: {**kind.config.fget(self), "relaxed": counts}),  # type: ignore[attr-defined]
+            "config": property(lambda self: {**kind.config.fget(self), "relaxed": counts}),
             "__module__": kind.__module__, "__doc__": kind.__doc__}
     return type(f"Relaxed{kind.__name__}", (kind,), body)

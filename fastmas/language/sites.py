@@ -3,18 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastmas.language.addresses import Addresses, Place, resolved
+from fastmas.language.following import follow_start, follow_step
+from fastmas.language.following.actions import Loop, all_of
 from fastmas.language.graph import Node
 from fastmas.language.reading import Graph, read_start, read_step
+from fastmas.language.refusals import NotForLanes
 from fastmas.language.text import Text
 
 
-def sites_of(text: Text, method: str, mode: str = "") -> Mapping[Any, Place]:
-    """Key of each draw (calls around it, line, column, turns of unrolled loops) to its place."""
-    graph = read_step(text) if method == "step" else read_start(text)
-    assert graph is not None
+class Sites(NamedTuple):
+    """The draws of a method, by keys: the calls around, line, column, turns of unrolled loops.
+
+    `places` says where each draw has its numbers; `counted` are the loops of which a draw inside has the running
+    number of their turns in a step: where paths differ in how many there are.
+    """
+
+    places: Mapping[Any, Place]
+    counted: frozenset[Any]
+
+
+def sites_of(text: Text, mode: str = "") -> dict[str, Sites]:
+    """The sites of `step`, and of `start` if there is one."""
+    try:
+        graphs, counted = {"start": read_start(text), "step": read_step(text)}, dict[str, frozenset[Any]]()
+    except NotForLanes:
+        followed = {"start": follow_start(text), "step": follow_step(text)}
+        graphs = {name: None if one is None else one.graph for name, one in followed.items()}
+        counted = {name: frozenset(a.place for a in all_of(one.actions) if isinstance(a, Loop) and a.counter)
+                   for name, one in followed.items() if one is not None}
+    return {name: Sites(_places(graph, mode), counted.get(name, frozenset()))
+            for name, graph in graphs.items() if graph is not None}
+
+
+def _places(graph: Graph, mode: str) -> dict[Any, Place]:
     addresses = Addresses(graph, mode or mode_of(graph))
     return {site.key: addresses.place[site.node] for site in graph.sites}
 

@@ -45,16 +45,16 @@ class Tangents:
         self.activity = Activity(graph, parameters, starting)
         self.n = len(parameters)
         self.arrays: dict[Any, str] = {}  # of carried values
-        for name in self.activity.states:
+        for name in [n for n in (*graph.text.states, *graph.more_states) if n in self.activity.states]:
             graph.more_agents[tangent_of(name)] = self.n
-        for name in self.activity.agents:
+        for name in [n for n in graph.text.agents if n in self.activity.agents]:
             graph.more_agents[tangent_of(name)] = self.n * graph.text.crowd(graph.text.agents[name])
         for number, key in enumerate(sorted(self.activity.carried, key=_order)):
             self.arrays[key] = tangent_of(f"{key[1][1]}_{number}")
             graph.more_agents[self.arrays[key]] = self.n
         if score:
             graph.more_agents[SCORE] = self.n
-        for name in self.activity.states & set(graph.look_back):
+        for name in [n for n in graph.look_back if n in self.activity.states]:
             graph.look_back[tangent_of(name)] = dict(graph.look_back[name])
         self._extend(graph.step)
 
@@ -226,7 +226,8 @@ class _Directions:
 
     def _product(self, node: Node, a: Node, b: Node) -> Term | None:
         first, second = self.of(a), self.of(b)
-        return _plus(None if first is None else first * self._term(b), None if second is None else self._term(a) * second)
+        left = None if first is None else first * self._term(b)
+        return _plus(left, None if second is None else self._term(a) * second)
 
     def _quotient(self, node: Node, a: Node, b: Node) -> Term | None:
         first, second, under = self.of(a), self.of(b), self._term(b)

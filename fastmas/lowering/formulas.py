@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from fastmas.language.addresses import HALF, OWN
@@ -11,8 +12,9 @@ from fastmas.language.graph import BOOL, SHARED, TALLY, Node
 from fastmas.language.words import WORDS
 from fastmas.lowering.layout import MEAN, PAST
 
-INFIX = frozenset(["+", "-", "*", "/", "//", "%", "<", "<=", ">", ">=", "==", "!="])
-WITHOUT_BRANCH = {"and": "&", "or": "|"}  # Python's would jump, and a loop that jumps is not vectorised
+# Signs; Python's `and` and `or` would jump, and a loop that jumps is not vectorised.
+INFIX = {sign: sign for sign in ("+", "-", "*", "/", "//", "%", "<", "<=", ">", ">=", "==", "!=")} | {
+    "and": "&", "or": "|"}
 
 
 def real_constant(value: float) -> str:
@@ -51,26 +53,25 @@ class Formulas:
         """A whole number, or a condition on such numbers."""
         if not isinstance(n, Node):
             return repr(n)
-        op, a = n.op, n.args
-        if op in ("integer", "option"):
-            return f"integers[{self.layout.integers[a[0]]}]"
-        if op == "rows":
-            return f"integers[{self.layout.n_rows[a[0]]}]"
-        if op == "t":
-            return "t"
-        if op == "index":
-            return self.out.index_name(n)
-        if op == "each":
-            return f"integers[{self.layout.integers[a[0]]} + {self.inside(a[1], self._n_own(a[0]))}]"
-        if op == "entry":
-            table = self.layout.text.tables[a[0]]
-            row = self.inside(a[1], len(table.rows))
-            return f"integers[{self.layout.integers[a[0]] + a[2]} + {table.width} * {row}]"
-        if op in ("neg", "not"):
-            return f"({'-' if op == 'neg' else 'not '}{self.shared(a[0])})"
-        if op in ("max", "min", "abs"):
-            return f"{op}({', '.join(map(self.shared, a))})"
-        return f"({self.shared(a[0])} {op} {self.shared(a[1])})"
+        if n.op in OF_ALL:
+            return OF_ALL[n.op](self, n)
+        return f"({self.shared(n.args[0])} {n.op} {self.shared(n.args[1])})"
+
+    def _whole(self, n: Node) -> str:
+        return f"integers[{self.layout.integers[n.args[0]]}]"
+
+    def _n_rows(self, n: Node) -> str:
+        return f"integers[{self.layout.n_rows[n.args[0]]}]"
+
+    def _whole_each(self, n: Node) -> str:
+        name, index = n.args
+        return f"integers[{self.layout.integers[name]} + {self.inside(index, self._n_own(name))}]"
+
+    def _entry(self, n: Node) -> str:
+        name, index, column = n.args
+        table = self.layout.text.tables[name]
+        row = self.inside(index, len(table.rows))
+        return f"integers[{self.layout.integers[name] + column} + {table.width} * {row}]"
 
     # ---- elements, of which none lies outside
     def agent(self, name: str, index: Any) -> str:
@@ -113,57 +114,55 @@ class Formulas:
     # ---- what is read where it lies
     def direct(self, n: Node) -> str | None:
         """The expression of a node that has a place already; None for what must be computed."""
-        op, a = n.op, n.args
-        if op == "const":
-            return real_constant(a[0])
-        if op == "param":
-            return f"theta[{self.layout.reals[a[0]]}, w]"
-        if op == "state":
-            return f"{self.layout.rows[a[0]]}[w]"
-        if op == "each":
-            return f"theta[{plus(self.layout.reals[a[0]])}{self.inside(a[1], self._n_own(a[0]))}, w]"
-        if op in ("carried", "result"):
-            text = f"{self.out.carried_row(a[0], a[1])}[w]"
-            return as_condition(text) if n.kind == BOOL else text
-        if op == "number" and (not isinstance(a[0], Node) or a[0].kind in SHARED):
-            return f"theta.dtype.type({self.shared(a[0])})"
-        if op in DRAWS and self.out.schedule.is_heavy(n):
-            return DRAWS[op].text(self.out, n, None)
+        if n.op in IN_PLACE:
+            return IN_PLACE[n.op](self, n)
+        if n.op in DRAWS and self.out.schedule.is_heavy(n):
+            return DRAWS[n.op].text(self.out, n, None)
         return None
+
+    def _each(self, n: Node) -> str:
+        name, index = n.args
+        return f"theta[{plus(self.layout.reals[name])}{self.inside(index, self._n_own(name))}, w]"
+
+    def _carried(self, n: Node) -> str:
+        text = f"{self.out.carried_row(n.args[0], n.args[1])}[w]"
+        return as_condition(text) if n.kind == BOOL else text
+
+    def _shared_number(self, n: Node) -> str | None:
+        shared = not isinstance(n.args[0], Node) or n.args[0].kind in SHARED
+        return f"theta.dtype.type({self.shared(n.args[0])})" if shared else None
 
     # ---- what is computed
     def formula(self, n: Node, key: Any) -> str:
         """The expression that computes a node in the loop `key`."""
-        op, a = n.op, n.args
-        if op in (MEAN, PAST, "mean_difference"):
-            return self._look_back(op, a)
-        if op in DRAWS:
-            return DRAWS[op].text(self.out, n, key)
-        if op == "load":
-            return f"history[{self.agent(a[0], a[1])}, w]"
-        if op == "pick":
-            last = max(self.layout.n_agents(a[0]) - 1, 0)
-            place = f"min(max(int64({self.out.value(a[1], key)}), 0), {last})"
-            return f"history[{plus(self.layout.agents[a[0]])}{place}, w]"
-        if op == "number" and a[0].kind == TALLY:
-            return self._of_tally(a[0], key)
-        v = [self.out.value(x, key) for x in a if isinstance(x, Node)]
-        if op in WITHOUT_BRANCH:
-            return f"({v[0]} {WITHOUT_BRANCH[op]} {v[1]})"
-        if op in INFIX:
-            return f"({v[0]} {op} {v[1]})"
-        if op == "neg":
-            return f"(-{v[0]})"
-        if op == "not":
-            return f"(not {v[0]})"
-        if op == "select":
-            return f"({self.out.ahead(v[1])} if {v[0]} else {self.out.ahead(v[2])})"
-        if op == "number":
-            return as_number(v[0])
-        return WORDS[op].lanes.format(*v)
+        if n.op in COMPUTED:
+            return COMPUTED[n.op](self, n, key)
+        if n.op in DRAWS:
+            return DRAWS[n.op].text(self.out, n, key)
+        v = self._values(n, key)
+        return f"({v[0]} {INFIX[n.op]} {v[1]})" if n.op in INFIX else WORDS[n.op].lanes.format(*v)
 
-    def _look_back(self, op: str, a: tuple[Any, ...]) -> str:
+    def _values(self, n: Node, key: Any) -> list[str]:
+        return [self.out.value(x, key) for x in n.args if isinstance(x, Node)]
+
+    def _pick(self, n: Node, key: Any) -> str:
+        """Of an agent that the path chooses."""
+        last = max(self.layout.n_agents(n.args[0]) - 1, 0)
+        place = f"min(max(int64({self.out.value(n.args[1], key)}), 0), {last})"
+        return f"history[{plus(self.layout.agents[n.args[0]])}{place}, w]"
+
+    def _number(self, n: Node, key: Any) -> str:
+        if n.args[0].kind == TALLY:
+            return self._of_tally(n.args[0], key)
+        return as_number(self._values(n, key)[0])
+
+    def _select(self, n: Node, key: Any) -> str:
+        test, yes, no = self._values(n, key)
+        return f"({self.out.ahead(yes)} if {test} else {self.out.ahead(no)})"
+
+    def _look_back(self, n: Node, key: Any) -> str:
         """Of sums about a reference: the sum up to t - 1 less the one before the window, over its length."""
+        op, a = n.op, n.args
         base, mask = self.layout.ring[a[0], PAST if op == PAST else MEAN]
         row, direction = plus(base), a[-1] if a[-1].op == "index" else None
         if direction is not None:
@@ -212,6 +211,31 @@ class Formulas:
         if x.op == "neg":
             return f"int64(-{self._exact(x.args[0])})"
         return f"int64({self._exact(x.args[0])} {x.op} {self._exact(x.args[1])})"
+
+
+# Operations and their expressions: of numbers that all paths share, of what lies somewhere, of what is computed.
+OF_ALL: dict[str, Callable[[Formulas, Node], str]] = {
+    "integer": Formulas._whole, "option": Formulas._whole, "rows": Formulas._n_rows, "each": Formulas._whole_each,
+    "entry": Formulas._entry,
+    "t": lambda f, n: "t",
+    "index": lambda f, n: f.out.index_name(n),
+    "neg": lambda f, n: f"(-{f.shared(n.args[0])})",
+    "not": lambda f, n: f"(not {f.shared(n.args[0])})",
+}
+IN_PLACE: dict[str, Callable[[Formulas, Node], str | None]] = {
+    "const": lambda f, n: real_constant(n.args[0]),
+    "param": lambda f, n: f"theta[{f.layout.reals[n.args[0]]}, w]",
+    "state": lambda f, n: f"{f.layout.rows[n.args[0]]}[w]",
+    "each": Formulas._each, "carried": Formulas._carried, "result": Formulas._carried,
+    "number": Formulas._shared_number,
+}
+COMPUTED: dict[str, Callable[[Formulas, Node, Any], str]] = {
+    MEAN: Formulas._look_back, PAST: Formulas._look_back, "mean_difference": Formulas._look_back,
+    "load": lambda f, n, key: f"history[{f.agent(*n.args[:2])}, w]",
+    "pick": Formulas._pick, "number": Formulas._number, "select": Formulas._select,
+    "neg": lambda f, n, key: f"(-{f._values(n, key)[0]})",
+    "not": lambda f, n, key: f"(not {f._values(n, key)[0]})",
+}
 
 
 def _counts(n: Any) -> list[Node]:

@@ -6,20 +6,33 @@ import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from fastmas.language.addresses import Addresses
+from fastmas.language.addresses import HALF, OWN, Addresses
 from fastmas.language.graph import Node
 from fastmas.language.reading import Graph
 from fastmas.language.text import Text
 from fastmas.lowering.formulas import real_constant
 from fastmas.lowering.lanes import Lanes
 from fastmas.lowering.layout import MEAN, Layout
-from fastmas.lowering.rows import HOMES, Rows
+from fastmas.lowering.rows import Rows
 from fastmas.parameters import Parameter
 from fastmas.random.counting import ROWS
 
 STEP = "def step(t, lanes, state, words, history, address, theta, integers):"
 INIT = "def init(lanes, state, history, theta, integers):"
 INIT_WITH_DRAWS = "def init(lanes, state, words, history, address, theta, integers):"
+# What generated code may call, by its home.
+HOMES = {
+    "fastmas.random.philox": "draw_words lane_words pick",
+    "fastmas.random.normal": "cdf_thresholds draw_normals normal_cdf normal_of threshold uniform uniform_of",
+    "fastmas.random.functions": "exp log sigmoid tanh",
+    "fastmas.random.counting": "HALF LOW_HALF NONE NO_HALF UPPER_HALF below_bound count_agents half_of",
+    "fastmas.random.halves": "clear_row decide_halves decide_pool",
+    "fastmas.random.sums": "remember_mean remember_past",
+    "fastmas.random.binomial_lanes": "binomial_below get_bits number_of put_bits",
+    "fastmas.random.crowds": "binomial_each count_each",
+    "fastmas.random.gamma": "draw_gammas",
+    "fastmas.random.at": "binomial_at count_each_at count_few_at count_many_at gamma_at half_below",
+}
 HEAD = '''"""Generated from the text of {label}{how}. Safe to delete."""
 
 import math
@@ -72,20 +85,23 @@ class TextKernels:
 
     def _works_in_words(self) -> bool:
         graphs = [self.step, *([self.start] if self.start is not None else [])]
-        return any(site.node.op in ("count", "gamma") for graph in graphs for site in graph.sites)
+        places = [(site.node.op, place) for graph in graphs for site in graph.sites
+                  for place in [Addresses(graph, self.mode).place[site.node]]]
+        return any(op == "gamma" or op == "count" and place.how not in (HALF, OWN) for op, place in places)
 
     def module(self, init_lines: list[str], step_lines: list[str], draws: bool) -> Source:
         """The module; `draws` says whether the start does."""
         head = INIT_WITH_DRAWS if draws else INIT
         code = "\n\n\n".join([self._function(head, init_lines, draws), self._function(STEP, step_lines, True)])
-        text = HEAD.format(label=ascii(self.text.name)[1:-1].replace('"', "'"), how=self.how, imports=imports_of(code)) + "\n\n" + code + "\n"
-        return Source(text, len(self.state.names), len(self.words.names), self.layout.n_history, draws)
+        label = ascii(self.text.name)[1:-1].replace('"', "'")
+        text = HEAD.format(label=label, how=self.how, imports=imports_of(code))
+        return Source(f"{text}\n\n{code}\n", len(self.state.names), len(self.words.names), self.layout.n_history, draws)
 
     def _function(self, head: str, lines: list[str], with_words: bool) -> str:
         body = "\n".join(lines) or "    pass"
         words = self.words.bindings(body) if with_words else []
         used = set(re.findall(r"\w+", body))
-        numbers = [f"    {name} = theta.dtype.type({value})" for name, value in (("ZERO", 0), ("ONE", 1)) if name in used]
+        numbers = [f"    {name} = theta.dtype.type({k})" for k, name in enumerate(("ZERO", "ONE")) if name in used]
         return "\n".join(["@kernel", head, *numbers, *self.state.bindings(body), *words, body])
 
     # ---- before the first step, and after each
@@ -117,10 +133,11 @@ class TextKernels:
                 row, first = f"history[{self.layout.agents[name]} + k]", f"{base} + {mask + 1} * k"
                 more = f", history[{self.layout.references[name]} + k], {scratch()}" if word == MEAN else ""
                 lines.append(f"    for k in range({self.step.more_agents[name]}):")
-                lines.append(f"        remember_{word}(t, lanes, history, {first}, {mask}, {row}{more})")
+                lines.append(f"        remember_{word}(t, lanes, history, int64({first}), int64({mask}), {row}{more})")
                 continue
             more = f", {self.layout.reference_rows[name]}, {scratch()}" if word == MEAN else ""
-            lines.append(f"    remember_{word}(t, lanes, history, {base}, {mask}, {self.layout.rows[name]}{more})")
+            row = self.layout.rows[name]
+            lines.append(f"    remember_{word}(t, lanes, history, int64({base}), int64({mask}), {row}{more})")
         return lines
 
     def _first_past(self, name: str, word: str) -> list[str]:

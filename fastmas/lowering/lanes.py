@@ -69,7 +69,7 @@ class Lanes:
         """All words of the pool, call by call: a loop would index `words` at run time, which costs a GPU registers."""
         self.pool = [self.words.new(f"pool_{k}") for k in range(4 * self.addresses.n_slots)]
         for k in range(self.addresses.n_slots):
-            self.line(f"draw_words(lanes, address, t, {k}, {', '.join(self.pool[4 * k:4 * k + 4])})")
+            self.line(f"draw_words(lanes, address, t, int64({k}), {', '.join(self.pool[4 * k:4 * k + 4])})")
 
     def write(self, block: Block) -> None:
         """A block, stage by stage."""
@@ -135,7 +135,8 @@ class Lanes:
         """New values of states, carried names and agents: all computed, then all set."""
         sets = []
         for name, v in block.outputs.items():
-            target = f"{self.layout.rows[name]}[w]" if isinstance(name, str) else f"{self.carried_row(block.loop, name)}[w]"
+            row = self.layout.rows[name] if isinstance(name, str) else self.carried_row(block.loop, name)
+            target = f"{row}[w]"
             value = self.value(v, key)
             value = as_number(value) if isinstance(v, Node) and v.kind == BOOL else value
             if value != target:
@@ -152,22 +153,27 @@ class Lanes:
         """The expression of a node in the loop `key`."""
         if n.kind in SHARED:
             return self.shared(n)
-        direct = self.formulas.direct(n)
-        if direct is not None:
-            return direct
-        if n.kind == TALLY:
-            return self.formulas.formula(n, key)
+        text = self.formulas.direct(n)
+        if text is None and n.kind != TALLY:
+            text = self._kept(n, key)
+        return self.formulas.formula(n, key) if text is None else text
+
+    def _kept(self, n: Node, key: Any) -> str | None:
+        """The name or the row that a node has already."""
         if n in self._names and self.key(n) == key:
             return self._names[n]
+        row = self._row_for(n, key)
+        return None if row is None else self._read_row(n, row)
+
+    def _row_for(self, n: Node, key: Any) -> str | None:
+        """The row that the loop `key` reads a node from: of the block `once` one that `init` fills."""
         if n.block is self.graph.once and self.held is not None and not self._once:
             if n not in self.held:
                 self.held[n] = self.state.new(n.name or n.op)
-            return self._read_row(n, self.held[n])
-        if n in self._rows and self.key(n) != key:
-            return self._read_row(n, self._rows[n])
-        if self._is_held(n) and self.key(n) != key:
-            return self._read_row(n, self.held[n])  # type: ignore[index]
-        return self.formulas.formula(n, key)
+            return self.held[n]
+        if self.key(n) == key:
+            return None
+        return self.held[n] if n not in self._rows and self._is_held(n) else self._rows.get(n)  # type: ignore[index]
 
     def _is_held(self, n: Node) -> bool:
         """Whether `init` is being written and leaves this node for the steps."""
@@ -263,16 +269,17 @@ class Lanes:
         place, kind = self.place(site), DRAWS[site.op]
         rows = [self.words.new("drawn") for _ in range(4)]
         if place.how != RANGED:
-            self.line(f"draw_words(lanes, address, t, {place.at}, {', '.join(rows)})")
+            self.line(f"draw_words(lanes, address, t, int64({place.at}), {', '.join(rows)})")
             self.memo[site, "word"] = rows[0]
             return
         per, first = 8 if kind.in_halves else 4, self.words.names.index(rows[0])
         turn, word = self.turn(site), f"word_{first}"
         inner = site.block.loop.args[1] if site.block.loop is not None else None
         index = self.index_name(inner) if inner is not None and inner.name else "0"
-        new = "True" if turn == "0" else f"{turn} % {per} == 0" if turn == index else f"{index} == 0 or {turn} % {per} == 0"
+        begins = f"{turn} % {per} == 0" if turn == index else f"{index} == 0 or {turn} % {per} == 0"
+        new = "True" if turn == "0" else begins
         self.line(f"if {new}:")
-        self.line(f"    draw_words(lanes, address, t, {place.at} + {turn} // {per}, {', '.join(rows)})")
+        self.line(f"    draw_words(lanes, address, t, int64({place.at} + {turn} // {per}), {', '.join(rows)})")
         self.line(f"{word} = words[{first} + {turn} % {per}{' // 2' if per == 8 else ''}]")
         self.memo[site, "word"] = word
 

@@ -76,10 +76,8 @@ class PathCode:
         self.follower, self.addresses, self.layout = follower, addresses, layout
         self.formulas = PathFormulas(self)
         self.lines: list[str] = []
-        self.places: list[tuple[str, int]] = []  # of each line, where the text says so
         self.first: list[str] = []  # lines that come before all others
         self._indent = 2
-        self._at = "", 0
         loops = [one for one in all_of(follower.actions) if isinstance(one, Loop)]
         self._loops = {one.node: one for one in loops if one.node is not None}
         self._pool: dict[int, str] = {}
@@ -89,13 +87,11 @@ class PathCode:
         self._write(self.follower.actions)
         counters = [f"{one.counter} = int64(-1)" for one in self._loops.values() if one.counter]
         before = [f"        {line}" for line in [*counters, *self.first]]
-        self.places = [("", 0)] * (1 + len(before)) + self.places
         return ["    for w in range(lanes):", *before, *self.lines] if before or self.lines else []
 
     # ---- actions
     def _write(self, actions: list[Action]) -> None:
         for one in actions:
-            self._at = one.file, one.line
             if isinstance(one, Set):
                 self.line(f"{one.name} = {self.value(one.value)}")
             elif isinstance(one, SetState):
@@ -136,7 +132,6 @@ class PathCode:
 
     def line(self, text: str) -> None:
         self.lines.append("    " * self._indent + text)
-        self.places.append(self._at)
 
     # ---- values
     def value(self, n: Any, key: Any = None) -> str:

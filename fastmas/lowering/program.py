@@ -52,7 +52,7 @@ class Program:
     lowering: str = ""  # of a text: "lanes", or "path by path"
     reason: str = ""  # why not lanes
     code: str = ""  # of a text: its generated module
-    layers: Mapping[tuple[str, str], int] = field(default_factory=dict)  # (state, parameter), or ("", parameter) of a score, to its row
+    layers: Mapping[tuple[str, str], int] = field(default_factory=dict)  # row of (state, parameter), ("", parameter)
 
     @property
     def n_rows(self) -> int:

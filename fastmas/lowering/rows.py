@@ -12,21 +12,6 @@ RESERVED = frozenset([
     "range", "int32", "int64", "uint16", "uint32", "float32", "ZERO", "ONE", "BIT", "NO_WORDS"])
 NUMBERED = re.compile(r"[vbe]\d+\w*|(new|half|bound|word|turn)_\d+_?")
 
-# What generated code may call, by its home.
-HOMES = {
-    "fastmas.random.philox": "draw_words lane_words pick",
-    "fastmas.random.normal": "cdf_thresholds draw_normals normal_cdf normal_of threshold uniform uniform_of",
-    "fastmas.random.functions": "exp log sigmoid tanh",
-    "fastmas.random.counting": "HALF LOW_HALF NONE NO_HALF UPPER_HALF below_bound count_agents half_of",
-    "fastmas.random.halves": "clear_row decide_halves decide_pool",
-    "fastmas.random.sums": "remember_mean remember_past",
-    "fastmas.random.binomial_lanes": "binomial_below get_bits number_of put_bits",
-    "fastmas.random.crowds": "binomial_each count_each",
-    "fastmas.random.gamma": "draw_gammas",
-    "fastmas.random.at": "binomial_at count_each_at count_few_at count_many_at gamma_at half_below",
-}
-CALLED = frozenset(name for names in HOMES.values() for name in names.split())
-
 
 class Rows:
     """The lane arrays of a tuple, each under a name.

@@ -83,13 +83,17 @@ class StockMarket(Model):
     variance_0 = Parameter(0.01, 0.0, 100.0, "linear", "price units^2", "sigma(0)", SECTION_4)
     temperature = Parameter(1.0, 1e-3, 10.0, "log", "", "width of the relaxed rules; exact as it goes to zero",
                             "this project")
-    kappa = Parameter(1.0, 0.2, 8.0, "log", "", "|b|/|c|, weight of the public against the individual signal", "eq. (3)")
+    kappa = Parameter(1.0, 0.2, 8.0, "log", "", "|b|/|c|, weight of the public against the individual signal",
+                      "eq. (3)")
     b = Parameter(1.0, 0.05, 20.0, "log", "", "weight of the public signal; its sign is not identified", "eq. (3)")
     c = Parameter(1.0, 0.05, 20.0, "log", "", "weight of the individual signal; its sign is not identified", "eq. (3)")
-    gamma = Parameter(2.0, 0.5, 8.0, "log", "price units", "threshold of the technical traders", "eq. (6); value " + OPEN)
+    gamma = Parameter(2.0, 0.5, 8.0, "log", "price units", "threshold of the technical traders",
+                      "eq. (6); value " + OPEN)
     d = Parameter(0.5, 0.01, 10.0, "log", "per price unit", "sensitivity of the technical traders", SECTION_4)
-    window_short = Parameter(2, 1, LONGEST_DRAWN, "linear", "steps", "prices in the short moving average", SECTION_4, True)
-    window_long = Parameter(3, 2, LONGEST_DRAWN, "linear", "steps", "prices in the long moving average", SECTION_4, True)
+    window_short = Parameter(2, 1, LONGEST_DRAWN, "linear", "steps", "prices in the short moving average", SECTION_4,
+                             True)
+    window_long = Parameter(3, 2, LONGEST_DRAWN, "linear", "steps", "prices in the long moving average", SECTION_4,
+                            True)
 
     price = State(price_0, "price units")
     log_return = Observable(of="price", unit="per step", transform=log_return)

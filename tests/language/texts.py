@@ -1,5 +1,7 @@
 """Texts that together say everything the language can say, and say it in awkward ways."""
 
+# ruff: noqa: B007, F841, PLR0912, PLR1714, PLR1730, RET504  -- they are awkward on purpose
+
 from __future__ import annotations
 
 import math

@@ -1,10 +1,9 @@
 """The stock market once more, slow and obvious: one path at a time, float64, prices in a list.
 
-It reads the same random words as the kernels of mode "agents" (counter (path, t, slot, purpose), key (seed, run))
-and shares nothing else with them: normals are `ndtri` of the word's uniform, probabilities are
-`ndtr`, averages are sums over the list of prices. Private signals are minus the normal of their word,
-so that a word decides alike under every rule. Every decision is a method of its own, so that a
-test can plant a fault by overriding one.
+It reads the same random words as the compiled text of mode "agents" (counter (path, t, slot, purpose), key
+(seed, run), slots as fastmas/language/addresses.py has them) and shares nothing else with it, not the text: normals
+are `ndtri` of the word's uniform, probabilities are `ndtr`, averages are sums over the list of prices. Every
+decision is a method of its own, so that a test can plant a fault by overriding one.
 """
 
 from __future__ import annotations
@@ -13,13 +12,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from fastmas.rules import fundamental, noise
 from scipy.special import ndtr, ndtri
 
-from fastmas.models.stock_market import PUBLIC_SLOT, StockMarket
+from fastmas.models.stock_market import StockMarket
 from fastmas.random.counting import REFINE
 from fastmas.random.philox import philox4x32
 
+PUBLIC, PRIVATE, VIEWS = 0, 0x10000000, 0x40000000  # slots: the pool, and the ranges of the two types
 SEEN = ("price", "demand_noise", "demand_technical", "demand_fundamental", "fundamental_value")
 
 
@@ -59,16 +58,12 @@ class Oracle:
         return {name: list(column) for name, column in zip(SEEN, columns, strict=True)}
 
     def step(self, path: int, t: int) -> tuple[float, float, float]:
-        word = self.words(path, t, PUBLIC_SLOT)
+        word = self.words(path, t, PUBLIC)
         signal = self.v("sigma_public") * normal(word[0])
         self.x.append(self.next_variance(normal(word[1])))
         self.values_seen.append(self.next_value(normal(word[2])))
         n1, n2, n3 = self.model.n_noise, self.model.n_technical, self.model.n_fundamental
-        alike = self.model.rule == "exact"
-        shared = n1 + n3 <= 10 and not self.own_signals()  # the public words leave room for ten
-        places = ((PUBLIC_SLOT, 6), (PUBLIC_SLOT, 6 + n1)) if shared else ((noise.SLOT, 0), (fundamental.SLOT, 0))
-        private = self.agent_words(path, t, *places[0], n1, alike and not self.own_signals())
-        views = self.agent_words(path, t, *places[1], n3, alike)
+        private, views = self.private_words(path, t, n1, n3)
         d1 = sum(self.noise(i, signal, private[i]) for i in range(n1))
         d2 = sum(self.technical(i, t) for i in range(n2))
         d3 = sum(self.fundamental(views[i]) for i in range(n3))
@@ -80,6 +75,19 @@ class Oracle:
     def words(self, path: int, t: int, slot: int) -> list[int]:
         """The four words of a slot."""
         return [int(w) for w in philox4x32(path, t, slot, 0, self.seed, 0)]
+
+    def private_words(self, path: int, t: int, n1: int, n3: int) -> tuple[list[int], list[int]]:
+        """The words of the noise and of the fundamental traders: whole ones where their normals are wanted."""
+        if self.model.rule != "exact":
+            return self.whole_words(path, t, PRIVATE, n1), self.whole_words(path, t, VIEWS, n3)
+        shared = n1 + n3 <= 10 and not self.own_signals()  # the public words leave room for ten
+        places = ((PUBLIC, 6), (PUBLIC, 6 + n1)) if shared else ((PRIVATE, 0), (VIEWS, 0))
+        return (self.agent_words(path, t, *places[0], n1, not self.own_signals()),
+                self.agent_words(path, t, *places[1], n3, True))
+
+    def whole_words(self, path: int, t: int, slot: int, n: int) -> list[int]:
+        """A word for each of n agents, four to a slot."""
+        return [self.words(path, t, slot + i // 4)[i % 4] for i in range(n)]
 
     def agent_words(self, path: int, t: int, slot: int, first: int, n: int, alike: bool) -> list[int]:
         """The word of each of n agents. Those who are alike have theirs from bit planes, 32 at a time."""
@@ -133,7 +141,7 @@ class Oracle:
         b, c = self.weights(i)
         if self.model.rule == "exact":
             return 1 if word < 2.0**32 * ndtr(b / abs(c) * signal / self.v("sigma_individual")) else -1
-        eta = b * signal - c * self.v("sigma_individual") * normal(word)
+        eta = b * signal + c * self.v("sigma_individual") * normal(word)
         return float(np.tanh(eta / (2 * self.width())))
 
     def technical(self, i: int, t: int) -> float:
@@ -160,7 +168,7 @@ class Oracle:
         gap, spread = self.values_seen[-1] - self.prices[-1], self.v("sigma_fundamental")
         if self.model.rule == "exact":
             return 1 if word < 2.0**32 * ndtr(gap / spread) else -1
-        return float(np.tanh((gap - spread * normal(word)) / (2 * self.width())))
+        return float(np.tanh((gap + spread * normal(word)) / (2 * self.width())))
 
     def next_price(self, excess: float, n: int) -> float:
         return self.prices[-1] * (1 + self.v("rho") * excess / n)  # eq. (2)

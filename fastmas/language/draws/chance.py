@@ -46,8 +46,8 @@ class Chance(Draw):
             f"l = threshold({p})", f"half, b = half_of({turn}, {word}[w]), uint32(l >> HALF)", f"{limit}[w] = l",
             f"{hit}[w] = BIT if half < b else NONE", "equal = uint32(equal | (BIT if half == b else NONE))"])
         out.line("if equal != NONE:")
-        out.line(f"    decide_halves(lanes, address, t, {out.place(node).at} + {turn} // 8, {turn}, {word}, {limit}, "
-                 f"{hit})")
+        slot = f"int64({out.place(node).at} + {turn} // 8)"
+        out.line(f"    decide_halves(lanes, address, t, {slot}, int64({turn}), {word}, {limit}, {hit})")
 
     def text(self, out, node, key):
         if out.place(node).how == RANGED:

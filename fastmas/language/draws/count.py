@@ -55,22 +55,26 @@ class Count(Draw):
         elif _differs(n):
             self._write_each(out, node, limit)
         elif how == ONE:
-            out.line(f"binomial_below(lanes, address, t, {self._slot(out, node)}, {out.shared(n)}, {limit}, words)")
+            out.line(f"binomial_below(lanes, address, t, {self._agents(out, node)}, {limit}, words)")
             self._keep_number(out, node)
         else:
             hits = out.memo[node, "hits"] = out.words.new("hits")
-            out.line(f"count_agents(lanes, address, t, {self._slot(out, node)}, {out.shared(n)}, {limit}, words, {hits})")
+            out.line(f"count_agents(lanes, address, t, {self._agents(out, node)}, {limit}, words, {hits})")
+
+    def _agents(self, out, node):
+        """First slot and number, as arguments."""
+        return f"int64({self._slot(out, node)}), int64({out.shared(node.args[0])})"
 
     def _write_each(self, out, node, limit):
         """A crowd of another size on every path."""
         sizes = out.row(node)
         out.lane_loop([f"{sizes}[w] = {out.value(node.args[0], out.key(node))}"])
         if out.place(node).how == ONE:
-            out.line(f"binomial_each(lanes, address, t, {self._slot(out, node)}, {sizes}, {limit}, words)")
+            out.line(f"binomial_each(lanes, address, t, int64({self._slot(out, node)}), {sizes}, {limit}, words)")
             self._keep_number(out, node)
         else:
             hits = out.memo[node, "hits"] = out.words.new("hits")
-            out.line(f"count_each(lanes, address, t, {self._slot(out, node)}, {sizes}, {limit}, words, {hits})")
+            out.line(f"count_each(lanes, address, t, int64({self._slot(out, node)}), {sizes}, {limit}, words, {hits})")
 
     def _slot(self, out, node):
         """A turn of a loop has slots of its own: as many as its agents need, or one."""
@@ -147,7 +151,7 @@ class _Halves:
         pool = []
         for k in range(-(-self.n // 8)):
             rows = [self.out.words.new("drawn") for _ in range(4)]
-            self.out.line(f"draw_words(lanes, address, t, {self.slot + k}, {', '.join(rows)})")
+            self.out.line(f"draw_words(lanes, address, t, int64({self.slot + k}), {', '.join(rows)})")
             pool += rows
         return pool
 
@@ -171,11 +175,11 @@ class _Halves:
             out.line(f"    nearest = min(nearest, uint16(half_{k}[i] ^ bound_{k}_[i]))")
         out.line("    agree[i] = below")
         out.line("if nearest == NO_HALF:")
-        pool = "(" + ", ".join(self.pool) + ",)"
-        out.line(f"    decide_pool(lanes, address, t, {self.slot}, {self.first}, {self.n}, {self.limit}, {pool}, {sums})")
+        where = ", ".join(f"int64({x})" for x in (self.slot, self.first, self.n))
+        out.line(f"    decide_pool(lanes, address, t, {where}, {self.limit}, ({', '.join(self.pool)},), {sums})")
 
     def _bounds(self) -> dict[int, str]:
-        """For each word the row of what its halves are held against: 0, which nothing undercuts, for a half of nobody."""
+        """For each word the row that its halves are held against: 0, which nothing undercuts, for a half of nobody."""
         last = self.first + self.n
         full = self.out.words.new("bound")
         lines = [f"b = uint32(uint32({self.limit}[w] & UPPER_HALF) | uint32({self.limit}[w] >> HALF))"]

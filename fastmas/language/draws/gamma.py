@@ -27,7 +27,7 @@ class Gamma(Draw):
         out.lane_loop([f"{shape}[w] = {out.value(node.args[0], out.key(node))}"])
         turn = out.turn(node)
         slot = str(out.place(node).at) + ("" if turn == "0" else f" + {SLOTS} * {turn}")
-        out.line(f"draw_gammas(lanes, address, t, {slot}, {shape}, words, {row})")
+        out.line(f"draw_gammas(lanes, address, t, int64({slot}), {shape}, words, {row})")
 
     def text(self, out, node, key):
         return f"{out.row(node)}[w]"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from fastmas.language.graph import Node
@@ -11,12 +11,8 @@ from fastmas.language.graph import Node
 LOCAL = "local"  # the operation of a node that reads a name of a path
 
 
-@dataclass(eq=False)
 class Action:
-    """`file` and `line` say where the text says so."""
-
-    file: str = field(default="", init=False)
-    line: int = field(default=0, init=False)
+    """One thing that a path does."""
 
 
 @dataclass(eq=False)
@@ -66,7 +62,7 @@ class Loop(Action):
     """Turns: over range(*bounds), or without end if there are none.
 
     `index` is the name of its index, `counter` that of the running number of its turns in a step, "" where these
-    are one.
+    are one; `place` is the key of its statement.
     """
 
     node: Node | None
@@ -74,6 +70,7 @@ class Loop(Action):
     body: list[Action]
     index: str = ""
     counter: str = ""
+    place: Any = None
 
 
 @dataclass(eq=False)

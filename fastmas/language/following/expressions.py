@@ -8,7 +8,7 @@ from typing import Any
 from fastmas.language.following.actions import Action, Branch, Set
 from fastmas.language.following.follower import Follower, follows_expression, states_set
 from fastmas.language.graph import REAL, TALLY, WHOLE, Node
-from fastmas.language.reading.expressions import OPERATORS, binary, both, element, negation, select
+from fastmas.language.reading.expressions import OPERATORS, binary, both, element, is_condition, negation, select
 from fastmas.language.reading.values import AgentsOf, Each
 from fastmas.language.text import Table
 
@@ -26,35 +26,44 @@ def operation(reader: Follower, e: ast.BinOp) -> Any:
 
 
 # ---- what may stop early
+def _tested(reader: Follower, e: ast.BoolOp, one: ast.expr) -> Any:
+    return reader.test(e, reader.read(one))
+
+
 @follows_expression(ast.BoolOp)
 def logic(reader: Follower, e: ast.BoolOp) -> Any:
+    """Conditions are joined; of numbers the value is one of them, as in Python."""
     op = "and" if isinstance(e.op, ast.And) else "or"
-    value = reader.test(e, reader.read(e.values[0]))
+    value = reader.read(e.values[0])
     for one in e.values[1:]:
-        if not isinstance(value, Node):
-            if value == (op == "or"):
+        test = reader.test(e, value)
+        if not isinstance(test, Node):
+            if test == (op == "or"):
                 return value
-            value = reader.test(e, reader.read(one))
+            value = reader.read(one)
             continue
         before = reader.state.fork()
-        actions, other = reader.captured(lambda one=one: reader.test(e, reader.read(one)))
-        if _harmless(actions):
-            reader.actions += actions
-            value = both(reader, e, op, [value, other])
-        else:
+        actions, other = reader.captured(reader.read, one)
+        if not _harmless(actions):
             value = _stopped_early(reader, e, (op, value), (actions, other))
             _forget(reader, before, actions)
+            continue
+        reader.actions += actions
+        if all(is_condition(reader, v) for v in (value, other)):
+            value = both(reader, e, op, [test, reader.test(e, other)])
+        else:
+            value = select(reader, e, test, (other, value) if op == "and" else (value, other))
     return value
 
 
-def _stopped_early(reader: Follower, e: ast.BoolOp, first: tuple[str, Node], second: tuple[list[Action], Any]) -> Node:
+def _stopped_early(reader: Follower, e: ast.BoolOp, first: tuple[str, Any], second: tuple[list[Action], Any]) -> Node:
     op, value = first
     name = reader.name_at(e)
     result = reader.set_variable(name, value)
-    actions = reader.captured(lambda: reader.set_variable(name, second[1]))[0]
-    test = result if op == "and" else negation(reader, e, result)
-    reader.do(Branch(test, [*second[0], *actions], []))
-    return reader.test(e, reader.variable(name, result))
+    actions = reader.captured(reader.set_variable, name, second[1])[0]
+    test = reader.test(e, result)
+    reader.do(Branch(test if op == "and" else negation(reader, e, test), [*second[0], *actions], []))
+    return reader.variable(name, result)
 
 
 @follows_expression(ast.IfExp)
@@ -65,7 +74,7 @@ def conditional(reader: Follower, e: ast.IfExp) -> Any:
     before = reader.state.fork()
     ways, values = [], []
     for one in (e.body, e.orelse):
-        actions, value = reader.captured(lambda one=one: reader.read(one))
+        actions, value = reader.captured(reader.read, one)
         ways.append(actions)
         values.append(value)
         reader.state = before.fork()
@@ -74,7 +83,7 @@ def conditional(reader: Follower, e: ast.IfExp) -> Any:
         return _selected(reader, e, test, (values[0], values[1]))
     name = reader.name_at(e)
     for actions, value in zip(ways, values, strict=True):
-        actions += reader.captured(lambda value=value: reader.set_all(name, value))[0]
+        actions.extend(reader.captured(reader.set_all, name, value)[0])
     _forget(reader, before, [*ways[0], *ways[1]])
     reader.do(Branch(test, ways[0], ways[1]))
     return reader.variable(name, values[0])

@@ -14,7 +14,6 @@ from typing import Any
 
 from fastmas.language.following.actions import LOCAL, Action, Branch, Draw, Leave, Loop, Next, Set, SetState, all_of
 from fastmas.language.graph import BOOL, FLAG, REAL, TALLY, WHOLE, Block, Node, fresh, pure
-from fastmas.language.reading.expressions import of_self
 from fastmas.language.reading.reader import NOT_SET, Reader, Returned
 from fastmas.language.reading.statements import NAME, assigned
 from fastmas.language.refusals import Refused
@@ -101,16 +100,12 @@ class Follower(Reader):
 
     # ---- actions
     def do(self, action: Action) -> None:
-        self.actions.append(self.placed(action))
+        self.actions.append(action)
 
-    def placed(self, action: Action) -> Action:
-        action.file, action.line = self.place.path, getattr(self.at, "lineno", 0)
-        return action
-
-    def captured(self, read: Callable[[], Any]) -> tuple[list[Action], Any]:
-        """What reading does, kept aside, and what it gives."""
+    def captured(self, read: Callable[..., Any], *arguments: Any) -> tuple[list[Action], Any]:
+        """What read(*arguments) does, kept aside, and what it gives."""
         outer, self.actions = self.actions, []
-        value = read()
+        value = read(*arguments)
         inner, self.actions = self.actions, outer
         return inner, value
 
@@ -334,7 +329,6 @@ class Follower(Reader):
     @contextmanager
     def frame(self, loop: Loop) -> Iterator[Frame]:
         """Around the body of a loop, which it becomes."""
-        self.placed(loop)
         frame = Frame(loop)
         self.frames.append(frame)
         outer, self.actions = self.actions, loop.body
@@ -342,7 +336,7 @@ class Follower(Reader):
         self.actions = outer
         self.frames.pop()
         if loop.node is None and not (loop.body and isinstance(loop.body[-1], Leave)):
-            loop.body.append(self.placed(Leave()))  # a stretch of text, not a loop
+            loop.body.append(Leave())  # a stretch of text, not a loop
         self._close(frame)
 
     def _close(self, frame: Frame) -> None:
@@ -354,7 +348,7 @@ class Follower(Reader):
             arrived = self.frames[-1] is target
             if not arrived and (target, kind) not in self.frames[-1].through:
                 self.frames[-1].through.append((target, kind))
-            leave = self.placed(kind() if arrived else Leave())
+            leave = kind() if arrived else Leave()
             self.do(Branch(self._local(target.flags[kind], BOOL), [leave], []))
 
     def jump(self, target: Frame, kind: type) -> None:
@@ -385,4 +379,3 @@ def states_set(actions: list[Action]) -> set[str]:
     return {one.name for one in all_of(actions) if isinstance(one, SetState)}
 
 
-__all__ = ["Follower", "Frame", "Known", "ends", "follows_expression", "follows_statement", "of_self", "states_set"]

@@ -9,7 +9,7 @@ from fastmas.language.following.actions import Branch, Leave, Loop, Next, SetAge
 from fastmas.language.following.expressions import safe_index
 from fastmas.language.following.follower import Follower, Returned, ends, follows_statement
 from fastmas.language.graph import TALLY, WHOLE, Node
-from fastmas.language.reading.expressions import binary, negation, of_self
+from fastmas.language.reading.expressions import negation, of_self
 from fastmas.language.reading.reader import NOT_SET
 from fastmas.language.reading.statements import alone, element_of, is_loop_of_one, is_short, not_a_state, nothing
 from fastmas.language.reading.values import AgentsOf
@@ -24,14 +24,9 @@ follows_statement(ast.Expr)(alone)
 def assignment(reader: Follower, s: ast.Assign) -> None:
     value = reader.read(s.value)
     if isinstance(value, tuple) or len(s.targets) > 1:
-        value = _frozen(reader, value)
+        value = reader.argument(value)  # assigning one part does not change the next
     for target in s.targets:
         assign(reader, target, value)
-
-
-def _frozen(reader: Follower, value: Any) -> Any:
-    """A value that assigning its parts, one after the other, does not change."""
-    return reader.argument(value)
 
 
 @follows_statement(ast.AnnAssign)
@@ -101,7 +96,7 @@ def _branch(reader: Follower, s: ast.If, test: Node) -> None:
         ways, left = [], []
         for body in (s.body, s.orelse):
             reader.env, reader.state = dict(before[0]), before[1].fork()
-            ways.append(reader.captured(lambda body=body: reader.read_inner(body))[0])
+            ways.append(reader.captured(reader.read_inner, body)[0])
             left.append(reader.env)
         reader.at = s
         for name in names:
@@ -121,22 +116,23 @@ def repetition(reader: Follower, s: ast.While) -> None:
     if s.orelse:
         raise reader.refuse_else(s)
     with reader.region([s]), reader.turn_block(None, "turn") as index:
-        loop = _loop(reader, index, ())
+        loop = _loop(reader, s, index, ())
         with reader.frame(loop) as frame:
             test = reader.test(s, reader.read(s.test))
             if isinstance(test, Node):
-                reader.do(Branch(negation(reader, s, test), [reader.placed(Leave())], []))
+                reader.do(Branch(negation(reader, s, test), [Leave()], []))
             elif not test:
                 reader.do(Leave())
             _body(reader, s, (frame, frame))
 
 
-def _loop(reader: Follower, index: Node, bounds: tuple[Any, ...]) -> Loop:
+def _loop(reader: Follower, s: ast.stmt, index: Node, bounds: tuple[Any, ...]) -> Loop:
     """A loop; one whose number of turns differs between paths counts them."""
     counted = len(bounds) != 1 or (isinstance(bounds[0], Node) and bounds[0].kind != WHOLE)
     if counted:
         index.kind = TALLY
-    return Loop(index.args[0], bounds, [], reader.new_name(index.name), reader.new_name("turn") if counted else "")
+    return Loop(index.args[0], bounds, [], reader.new_name(index.name), reader.new_name("turn") if counted else "",
+                reader.key_of(s))
 
 
 def _body(reader: Follower, s: ast.For | ast.While, targets: Any) -> None:
@@ -171,7 +167,7 @@ def iteration(reader: Follower, s: ast.For) -> None:
 def _turns(reader: Follower, s: ast.For, bounds: tuple[Any, ...], table: Table | None) -> None:
     name = s.target.id if isinstance(s.target, ast.Name) else "row"
     with reader.region([s]), reader.turn_block(bounds[0], name) as index:
-        loop = _loop(reader, index, bounds)
+        loop = _loop(reader, s, index, bounds)
         with reader.frame(loop) as frame:
             assign(reader, s.target, index if table is None else element_of(reader, s, index))
             _body(reader, s, (frame, frame))
@@ -207,6 +203,3 @@ def leave(reader: Follower, s: ast.Break) -> None:
 @follows_statement(ast.Continue)
 def go_on(reader: Follower, s: ast.Continue) -> None:
     reader.jump(reader.targets[-1][1], Next)
-
-
-__all__ = ["assign", "binary"]

@@ -6,12 +6,13 @@ import ast
 import functools
 import importlib
 import inspect
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 from fastmas.language.draws import DRAWS
-from fastmas.language.graph import REAL, WHOLE, Node, Term, mark, pure
-from fastmas.language.reading.expressions import binary, known
+from fastmas.language.graph import REAL, Node, Term, mark, pure
+from fastmas.language.reading.expressions import binary, known, soften
 from fastmas.language.reading.reader import Reader, reads_expression
 from fastmas.language.reading.values import AgentsOf, DrawOf, Each, MethodOf, RangeOf
 from fastmas.language.refusals import Refused
@@ -68,19 +69,10 @@ def _own(e: ast.Call) -> MethodOf:
 
 def _helper(reader: Reader, e: ast.Call, of: Any, arguments: list[Any]) -> Any:
     """A function of the user's, read in place; of plain values, what Python makes of it."""
-    nodes = [a for a in arguments if isinstance(a, Node)]
-    if of in (len, tuple) and len(arguments) == 1 and isinstance(arguments[0], Table):
-        return len(arguments[0].rows)
-    if of is len and len(arguments) == 1 and isinstance(arguments[0], (Each, AgentsOf)):
-        return _length(reader, arguments[0])
-    if of is sum and len(arguments) == 1 and isinstance(arguments[0], tuple):
-        return functools.reduce(lambda a, b: binary(reader, e, ast.Add(), a, b), arguments[0], 0)
-    if not nodes and of in OF_KNOWN and not (of is sorted and any(isinstance(x, Node) for a in arguments for x in a)):
-        return known(reader, e, of, *arguments)
-    if of in (float, int) and len(nodes) == 1 and (of is float or reader.countable(nodes[0])):
-        return reader.real(e, nodes[0]) if of is float else nodes[0]
-    if of is int and len(nodes) == len(arguments) == 1:
-        return reader.whole_part(e, nodes[0])
+    for made in (_of_elements, _of_plain_values, _as_number):
+        value = made(reader, e, of, arguments)
+        if value is not None:
+            return value
     source = source_of(of) if inspect.isfunction(of) else None
     if source is None and inspect.isfunction(of):
         raise reader.refuse(e, "source", of.__name__)
@@ -89,6 +81,36 @@ def _helper(reader: Reader, e: ast.Call, of: Any, arguments: list[Any]) -> Any:
     if any(isinstance(a, DrawOf) for a in arguments):
         raise reader.refuse(e, "helper draws", ast.unparse(e.func))
     return inline(reader, e, read(of.__name__, of, source), False)
+
+
+def _of_elements(reader: Reader, e: ast.Call, of: Any, arguments: list[Any]) -> Any:
+    """The number or the sum of the elements of one argument, or None if that is not asked for."""
+    one = arguments[0] if len(arguments) == 1 else None
+    if of in (len, tuple) and isinstance(one, Table):
+        return len(one.rows)
+    if of is len and isinstance(one, (Each, AgentsOf)):
+        return _length(reader, one)
+    if of is sum and isinstance(one, tuple):
+        return functools.reduce(lambda a, b: binary(reader, e, ast.Add(), a, b), one, 0)
+    return None
+
+
+def _of_plain_values(reader: Reader, e: ast.Call, of: Any, arguments: list[Any]) -> Any:
+    """What Python makes of numbers that are known, or None."""
+    nodes = any(isinstance(a, Node) for a in arguments)
+    if nodes or of not in OF_KNOWN or (of is sorted and any(isinstance(x, Node) for a in arguments for x in a)):
+        return None
+    return known(reader, e, of, *arguments)
+
+
+def _as_number(reader: Reader, e: ast.Call, of: Any, arguments: list[Any]) -> Any:
+    """float or int of a number that is not known, or None."""
+    nodes = [a for a in arguments if isinstance(a, Node)]
+    if of in (float, int) and len(nodes) == 1 and (of is float or reader.countable(nodes[0])):
+        return reader.real(e, nodes[0]) if of is float else nodes[0]
+    if of is int and len(nodes) == len(arguments) == 1:
+        return reader.whole_part(e, nodes[0])
+    return None
 
 
 def _length(reader: Reader, of: Each | AgentsOf) -> Any:
@@ -129,7 +151,7 @@ def apply(reader: Reader, e: ast.Call, word: Word, arguments: list[Any]) -> Any:
 def _word(reader: Reader, e: Any, word: Word, *nodes: Node) -> Node:
     if reader.relaxed and word.relaxed is not None:
         terms = [Term(reader.block, n) for n in (temperature(reader), *nodes)]
-        return word.relaxed(*terms).node
+        return soften(reader, word.relaxed(*terms).node)
     return reader.add(word.name, *nodes, e=e)
 
 
@@ -160,27 +182,18 @@ def _longest(reader: Reader, e: ast.Call, name: str, length: Any) -> int:
     """The largest value that a whole number can have."""
     if not isinstance(length, Node):
         return int(length)
-    text, op, args = reader.text, length.op, length.args
-    if op == "local":
-        return _longest_held(reader, e, name, length)
-    if op in ("integer", "each"):
-        return int(text.parameters[args[0]].high)
-    if op == "option":
-        return int(text.options[args[0]])
-    if op == "entry":
-        return max(row[args[2]] for row in text.tables[args[0]].rows)
-    if op in ("+", "*"):
-        a, b = (_longest(reader, e, name, x) for x in args)
-        return a + b if op == "+" else a * b
-    if op == "-":
-        return _longest(reader, e, name, args[0])
-    if op == "max":
-        return max(_longest(reader, e, name, x) for x in args)
-    if op == "min":
-        return _shorter(reader, e, name, args)
-    if op == "index" and args[0].args[0] is not None:
-        return _longest(reader, e, name, args[0].args[0])
-    raise reader.refuse(e, "longest", name)
+    if length.op not in LONGEST:
+        raise reader.refuse(e, "longest", name)
+    return LONGEST[length.op](reader, e, name, length)
+
+
+def _longest_of_two(reader: Reader, e: ast.Call, name: str, length: Node) -> int:
+    a, b = (_longest(reader, e, name, x) for x in length.args)
+    return a + b if length.op == "+" else a * b
+
+
+def _highest(reader: Reader, e: ast.Call, name: str, length: Node) -> int:
+    return int(reader.text.parameters[length.args[0]].high)
 
 
 def _shorter(reader: Reader, e: ast.Call, name: str, args: tuple[Any, ...]) -> int:
@@ -204,6 +217,14 @@ def _longest_held(reader: Reader, e: ast.Call, name: str, local: Node) -> int:
     longest = max(_longest(reader, e, name, value) for value in values)
     reader.asking.pop()
     return longest
+
+
+LONGEST: dict[str, Callable[[Reader, ast.Call, str, Node], int]] = {
+    "local": _longest_held, "integer": _highest, "each": _highest, "+": _longest_of_two, "*": _longest_of_two,
+    "option": lambda reader, e, name, n: int(reader.text.options[n.args[0]]),
+    "entry": lambda reader, e, name, n: max(row[n.args[2]] for row in reader.text.tables[n.args[0]].rows),
+    "-": lambda reader, e, name, n: _longest(reader, e, name, n.args[0]),
+}
 
 
 # ---- draws and methods
@@ -237,7 +258,7 @@ def inline(reader: Reader, e: ast.Call, method: Method, own: bool) -> Any:
     names = method.arguments[1:] if own else method.arguments
     if method.name in [one[0] for one in reader.calls]:
         raise reader.refuse(e, "recursion", method.name)
-    given = [one for one in e.args]
+    given = list(e.args)
     if len(names) != len(given):
         raise reader.refuse(e, "arity", method.name, ", ".join(names) or "no number")
     values = [reader.argument(_argument(reader, name, one)) for name, one in zip(names, given, strict=True)]

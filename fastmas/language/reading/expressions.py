@@ -7,12 +7,14 @@ import builtins
 import inspect
 import math
 import operator
-from typing import Any
+from collections.abc import Callable, Container
+from operator import attrgetter
+from typing import Any, TypeGuard
 
 from fastmas.language.graph import BOOL, FLAG, REAL, TALLY, WHOLE, Node, Term, mark, pure
 from fastmas.language.reading.reader import NOT_SET, Reader, reads_expression
 from fastmas.language.reading.values import AgentsOf, DrawOf, Each, MethodOf
-from fastmas.language.text import Table, locals_of
+from fastmas.language.text import Table, Text, locals_of
 
 OPERATORS: dict[type, tuple[str, Any]] = {
     ast.Add: ("+", operator.add), ast.Sub: ("-", operator.sub), ast.Mult: ("*", operator.mul),
@@ -25,7 +27,7 @@ MOST_CHOSEN = 32  # elements of a tuple that t, or a loop's own number, may inde
 LARGEST_POWER = 64  # of a whole exponent that is written as products
 
 
-def of_self(e: ast.AST) -> bool:
+def of_self(e: ast.AST) -> TypeGuard[ast.Attribute]:
     """Whether this is self.NAME."""
     return isinstance(e, ast.Attribute) and isinstance(e.value, ast.Name) and e.value.id == "self"
 
@@ -76,27 +78,33 @@ def attribute(reader: Reader, e: ast.Attribute) -> Any:
 def member(reader: Reader, e: ast.Attribute) -> Any:
     """self.NAME: a state as it is now, a parameter, an option, a constant."""
     name, text = e.attr, reader.text
-    if name in text.states:
-        return reader.state[name]
-    if name in text.parameters:
-        one = text.parameters[name]
-        if one.n_agents is not None:
-            return Each(name)
-        return pure(reader.graph.once, "integer" if one.integer else "param", name, kind=WHOLE if one.integer else REAL)
-    if name in text.agents:
-        return AgentsOf(name)
-    if name in text.tables:
-        return text.tables[name]
-    if name in text.at_run_time:
-        return pure(reader.graph.once, "option", name, kind=WHOLE)
-    if name in text.options:
-        return text.options[name]
+    for declared, read in MEMBERS:
+        if name in declared(text):
+            return read(reader, name)
     value = inspect.getattr_static(text.cls, name, NOT_SET)
     if value is NOT_SET or type(value) in (type(one) for one in (*text.parameters.values(), *text.states.values())):
         raise reader.refuse(e, "no member", name)
     if isinstance(value, property):
         return reader.read(ast.copy_location(ast.Call(e, [], []), e))
     return MethodOf(name) if text.has(name) else value
+
+
+def _parameter(reader: Reader, name: str) -> Any:
+    one = reader.text.parameters[name]
+    if one.n_agents is not None:
+        return Each(name)
+    return pure(reader.graph.once, "integer" if one.integer else "param", name, kind=WHOLE if one.integer else REAL)
+
+
+# What a class declares, and what a name of it is worth; the first that has the name.
+MEMBERS: tuple[tuple[Callable[[Text], Container[str]], Callable[[Reader, str], Any]], ...] = (
+    (attrgetter("states"), lambda reader, name: reader.state[name]),
+    (attrgetter("parameters"), _parameter),
+    (attrgetter("agents"), lambda reader, name: AgentsOf(name)),
+    (attrgetter("tables"), lambda reader, name: reader.text.tables[name]),
+    (attrgetter("at_run_time"), lambda reader, name: pure(reader.graph.once, "option", name, kind=WHOLE)),
+    (attrgetter("options"), lambda reader, name: reader.text.options[name]),
+)
 
 
 @reads_expression(ast.Subscript)
@@ -189,8 +197,13 @@ def binary(reader: Reader, e: Any, op: ast.operator, a: Any, b: Any) -> Any:
         return b if isinstance(b, Node) else a
     if reader.whole(a) and reader.whole(b) and sign != "/":
         return reader.add(sign, a, b, kind=WHOLE, e=e)
-    if reader.countable(a) and reader.countable(b) and (sign in "+-" or sign == "*" and (reader.whole(a) or reader.whole(b))):
+    linear = sign in "+-" or (sign == "*" and (reader.whole(a) or reader.whole(b)))
+    if reader.countable(a) and reader.countable(b) and linear:
         return reader.add(sign, a, b, kind=TALLY, e=e)
+    return _of_reals(reader, e, sign, a, b)
+
+
+def _of_reals(reader: Reader, e: Any, sign: str, a: Any, b: Any) -> Node:
     if sign in ("//", "%"):
         raise reader.place.not_for_lanes(e, "whole division", sign)
     if sign == "-" and _means_of_one(a, b):
@@ -313,7 +326,7 @@ def logic(reader: Reader, e: ast.BoolOp) -> Any:
             break
     if len(values) == 1:
         return values[0]
-    if all(_is_condition(reader, v) for v in values):
+    if all(is_condition(reader, v) for v in values):
         return both(reader, e, op, values)
     out = values[-1]
     for v in reversed(values[:-1]):
@@ -321,7 +334,7 @@ def logic(reader: Reader, e: ast.BoolOp) -> Any:
     return out
 
 
-def _is_condition(reader: Reader, value: Any) -> bool:
+def is_condition(reader: Reader, value: Any) -> bool:
     return reader.kind(value) in (BOOL, FLAG) or value in reader.soft
 
 
@@ -365,8 +378,8 @@ def select(reader: Reader, e: Any, test: Node, ways: tuple[Any, Any]) -> Node:
     if test in reader.soft:
         yes, no = (reader.real(e, way) for way in ways)
         mixed = reader.add("+", no, reader.add("*", test, reader.add("-", yes, no, e=e), e=e), e=e)
-        return soften(reader, mixed) if all(_is_condition(reader, way) for way in ways) else mixed
-    if any(way in reader.soft for way in ways) and all(_is_condition(reader, way) for way in ways):
+        return soften(reader, mixed) if all(is_condition(reader, way) for way in ways) else mixed
+    if any(way in reader.soft for way in ways) and all(is_condition(reader, way) for way in ways):
         return soften(reader, reader.add("select", test, *(reader.real(e, way) for way in ways), e=e))
     if all(reader.kind(way) in (BOOL, FLAG) for way in ways):
         inverse = reader.add("not", test, kind=test.kind, e=e)

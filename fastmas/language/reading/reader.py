@@ -169,7 +169,7 @@ class Reader:
         self.graph.sites.append(Site(node, self.key_of(e), name))
         return node
 
-    def key_of(self, e: ast.expr) -> Any:
+    def key_of(self, e: ast.expr | ast.stmt) -> Any:
         return self.calls, e.lineno, e.col_offset, self.turns
 
     # ---- kinds

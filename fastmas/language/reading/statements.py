@@ -27,8 +27,8 @@ def alone(reader: Reader, s: ast.Expr) -> None:
     """A docstring, or the call of a method for what it does."""
     if isinstance(s.value, ast.Constant):
         return
-    is_method = isinstance(s.value, ast.Call) and of_self(s.value.func) and reader.text.has(s.value.func.attr)
-    if not is_method:
+    called = s.value.func if isinstance(s.value, ast.Call) else s.value
+    if called is s.value or not of_self(called) or not reader.text.has(called.attr):
         raise reader.refuse(s, "dropped")
     reader.read(s.value)
 
@@ -161,9 +161,9 @@ def _has_loop(reader: Reader, body: list[ast.stmt], seen: tuple[str, ...] = ()) 
     for node in (n for s in body for n in ast.walk(s)):
         if isinstance(node, ast.For):
             return True
-        if of_self(node) and reader.text.has(node.attr) and node.attr not in seen:
-            if _has_loop(reader, reader.text.method(node.attr).tree.body, (*seen, node.attr)):
-                return True
+        called = node.attr if of_self(node) and reader.text.has(node.attr) else None
+        if called and called not in seen and _has_loop(reader, reader.text.method(called).tree.body, (*seen, called)):
+            return True
     return False
 
 
@@ -231,10 +231,10 @@ def loop(reader: Reader, s: ast.For | ast.If, bound: Any, name: str) -> None:
         if one.kind == BOOL and reader.kind(value) not in (BOOL, FLAG):
             raise reader.refuse(s, "condition", key)
         node.body.outputs[where, key] = reader.test(s, value) if one.kind == BOOL else reader.real(s, value)
-    for key, value in node.body.stores.items():
+    for place, value in node.body.stores.items():
         for test in reversed(reader.ways):
-            value = select(reader, s, test, (value, load(reader, *key)))  # noqa: PLW2901
-        node.body.stores[key] = value
+            value = select(reader, s, test, (value, load(reader, *place)))  # noqa: PLW2901
+        node.body.stores[place] = value
     _check_stores(reader, s, node.body)
     reader.block = outer
     node.args = (*node.args, *_before(outer, node))
@@ -297,10 +297,10 @@ def _agents_set(reader: Reader, body: list[ast.stmt], seen: tuple[str, ...] = ()
     found = set()
     for node in (n for s in body for n in ast.walk(s)):
         if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store) and of_self(node.value):
-            found.add(node.value.attr)  # type: ignore[attr-defined]
-        if of_self(node) and reader.text.has(node.attr) and node.attr not in seen:  # type: ignore[attr-defined]
-            inner = reader.text.method(node.attr).tree.body  # type: ignore[attr-defined]
-            found |= _agents_set(reader, inner, (*seen, node.attr))  # type: ignore[attr-defined]
+            found.add(node.value.attr)
+        if of_self(node) and reader.text.has(node.attr) and node.attr not in seen:
+            inner = reader.text.method(node.attr).tree.body
+            found |= _agents_set(reader, inner, (*seen, node.attr))
     return found
 
 

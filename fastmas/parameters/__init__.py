@@ -1,0 +1,10 @@
+"""Parameters of a model: bounds, scale, and the search coordinates of the free ones.
+
+`theta` holds values in natural units, `z` the same in search coordinates: the identity, the
+logarithm or the logit within the bounds, one coordinate per free value.
+"""
+
+from fastmas.parameters.parameter import SCALES, Parameter, is_whole, shown
+from fastmas.parameters.space import ParameterSpace
+
+__all__ = ["SCALES", "Parameter", "ParameterSpace", "is_whole", "shown"]
