@@ -285,7 +285,8 @@ def _check_declared(cls: type[Model]) -> None:
     for name in own:
         default = cls.__dict__.get(name)
         if isinstance(default, (list, dict, set, np.ndarray)):
-            raise ModelError(f"model {cls.name!r}: option {name}={shown(default)} could change under way: write a tuple")
+            raise ModelError(f"model {cls.name!r}: option {name}={shown(default)} could change under way: "
+                             "write a tuple")
     declarations = (Parameter, State, Agents, Observable)
     cls.__annotations__ = {n: a for n, a in own.items() if not isinstance(cls.__dict__.get(n), declarations)}
     for name, state in declared(cls, State).items():

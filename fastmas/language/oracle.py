@@ -10,6 +10,7 @@ import ast
 import copy
 import inspect
 import itertools
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import CodeType
@@ -17,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastmas.errors import ModelError, SimulationError
+from fastmas.errors import FastmasError, ModelError, SimulationError
 from fastmas.language.path_words import PathWords
 from fastmas.language.reading.expressions import of_self
 from fastmas.language.sites import Sites, sites_of

@@ -221,6 +221,7 @@ OF_ALL: dict[str, Callable[[Formulas, Node], str]] = {
     "index": lambda f, n: f.out.index_name(n),
     "neg": lambda f, n: f"(-{f.shared(n.args[0])})",
     "not": lambda f, n: f"(not {f.shared(n.args[0])})",
+    **{name: lambda f, n: f"{n.op}({', '.join(map(f.shared, n.args))})" for name in ("max", "min", "abs")},
 }
 IN_PLACE: dict[str, Callable[[Formulas, Node], str | None]] = {
     "const": lambda f, n: real_constant(n.args[0]),

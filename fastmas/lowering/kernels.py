@@ -75,7 +75,7 @@ class TextKernels:
         self.text, self.step, self.start, self.mode = text, step, start, mode
         self.ones = ones or {}  # array of tangents -> which of its numbers is 1 at t = 0
         self.layout = Layout(text, step)
-        taken: set[str] = set()
+        taken = {name for names in HOMES.values() for name in names.split()}
         self.state = Rows("state", taken)
         self.words = Rows("words", taken, ROWS if self._works_in_words() else 0)
         self.layout.rows = {name: self.state.new(name) for name in (*text.states, *step.more_states)}

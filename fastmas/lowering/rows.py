@@ -38,7 +38,7 @@ class Rows:
 
     def only(self, name: str) -> str:
         """This name, or one like it that nothing has yet."""
-        if name in RESERVED | CALLED or NUMBERED.fullmatch(name):
+        if name in RESERVED or NUMBERED.fullmatch(name):
             name = f"{name}_row"
         found, k = name, 1
         while found in self._taken:

@@ -58,7 +58,8 @@ def _unbuilt(name: str, build: Any, config: dict[str, Any], error: TypeError) ->
                 return f"model {name!r} needs the option {one.name}: give it, as {one.name}=..."
         for key in config:
             if key not in [one.name for one in options]:
-                return f"model {name!r} has no option {key!r}; it has: {', '.join(one.name for one in options) or 'none'}"
+                known = ", ".join(one.name for one in options) or "none"
+                return f"model {name!r} has no option {key!r}; it has: {known}"
     return f"model {name!r} cannot be built with {config or 'no options'}: {error}"
 
 

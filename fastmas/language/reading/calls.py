@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from fastmas.language.draws import DRAWS
-from fastmas.language.graph import REAL, Node, Term, mark, pure
+from fastmas.language.graph import REAL, WHOLE, Node, Term, mark, pure
 from fastmas.language.reading.expressions import binary, known, soften
 from fastmas.language.reading.reader import Reader, reads_expression
 from fastmas.language.reading.values import AgentsOf, DrawOf, Each, MethodOf, RangeOf
@@ -138,8 +138,9 @@ def apply(reader: Reader, e: ast.Call, word: Word, arguments: list[Any]) -> Any:
                 raise reader.refuse(e, "mixed")
         return word.meaning(*arguments)
     if word.name in OF_WHOLE and all(reader.whole(a) for a in arguments):
-        return functools.reduce(lambda *two: reader.add(word.name, *two, kind=WHOLE, e=e), arguments[1:], arguments[0]) \
-            if word.folds else reader.add(word.name, *arguments, kind=WHOLE, e=e)
+        if not word.folds:
+            return reader.add(word.name, *arguments, kind=WHOLE, e=e)
+        return functools.reduce(lambda a, b: reader.add(word.name, a, b, kind=WHOLE, e=e), arguments)
     out = reader.real(e, arguments[0])
     if word.arity == 1:
         return _word(reader, e, word, out)
@@ -196,10 +197,10 @@ def _highest(reader: Reader, e: ast.Call, name: str, length: Node) -> int:
     return int(reader.text.parameters[length.args[0]].high)
 
 
-def _shorter(reader: Reader, e: ast.Call, name: str, args: tuple[Any, ...]) -> int:
+def _shorter(reader: Reader, e: ast.Call, name: str, length: Node) -> int:
     """The largest value of a minimum: of one number that has a bound."""
     found = []
-    for x in args:
+    for x in length.args:
         try:
             found.append(_longest(reader, e, name, x))
         except Refused as refused:
@@ -224,6 +225,8 @@ LONGEST: dict[str, Callable[[Reader, ast.Call, str, Node], int]] = {
     "option": lambda reader, e, name, n: int(reader.text.options[n.args[0]]),
     "entry": lambda reader, e, name, n: max(row[n.args[2]] for row in reader.text.tables[n.args[0]].rows),
     "-": lambda reader, e, name, n: _longest(reader, e, name, n.args[0]),
+    "max": lambda reader, e, name, n: max(_longest(reader, e, name, x) for x in n.args), "min": _shorter,
+    "index": lambda reader, e, name, n: _longest(reader, e, name, n.args[0].args[0]),
 }
 
 
