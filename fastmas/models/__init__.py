@@ -82,7 +82,8 @@ def origin(model: Model) -> str:
     ModelError
         If its class cannot be imported from a file, as in an interactive session or inside a function.
     """
-    kind = type(model).exact if model.relaxation else type(model)  # type: ignore[attr-defined]
+    kind: Any = type(model)
+    kind = kind.exact if model.relaxation else kind
     if kind.__module__.startswith(f"{__name__}."):
         return kind.__module__.removeprefix(f"{__name__}.").replace("_", "-")
     module = sys.modules.get(kind.__module__)
@@ -155,7 +156,7 @@ def _import_file(path: Path) -> Any:
         raise ModelError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
     setattr(module, DIGEST, now)
     for kind in _models_of(module):
-        copyreg.pickle(kind, _reduced)  # type: ignore[arg-type]
+        copyreg.pickle(kind, _reduced)
     return module
 
 

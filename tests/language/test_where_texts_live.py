@@ -1,5 +1,6 @@
-"""Where a text may be written, and what becomes of it: files that change, cells, `-c`, standard input, other processes."""
+"""Where a text may be written, and what becomes of it: files that change, cells, standard input, other processes."""
 
+# ruff: noqa: B007
 from __future__ import annotations
 
 import importlib.util
@@ -41,13 +42,13 @@ SHOWN = "\nprint(fm.simulate(Herd(), n_paths=2, n_steps=5, seed=3, n_threads=1).
 def run(arguments, *, script="", piped=False, tmp_path=None):
     """Run Python; `script` is its standard input, from a file or from a pipe."""
     given = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-    options = {"capture_output": True, "text": True, "env": given, "timeout": 300, "check": False}
+    options = {"capture_output": True, "text": True, "env": given, "timeout": 300}
     if not script or piped:
-        return subprocess.run([sys.executable, *arguments], input=script or None, **options)
+        return subprocess.run([sys.executable, *arguments], input=script or None, check=False, **options)
     file = tmp_path / "script.txt"
     file.write_text(script)
     with file.open() as stream:
-        return subprocess.run([sys.executable, *arguments], stdin=stream, **options)
+        return subprocess.run([sys.executable, *arguments], stdin=stream, check=False, **options)
 
 
 @pytest.fixture(scope="module")
