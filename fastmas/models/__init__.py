@@ -83,16 +83,15 @@ def origin(model: Model) -> str:
         If its class cannot be imported from a file, as in an interactive session or inside a function.
     """
     kind: Any = type(model)
-    if model.relaxation:
-        kind = kind.exact
+    kind = kind.exact if model.relaxation else kind
     if kind.__module__.startswith(f"{__name__}."):
         return kind.__module__.removeprefix(f"{__name__}.").replace("_", "-")
     module = sys.modules.get(kind.__module__)
     file = getattr(module, "__file__", None)
-    found: Any = getattr(module, kind.__qualname__, None)
+    found = getattr(module, kind.__qualname__, None)
     if file is not None and found is not kind and getattr(found, "__module__", "") == kind.__module__:
         raise ModelError(f"model {model.name!r}: {file} has changed since this model was made: get it from there again")
-    if file is None or found is None or found is not kind:
+    if file is None or found is not kind:
         raise ModelError(f"model {model.name!r}: its class {kind.__qualname__} cannot be found again; "
                          "define it at the top level of a file")
     return f"{Path(file).resolve()}:{kind.__qualname__}"

@@ -1,5 +1,6 @@
 """Every draw: its law, its addresses, its lanes against Python."""
 
+# ruff: noqa: B007
 from __future__ import annotations
 
 import numpy as np

@@ -271,15 +271,13 @@ class Market(Model):
 
 def test_a_model_without_a_state(tmp_path):
     with pytest.raises(ModelError, match=r"has no state: declare one, as `price = State\(100\)`"):
-        written(tmp_path, "from fastmas.language import *\n"
-                          "class Market(Model):\n    def step(self, t, draw):\n        pass")
+        written(tmp_path, "from fastmas.language import *\nclass Market(Model):\n    def step(self, t, draw): pass")
 
 
 @pytest.mark.parametrize(("options", "message"), [
     ({"n": 2.5}, "n=2.5: give a whole number"), ({"n": True}, "n=True: give a whole number"),
     ({"rule": ["x"], "opt": {}}, "opt"), ({"level": "high"}, "level='high': give a number"),
-    ({"way": "left"}, "way='left' is none of: up, down"),
-    ({"n": -1}, "n=-1: give a whole number of agents, 0 or more")])
+    ({"way": "left"}, "way='left' is none of: up, down"), ({"n": -1}, "n=-1: give a whole number of agents")])
 def test_options(tmp_path, options, message):
     code = """
 from typing import Literal

@@ -1,5 +1,6 @@
-"""Where a text may be written, and what becomes of it: files that change, cells, `-c`, standard input, processes."""
+"""Where a text may be written, and what becomes of it: files that change, cells, standard input, other processes."""
 
+# ruff: noqa: B007
 from __future__ import annotations
 
 import importlib.util
@@ -110,7 +111,7 @@ def test_a_class_inside_a_function(paths):
         price = fm.State(100.0)
 
         def step(self, t, draw):
-            for _ in range(self.n):
+            for i in range(self.n):
                 self.price += 2 * draw.chance(self.follow) - 1 + shift
 
     assert fm.simulate(Herd(), n_paths=2, n_steps=5, seed=3).tolist() == paths

@@ -2,6 +2,7 @@
 
 # ruff: noqa: B007, F841, PLR0912, PLR1714, PLR1730, RET504  -- they are awkward on purpose
 
+# ruff: noqa: B007, F841, PLR0912, PLR1714, PLR1730, RET504
 from __future__ import annotations
 
 import math
