@@ -218,6 +218,12 @@ def test_simulate_says_the_mode_and_where_time_begins(tmp_path, capsys):
     assert np.load(tmp_path / "paths.npz")["t"].tolist() == [2, 3, 4, 5, 6]
 
 
+@pytest.mark.parametrize(("n", "mode"), [(20, "agents"), (100_000, "aggregate")])
+def test_the_mode_that_auto_becomes_is_said(n, mode, capsys):
+    assert main(["simulate", "herd", "--set", f"n_traders={n}", "--paths", "8", "--steps", "6"]) == 0
+    assert f"8 paths of 6 steps, mode {mode}, in" in capsys.readouterr().out
+
+
 def test_simulate_in_float64(tmp_path, capsys):
     words = ["simulate", SIR, "--paths", "8", "--steps", "6", "--dtype", "float64"]
     assert main([*words, "--out", str(tmp_path / "paths.npz")]) == 0

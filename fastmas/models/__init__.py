@@ -88,14 +88,13 @@ def origin(model: Model) -> str:
         return kind.__module__.removeprefix(f"{__name__}.").replace("_", "-")
     module = sys.modules.get(kind.__module__)
     file = getattr(module, "__file__", None)
-    name = kind.__qualname__
-    found = getattr(module, name, None)
+    found = getattr(module, kind.__qualname__, None)
     if file is not None and found is not kind and getattr(found, "__module__", "") == kind.__module__:
         raise ModelError(f"model {model.name!r}: {file} has changed since this model was made: get it from there again")
-    if file is None or found is not kind:
-        raise ModelError(f"model {model.name!r}: its class {name} cannot be found again; "
+    if file is None or found is None or found is not kind:
+        raise ModelError(f"model {model.name!r}: its class {kind.__qualname__} cannot be found again; "
                          "define it at the top level of a file")
-    return f"{Path(file).resolve()}:{name}"
+    return f"{Path(file).resolve()}:{kind.__qualname__}"
 
 
 def _built_in(name: str) -> Callable[..., Model]:

@@ -49,12 +49,12 @@ class Drawn(Model):
         total = 0
         for i in range(6):
             self.turns[i] = draw.normal()
-            for j in range(3):
+            for j in range(3):  # noqa: B007
                 total += draw.chance(self.p)
         self.of_loop = total
         self.first = self.number(draw)
         self.second = self.number(draw)
-        for i in range(2):
+        for i in range(2):  # noqa: B007
             self.third = self.number(draw)
 
     def number(self, draw):
@@ -197,7 +197,7 @@ class Reordered(Plain):
     def step(self, t, draw):
         more = draw.uniform() + draw.normal()
         self.crowd = draw.count(12, 0.4, "crowd")
-        for i in range(9):
+        for i in range(9):  # noqa: B007
             more += draw.chance(0.5)
         total = 0.0
         for i in range(5):
