@@ -22,6 +22,7 @@ INIT = "def init(lanes, state, history, theta, integers):"
 INIT_WITH_DRAWS = "def init(lanes, state, words, history, address, theta, integers):"
 # What generated code may call, by its home.
 HOMES = {
+    "fastmas.kernel": "product",
     "fastmas.random.philox": "draw_words lane_words pick",
     "fastmas.random.normal": "cdf_thresholds draw_normals normal_cdf normal_of threshold uniform uniform_of",
     "fastmas.random.functions": "exp log sigmoid tanh",

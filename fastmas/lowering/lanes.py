@@ -40,6 +40,7 @@ class Lanes:
         self.held = held
         self.schedule = Schedule(graph, addresses)
         self.formulas = Formulas(self)
+        self.formulas.round_products(self.schedule.alive)
         self.memo: dict[Any, Any] = {}  # rows that draws leave numbers in
         self.pool: list[str] = []
         self.lines: list[str] = []

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from fastmas.language.graph import BOOL, FLAG, REAL, TALLY, WHOLE, Block, Node, constant, fresh, mark, pure
+from fastmas.language.reading.values import AgentsOf, Each
 from fastmas.language.refusals import Place, Refused
 from fastmas.language.text import Method, Table, Text
 
@@ -185,6 +186,8 @@ class Reader:
     def real(self, e: Any, value: Any) -> Node:
         """A value as a real number."""
         kind = self.kind(value)
+        if not kind and isinstance(value, (Each, AgentsOf)):
+            raise self.refuse(e, "all of them", value.name)
         if not kind:
             raise self.refuse(e, "mixed")
         if not isinstance(value, Node):
