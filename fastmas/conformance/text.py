@@ -62,7 +62,7 @@ def examine(subject: Subject) -> Iterator[Finding]:
         yield Finding(FAILED, "oracle", f"where Python runs the text: {told(error)}")
         return
     found = dict(zip(truth, simulate_job(_job(subject, n_steps), check=False)[:, 0], strict=True))
-    gaps = {name: _relative(found[name], values) for name, values in truth.items()}
+    gaps = {name: relative_gap(found[name], values) for name, values in truth.items()}
     wrong = [one for name, gap in gaps.items() if (one := _first(name, gap)) is not None]
     if wrong:
         first = min(wrong)
@@ -111,7 +111,7 @@ def _job(subject: Subject, n_steps: int) -> Job:
                observables=states, dtype="float64", n_threads=1)
 
 
-def _relative(found: np.ndarray, truth: np.ndarray) -> np.ndarray:
+def relative_gap(found: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """Differences in units of the largest value; infinite where one of the two is no number."""
     with np.errstate(invalid="ignore"):
         gap = np.abs(found - truth)
