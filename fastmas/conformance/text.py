@@ -85,7 +85,7 @@ def one_by_one(subject: Subject, n_steps: int, found: Mapping[str, np.ndarray]) 
         cpu.simulate(job, Sink(out), program=lower(subject.model, how=PATH_BY_PATH))
     except FastmasError as error:
         return Finding(FAILED, "path by path", str(error))
-    gaps = [_relative(values, truth) for values, truth in zip(out, found.values(), strict=True)]
+    gaps = [relative_gap(values, truth) for values, truth in zip(out, found.values(), strict=True)]
     largest = max(float(gap.max(initial=0.0)) for gap in gaps)
     text = f"run path by path it gives the same paths, but for {largest:.1g} of the largest value"
     return Finding(OK if largest <= AGREE else FAILED, "path by path", text)
