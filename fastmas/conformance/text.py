@@ -62,7 +62,7 @@ def examine(subject: Subject) -> Iterator[Finding]:
         yield Finding(FAILED, "oracle", f"where Python runs the text: {told(error)}")
         return
     found = dict(zip(truth, simulate_job(_job(subject, n_steps), check=False)[:, 0], strict=True))
-    gaps = {name: _relative(found[name], values) for name, values in truth.items()}
+    gaps = {name: relative_gap(found[name], values) for name, values in truth.items()}
     wrong = [one for name, gap in gaps.items() if (one := _first(name, gap)) is not None]
     if wrong:
         first = min(wrong)
@@ -85,7 +85,7 @@ def one_by_one(subject: Subject, n_steps: int, found: Mapping[str, np.ndarray]) 
         cpu.simulate(job, Sink(out), program=lower(subject.model, how=PATH_BY_PATH))
     except FastmasError as error:
         return Finding(FAILED, "path by path", str(error))
-    gaps = [_relative(values, truth) for values, truth in zip(out, found.values(), strict=True)]
+    gaps = [relative_gap(values, truth) for values, truth in zip(out, found.values(), strict=True)]
     largest = max(float(gap.max(initial=0.0)) for gap in gaps)
     text = f"run path by path it gives the same paths, but for {largest:.1g} of the largest value"
     return Finding(OK if largest <= AGREE else FAILED, "path by path", text)
@@ -111,7 +111,7 @@ def _job(subject: Subject, n_steps: int) -> Job:
                observables=states, dtype="float64", n_threads=1)
 
 
-def _relative(found: np.ndarray, truth: np.ndarray) -> np.ndarray:
+def relative_gap(found: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """Differences in units of the largest value; infinite where one of the two is no number."""
     with np.errstate(invalid="ignore"):
         gap = np.abs(found - truth)

@@ -32,7 +32,7 @@ class Activity:
     def __init__(self, graph: Graph, parameters: tuple[str, ...], starting: set[str] = frozenset()) -> None:  # type: ignore[assignment]
         self.graph = graph
         self.names = {entry_of(name)[0] for name in parameters}
-        self.states = set(starting) & (set(graph.text.states) | set(graph.more_states))
+        self.states = set(starting) & set(graph.text.states)
         self.agents = set(starting) & set(graph.text.agents)
         self.carried: set[tuple[Node, Any]] = set()
         self.blocks = [graph.step, *inner_blocks(graph.step)]

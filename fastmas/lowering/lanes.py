@@ -245,10 +245,6 @@ class Lanes:
         text = self.value(p, key)
         return text if p.op in IN_RANGE or (p.op == "const" and p.args[0] >= 0) else f"max({text}, ZERO)"
 
-    def most(self, n: Node) -> int:
-        """The largest crowd that a number of the path may be: what a turn of a loop has slots for."""
-        return 1 << 20
-
     # ---- loops
     def _write_loop(self, n: Node) -> None:
         lines, key = [], self.key(n)

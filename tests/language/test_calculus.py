@@ -148,9 +148,9 @@ def test_score_and_tangents_of_an_exact_herd():
 def test_what_is_blind():
     """Thresholds without noise of their own, which tangents and score do not see."""
     graph = read_step(Text(stock_market(windows=[(2, 5)])))
-    named = {name: bool(blind(graph, name, set())) for name in ("gamma", "rho", "kappa", "sigma_fundamental")}
+    named = {name: bool(blind(graph, name)) for name in ("gamma", "rho", "kappa", "sigma_fundamental")}
     assert named == {"gamma": True, "rho": True, "kappa": False, "sigma_fundamental": False}
-    assert not blind(read_step(Text(Herd())), "a", set())
+    assert not blind(read_step(Text(Herd())), "a")
 
 
 # ---- relaxed twins

@@ -32,6 +32,14 @@ def of_self(e: ast.AST) -> TypeGuard[ast.Attribute]:
     return isinstance(e, ast.Attribute) and isinstance(e.value, ast.Name) and e.value.id == "self"
 
 
+def as_read(target: ast.expr) -> ast.expr:
+    """What is assigned to, as an expression."""
+    made = ast.parse(ast.unparse(target), mode="eval").body
+    for node in ast.walk(made):
+        ast.copy_location(node, target)
+    return made
+
+
 # ---- names and members
 @reads_expression(ast.Constant)
 def literal(reader: Reader, e: ast.Constant) -> Any:
