@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from fastmas.caching import cache, folder
-from fastmas.engine import lanes, source
 from fastmas.caching.digest import digest_of
+from fastmas.engine import lanes, source
 from fastmas.errors import ModelError
 from fastmas.simulate import simulate, warm_up
 
