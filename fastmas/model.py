@@ -276,7 +276,9 @@ def _declare(cls: type[Model]) -> None:
     if not cls.observables:
         raise ModelError(f"model {cls.name!r} has no state: declare one, as `price = State(100)`")
     _check_declared(cls)
+    written = cls.__doc__
     dataclass(frozen=True, kw_only=True)(cls)
+    cls.__doc__ = written  # what a dataclass makes up is no description
 
 
 def _check_declared(cls: type[Model]) -> None:
