@@ -135,9 +135,25 @@ def log_return(price: np.ndarray) -> np.ndarray:
     return out
 
 
+class _Fixed:
+    """Options of a text cannot be set anew."""
+
+    sources: ClassVar[Mapping[str, Any]] = {}
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if self.sources:
+            raise dataclasses.FrozenInstanceError(f"cannot assign to field {name!r}")
+        super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        if self.sources:
+            raise dataclasses.FrozenInstanceError(f"cannot delete field {name!r}")
+        super().__delattr__(name)
+
+
 @typing.dataclass_transform(kw_only_default=True, frozen_default=True)
 @dataclass(frozen=True, kw_only=True)
-class Model:
+class Model(_Fixed):
     """Base of every model.
 
     A class with a `step(self, t, draw)` is a text: what is annotated is an option, `Parameter`, `State`, `Agents`
@@ -278,6 +294,7 @@ def _declare(cls: type[Model]) -> None:
     _check_declared(cls)
     written = cls.__doc__
     dataclass(frozen=True, kw_only=True)(cls)
+    del cls.__setattr__, cls.__delattr__  # of `_Fixed` from here on, so that @dataclass may stand above the class
     cls.__doc__ = written  # what a dataclass makes up is no description
 
 

@@ -90,7 +90,7 @@ def test_a_model_shows_its_parameters_observables_and_options(capsys):
     assert main(["models", "stock-market"]) == 0
     out = capsys.readouterr().out
     assert re.search(r"^gamma +2 +0\.5 +8 +price units +log$", out, re.MULTILINE)
-    assert re.search(r"^kappa +\|b\|/\|c\|, weight of the public .* eq\. \(3\)$", out, re.MULTILINE)
+    assert re.search(r"^kappa +\|b\|/\|c\|, weight of the public .* eq\. \(3\) +score$", out, re.MULTILINE)
     assert re.search(r"^log_return +per step$", out, re.MULTILINE)
     assert re.search(r"^n_noise +7$", out, re.MULTILINE)
 

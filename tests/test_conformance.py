@@ -39,8 +39,9 @@ MARKETS = {
 }
 OF_A_TEXT = [
     "configuration", "sizes", "parameters", "observables", "lowering", "kernels", "block", "draws", "lanes", "lanes",
-    "compiled", "plain Python", "oracle", "finite", *["same bits"] * 5, "randomness", "corners", "lanes"]
-WHOLE = [check for check in OF_A_TEXT if check not in ("lowering", "oracle")]
+    "CUDA", "compiled", "plain Python", "oracle", "path by path", "finite", *["same bits"] * 5, "randomness", "corners",
+    "lanes"]
+WHOLE = [check for check in OF_A_TEXT if check not in ("lowering", "oracle", "path by path")]
 
 
 def broken_model(name: str) -> Model:
