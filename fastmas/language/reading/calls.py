@@ -86,8 +86,8 @@ def _helper(reader: Reader, e: ast.Call, of: Any, arguments: list[Any]) -> Any:
 def _of_elements(reader: Reader, e: ast.Call, of: Any, arguments: list[Any]) -> Any:
     """The number or the sum of the elements of one argument, or None if that is not asked for."""
     one = arguments[0] if len(arguments) == 1 else None
-    if of in (len, tuple) and isinstance(one, Table):
-        return len(one.rows)
+    if isinstance(one, Table) and of in (len, sum, tuple, sorted):
+        return of(one.value)
     if of is len and isinstance(one, (Each, AgentsOf)):
         return _length(reader, one)
     if of is sum and isinstance(one, tuple):
