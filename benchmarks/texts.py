@@ -107,7 +107,8 @@ class Child:
 
     def seconds(self, task: str, budget: float) -> float:
         """CPU seconds of the best call within so many seconds."""
-        assert self._process.stdin is not None and self._process.stdout is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.stdin.write(json.dumps([TASKS[task], budget]) + "\n")
         self._process.stdin.flush()
         answer = self._process.stdout.readline()
