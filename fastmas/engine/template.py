@@ -13,7 +13,7 @@ from numba import (
     float32, float64, int8, int16, int32, int64, njit, uint8, uint16, uint32, uint64,
 )
 
-from fastmas.engine.lanes import heap_array, line_copy, release, stack_array, tile_transpose
+from fastmas.engine.lanes import heap_array, line_copy, release, stack_array, tile_transpose, widest_vectors
 from fastmas.kernel import kernel
 from fastmas.random.philox import MASK, TWO, WEYL_0, WEYL_1, path_part
 
@@ -99,6 +99,7 @@ def load_theta(block, lane_theta, thetas, theta):
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={{"contract"}})
 def run(first, last, thetas, integers, lane_theta, lane_path, lane_row, n_steps, warmup, seed, run_id,
         purpose, slots, out, stop):
+    widest_vectors()
     state = make_state()
     words = make_words()
     history = history_array()
