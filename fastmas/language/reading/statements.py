@@ -305,12 +305,11 @@ def _agents_set(reader: Reader, body: list[ast.stmt], seen: tuple[str, ...] = ()
 def _check_stores(reader: Reader, s: ast.stmt, body: Block) -> None:
     """In a loop that sets numbers of agents no other agent's may be read: they are old or new, as the turn has it."""
     inside = [body, *inner_blocks(body)]
-    for name, own in {key for block in inside for key in block.stores}:
-        home = next(block for block in inside if (name, own) in block.stores)
-        if home is not body:
-            if any(key[0] == name for key in body.stores):
-                raise reader.place.not_for_lanes(s, "set twice", name)
-            continue
+    mine = {name for name, _ in body.stores}
+    for name, _ in (key for block in inside[1:] for key in block.stores):
+        if name in mine:
+            raise reader.place.not_for_lanes(s, "set twice", name)
+    for name, own in body.stores:
         for node in (n for block in inside for n in block.nodes):
             if node.op in READS and node.args[0] == name and node.args[1] is not own:
                 raise reader.place.not_for_lanes(s, "set while read", name)
