@@ -1,50 +1,20 @@
 """A herd: the more traders bought in the last step, the likelier each buys in this one."""
 
-from dataclasses import dataclass
-from typing import ClassVar
-
-from numpy import float32
-
 import fastmas as fm
-from fastmas.random import ROWS, count_below, threshold
-
-PRICE, MOOD, BUYERS = range(3)  # rows of the state
-FOLLOW, RHO = range(2)  # rows of theta, in the order of `parameters`
-N_TRADERS = 20
-ZERO, HALF, ONE, TWO, N = float32(0), float32(0.5), float32(1), float32(2), float32(N_TRADERS)
 
 
-@fm.kernel
-def init(lanes, state, history, theta, integers):
-    for w in range(lanes):
-        state[PRICE][w] = float32(100)
-
-
-@fm.kernel
-def step(t, lanes, state, words, history, address, theta, integers):
-    mood, buyers, limit = state[MOOD], state[BUYERS], words[ROWS]
-    for w in range(lanes):
-        limit[w] = threshold(HALF + HALF * theta[FOLLOW, w] * mood[w])  # the probability to buy
-        buyers[w] = ZERO
-    count_below(lanes, address, t, 0, N_TRADERS, limit, words, buyers)  # one random word for each trader
-    for w in range(lanes):
-        mood[w] = TWO * buyers[w] / N - ONE
-        state[PRICE][w] *= ONE + theta[RHO, w] * mood[w]
-
-
-@dataclass(frozen=True, kw_only=True)
 class Herd(fm.Model):
-    name: ClassVar = "herd"
-    n_state: ClassVar = 3
-    n_words: ClassVar = ROWS + 1  # count_below works in ROWS of them
-    kernels: ClassVar = fm.Kernels(init, step)
-    observables: ClassVar = (fm.Observable("price", PRICE, "price units"),)
-    parameters: ClassVar = (
-        fm.Parameter(name="follow", default=0.5, low=0.0, high=0.95, doc="how much a trader follows"),
-        fm.Parameter(name="rho", default=0.05, low=0.001, high=0.5, scale="log", doc="price impact"))
+    n_traders: int = 20
+    follow = fm.Parameter(0.5, 0.0, 0.95, doc="how much a trader follows")
+    rho = fm.Parameter(0.05, 0.001, 0.5, scale="log", doc="price impact")
+    price = fm.State(100, "price units")
+    mood = fm.State(0)
 
+    def step(self, t, draw):
+        buyers = draw.count(self.n_traders, 0.5 + 0.5 * self.follow * self.mood)
+        self.mood = 2 * buyers / self.n_traders - 1
+        self.price *= 1 + self.rho * self.mood
 
-MODEL = Herd
 
 if __name__ == "__main__":  # with [PATHS UPDATER]
     import sys

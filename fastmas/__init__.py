@@ -23,10 +23,12 @@ _HOMES = {
     "State": "fastmas.model",
     "calibrate": "fastmas.calibrate",
     "check": "fastmas.conformance",
+    "differentiate": "fastmas.differentiate",
     "iterate_paths": "fastmas.simulate",
     "kernel": "fastmas.kernel",
     "log_return": "fastmas.model",
     "observe": "fastmas.data",
+    "relaxed": "fastmas.language.relaxed",
     "resume": "fastmas.calibrate",
     "simulate": "fastmas.simulate",
     "simulate_on_device": "fastmas.on_device",
@@ -49,6 +51,10 @@ class _Package(ModuleType):
         if name in _HOMES and isinstance(value, ModuleType):
             value = getattr(value, name)
         super().__setattr__(name, value)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """By name, as any module: cloudpickle knows only those of no class of their own."""
+        return importlib.import_module, (__name__,)
 
 
 sys.modules[__name__].__class__ = _Package

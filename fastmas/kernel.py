@@ -20,3 +20,13 @@ OPTIONS: dict[str, Any] = {
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile `function` for use inside kernels; `.py_func` stays the plain Python of it."""
     return njit(**OPTIONS)(function)
+
+
+@njit(**{**OPTIONS, "fastmath": False})
+def product(a, b):
+    """a * b, rounded before it is added to anything.
+
+    Of a sum of two products either may be fused with the addition, and which one it is differs with the width of a
+    block: one of the two must not be.
+    """
+    return a * b

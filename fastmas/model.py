@@ -94,6 +94,10 @@ class State:
     shown: bool = True
     name: str = ""
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.start, Parameter) and not _is_number(self.start):
+            raise ModelError(f"State({shown(self.start)}): a state starts at a number or at a Parameter")
+
     def __set_name__(self, owner: type, name: str) -> None:
         object.__setattr__(self, "name", name)
 
@@ -114,6 +118,12 @@ class Agents:
     start: float = 0.0
     name: str = ""
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.n, str) and not (is_whole(self.n) and self.n >= 0):
+            raise ModelError(f"Agents({shown(self.n)}): give a whole number of agents, or the name of an option")
+        if not _is_number(self.start):
+            raise ModelError(f"Agents(start={shown(self.start)}): give a number, and set others in `start`")
+
     def __set_name__(self, owner: type, name: str) -> None:
         object.__setattr__(self, "name", name)
 
@@ -125,9 +135,25 @@ def log_return(price: np.ndarray) -> np.ndarray:
     return out
 
 
+class _Fixed:
+    """Options of a text cannot be set anew."""
+
+    sources: ClassVar[Mapping[str, Any]] = {}
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if self.sources:
+            raise dataclasses.FrozenInstanceError(f"cannot assign to field {name!r}")
+        super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        if self.sources:
+            raise dataclasses.FrozenInstanceError(f"cannot delete field {name!r}")
+        super().__delattr__(name)
+
+
 @typing.dataclass_transform(kw_only_default=True, frozen_default=True)
 @dataclass(frozen=True, kw_only=True)
-class Model:
+class Model(_Fixed):
     """Base of every model.
 
     A class with a `step(self, t, draw)` is a text: what is annotated is an option, `Parameter`, `State`, `Agents`
@@ -238,6 +264,10 @@ def width_of(model: Model) -> int:
     return len(model._defaults.base)
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+
+
 def declared(cls: type, kind: Any) -> dict[str, Any]:
     """The declarations of this kind in a class and its bases, by name, in their order."""
     names = [name for base in reversed(cls.__mro__) for name in vars(base)]
@@ -261,10 +291,27 @@ def _declare(cls: type[Model]) -> None:
                             if not (isinstance(one, State) and not one.shown))
     if not cls.observables:
         raise ModelError(f"model {cls.name!r} has no state: declare one, as `price = State(100)`")
-    try:
-        dataclass(frozen=True, kw_only=True)(cls)
-    except ValueError as error:
-        raise ModelError(f"model {cls.name!r}: {error}: write a tuple, which cannot change") from None
+    _check_declared(cls)
+    written = cls.__doc__
+    dataclass(frozen=True, kw_only=True)(cls)
+    del cls.__setattr__, cls.__delattr__  # of `_Fixed` from here on, so that @dataclass may stand above the class
+    cls.__doc__ = written  # what a dataclass makes up is no description
+
+
+def _check_declared(cls: type[Model]) -> None:
+    """Raise ModelError where a declaration cannot be; what is annotated and declared is no option."""
+    own = inspect.get_annotations(cls)
+    for name in own:
+        default = cls.__dict__.get(name)
+        if isinstance(default, (list, dict, set, np.ndarray)):
+            raise ModelError(f"model {cls.name!r}: option {name}={shown(default)} could change under way: "
+                             "write a tuple")
+    declarations = (Parameter, State, Agents, Observable)
+    cls.__annotations__ = {n: a for n, a in own.items() if not isinstance(cls.__dict__.get(n), declarations)}
+    for name, state in declared(cls, State).items():
+        if isinstance(state.start, Parameter) and (state.start.each or state.start.n_agents):
+            raise ModelError(f"model {cls.name!r}: state {name} starts at {state.start.name}, of which each agent has "
+                             "its own: set it in `start`")
 
 
 def _function(value: Any) -> Any:
@@ -300,6 +347,20 @@ def _check_options(model: Model) -> None:
             value = float(value)
         object.__setattr__(model, field.name, value)
         _check_hashable(field.name, value)
+    declarations = {**declared(type(model), Agents), **declared(type(model), Parameter)}
+    sizes = {name: one.n if isinstance(one, Agents) else one.each for name, one in declarations.items()}
+    for name, size in sizes.items():
+        if isinstance(size, str) and size:
+            _check_size(model, name, size)
+
+
+def _check_size(model: Model, name: str, option: str) -> None:
+    if option not in model.config:
+        raise ModelError(f"model {model.name!r}: {name} has a number for each of {option!r}, which is no option; there "
+                         f"are: {', '.join(model.config) or 'none'}")
+    value = model.config[option]
+    if not is_whole(value) or value < 0:
+        raise ParameterError(f"{option}={shown(value)}: give a whole number of agents, 0 or more")
 
 
 def _hints(cls: type) -> dict[str, Any]:

@@ -9,14 +9,18 @@ import pwd
 import subprocess
 import sys
 import tempfile
+import types
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fastmas.caching import cache, folder, lanes, source
+from fastmas.caching import cache, folder
 from fastmas.caching.digest import digest_of
+from fastmas.engine import lanes, source
+from fastmas.engine.job import rows_of
 from fastmas.errors import ModelError
+from fastmas.lowering.program import program_of
 from fastmas.simulate import simulate, warm_up
 
 MODEL = """
@@ -246,7 +250,8 @@ def test_what_cannot_be_kept_is_used_all_the_same(tiny, tmp_path, monkeypatch):
         raise cache.OutputError(f"cannot write {path}: No space left on device")
 
     model = tiny()
-    source.load_runner(model, 0)
+    program = program_of(model)
+    source.load_runner(program, 0, rows_of(program, program.observed))
     monkeypatch.setattr(cache, "write_atomically", full)
     with pytest.warns(UserWarning, match="compiled kernels are not kept: .*No space left"):
         assert path_of(model) == DOUBLES
@@ -388,3 +393,21 @@ def test_an_unknown_user_without_an_environment_has_a_folder(tmp_path):
             f"os.setuid(54321); os.environ.clear(); os.environ['TMPDIR'] = {str(tmp_path)!r}\nprint(cache_directory())")
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == str(tmp_path / "fastmas-54321")
+
+
+class Answering(types.ModuleType):
+    """Has an attribute of any name that cannot even be shown, as torch.classes has."""
+
+    def __getattr__(self, name):
+        raise RuntimeError(f"there is no class {name}")
+
+
+def test_modules_are_told_by_their_names():
+    """Also those in a dictionary that a function reaches, such as sys.modules."""
+    space = {"shelf": {"strange": Answering("strange")}}
+    exec("def look():\n    return shelf", space)
+    with_it = digest_of("text", space["look"])
+    space["shelf"] = {"strange": types.ModuleType("strange")}
+    assert digest_of("text", space["look"]) == with_it
+    space["shelf"] = {"strange": types.ModuleType("other")}
+    assert digest_of("text", space["look"]) != with_it

@@ -90,7 +90,7 @@ def test_a_model_shows_its_parameters_observables_and_options(capsys):
     assert main(["models", "stock-market"]) == 0
     out = capsys.readouterr().out
     assert re.search(r"^gamma +2 +0\.5 +8 +price units +log$", out, re.MULTILINE)
-    assert re.search(r"^kappa +\|b\|/\|c\|, weight of the public .* eq\. \(3\)$", out, re.MULTILINE)
+    assert re.search(r"^kappa +\|b\|/\|c\|, weight of the public .* eq\. \(3\) +score$", out, re.MULTILINE)
     assert re.search(r"^log_return +per step$", out, re.MULTILINE)
     assert re.search(r"^n_noise +7$", out, re.MULTILINE)
 
@@ -216,6 +216,12 @@ def test_simulate_says_the_mode_and_where_time_begins(tmp_path, capsys):
     assert said.out.splitlines()[-1].endswith("paths.npz, t = 2 to 6")
     assert said.err == ""  # no progress of a short run
     assert np.load(tmp_path / "paths.npz")["t"].tolist() == [2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize(("n", "mode"), [(20, "agents"), (100_000, "aggregate")])
+def test_the_mode_that_auto_becomes_is_said(n, mode, capsys):
+    assert main(["simulate", "herd", "--set", f"n_traders={n}", "--paths", "8", "--steps", "6"]) == 0
+    assert f"8 paths of 6 steps, mode {mode}, in" in capsys.readouterr().out
 
 
 def test_simulate_in_float64(tmp_path, capsys):

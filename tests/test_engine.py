@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from fastmas import models
+from fastmas.caching.folder import cache_directory
 from fastmas.engine import lanes, source, threads
 from fastmas.engine.job import Job, Rows
 from fastmas.errors import MemoryLimitError, ModelError, ParameterError, SimulationError
@@ -187,7 +188,7 @@ def test_the_cache_folder_is_the_one_asked_for(tiny, tmp_path):
 def test_a_cache_folder_that_cannot_be_written_is_replaced(tiny, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("FASTMAS_CACHE_DIR", str(tmp_path / "file" / "below"))
-    folder = source.cache_directory()
+    folder = cache_directory()
     assert folder.is_dir()
     assert os.access(folder, os.W_OK)
 
@@ -210,7 +211,8 @@ def test_a_model_without_kernels_says_so():
         name = "empty"
         observables = (Observable("x", 0),)
 
-    with pytest.raises(ModelError, match="model 'empty' has no kernels: set `kernels = "):
+    words = r"model 'empty' has no rules: write a `step\(self, t, draw\)`, or set `kernels = "
+    with pytest.raises(ModelError, match=words):
         simulate(Empty(), n_paths=1, n_steps=1)
 
 
@@ -368,7 +370,7 @@ def test_an_unknown_model_is_refused_with_the_known_ones():
 
 @pytest.mark.parametrize(("name", "text", "words"), [
     ("gone.py", None, "there is no file"),
-    ("empty.py", "", "defines no 'MODEL'"),
+    ("empty.py", "", "the file defines no model: write a class with a `step`, or bind MODEL"),
     ("broken.py", "1 / 0", "cannot be imported: ZeroDivisionError"),
     ("other.py", "MODEL = dict", "gives a dict, not a fastmas Model"),
 ])
@@ -411,7 +413,7 @@ def test_a_model_that_is_in_no_file_has_no_origin():
 
 def test_a_file_may_name_its_model_and_take_options():
     assert models.get(f"{SIR}:Sir", n_people=7).n_history == 7
-    with pytest.raises(ModelError, match="cannot be built with"):
+    with pytest.raises(ModelError, match="has no option 'colour'; it has: n_people"):
         models.get(SIR, colour="red")
 
 

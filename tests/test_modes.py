@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -272,14 +273,28 @@ def test_a_group_of_traders_who_share_all_moves_as_one():
 
 
 def test_windows_drawn_for_many_begin_like_those_for_few():
-    many = market(n_technical=5000).windows
+    many = market(n_technical=5000, per_agent="gamma").windows
     assert many[:5] == market().windows
-    assert many[:1500] == market(n_technical=1500).windows
+    assert many[:1500] == market(n_technical=1500, per_agent="gamma").windows
     assert all(2 <= l1 < l2 <= 10 for l1, l2 in many)
     # 4,000 pairs drawn together, 36 kinds: 111 of each on average, sd 10.4; five sds.
     counts = np.unique(np.array(many[1000:]), axis=0, return_counts=True)[1]
     assert len(counts) == 36
     assert (np.abs(counts - 4000 / 36) < 52).all()
+
+
+def test_traders_who_share_drawn_windows_are_a_crowd():
+    """Where thresholds are shared, too, the traders of a pair decide as one."""
+    config = {"n_technical": 5000, "n_noise": 10_000}
+    model, one_by_one = market(**config), market(per_agent="gamma", **config)
+    each = one_by_one.windows
+    assert dict(zip(model.windows, model.crowds, strict=True)) == Counter(each)
+    assert model.windows == tuple(dict.fromkeys(each))
+    theta = {"rho": 0.4, "gamma": 1.0}
+    crowds, of_each = (simulate(m, theta, n_paths=20, n_steps=30, observable="demand_technical")
+                       for m in (model, one_by_one))
+    np.testing.assert_array_equal(crowds, of_each)
+    assert np.abs(crowds).max() > 1000
 
 
 @pytest.mark.parametrize("rule", ["smoothed", "relaxed"])

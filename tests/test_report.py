@@ -255,6 +255,11 @@ def test_optional_entries_may_be_missing(run):
     assert names_of(run) == ["paths", "returns", "autocorrelations", "learning", "training"]
 
 
+def test_a_model_of_one_kind_of_rules_is_said_to_have_none_other(run):
+    edit(run / "config.json", model="herd", rule=None)
+    assert "of the herd model. Data:" in Page(build(run).read_text()).text
+
+
 def test_columns_without_values_are_not_drawn(run):
     text = (run / "history.csv").read_text()
     (run / "history.csv").write_text(re.sub(r"^(\d+)(,[^,]*){5}", r"\1,,,,,", text, flags=re.MULTILINE))

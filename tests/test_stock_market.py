@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError, dataclass
+
 import numpy as np
 import pytest
 from oracles.stock_market import SEEN, Oracle, normal
@@ -444,6 +446,18 @@ def test_a_market_that_cannot_be_is_refused(config, error, words):
         market(**config)
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", [StockMarket, Threshold, dataclass(frozen=True, kw_only=True)(type(
+    "Mine", (StockMarket,), {"__annotations__": {"fast": bool}, "fast": False}))])
+def test_options_cannot_be_set_anew(kind):
+    """Of a class on top of the market neither, with or without a decorator of its own."""
+    model = kind(windows=((3, 8),))
+    for change in (lambda: setattr(model, "n_noise", 3), lambda: delattr(model, "n_noise")):
+        with pytest.raises(FrozenInstanceError):
+            change()
+    assert model.n_noise == 7
+    assert type(model)(**model.config) == model
 
 
 def test_one_name_needs_no_list():

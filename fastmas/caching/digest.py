@@ -197,6 +197,8 @@ class _Walk:
     def _named(self, value: Any) -> str:
         """A class, a module or a built-in function by its name; of anything else its class."""
         own = [self.tell(overload) for overload in self.overloads.get(id(value), ())]
+        if isinstance(value, ModuleType):  # which may answer to any name, as torch.classes does
+            return f"module {value.__name__} {own}"
         kind = value if hasattr(value, "__name__") else type(value)
         told = f"{getattr(kind, '__module__', None)}.{getattr(kind, '__qualname__', kind.__name__)} {own}"
         if isinstance(value, type):

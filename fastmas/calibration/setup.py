@@ -17,6 +17,7 @@ from fastmas.engine import devices
 from fastmas.engine.job import Job
 from fastmas.engine.threads import count_threads
 from fastmas.errors import DataError, MemoryLimitError, ParameterError
+from fastmas.lowering.program import mode_used
 from fastmas.model import Model
 from fastmas.parameters import ParameterSpace, is_whole, shown
 from fastmas.random.address import Address, Purpose
@@ -258,7 +259,7 @@ class Setup:
         data, parameters = self.observations, self.space.free_parameters
         return {
             "model": self.model.name, "model_config": self.model.config,
-            "rule": getattr(self.model, "rule", None), "mode": getattr(self.model, "mode", None),
+            "rule": getattr(self.model, "rule", None), "mode": mode_used(self.model),
             "free": list(self.space.free),
             "values": dict(zip(self.space.entries, self.space.base.tolist(), strict=True)),
             "data": {"source": data.source, "column": data.column, "regime": data.regime,

@@ -15,10 +15,12 @@ STYLES = {"failed": "red", "warning": "yellow", "skipped": "dim"}
 
 
 def check(model: ModelName, *, settings: Settings = None) -> None:
-    """Examine a model, yours above all: that its kernels keep to their block, their lanes and their random numbers.
+    """Examine a model, yours above all: whether what is compiled is what its text says.
 
-    The kernels run in plain Python, where every index is looked at, and then compiled. The exit status is 0 if all
-    is well, 1 if a check failed and 2 if there is no such model.
+    Python runs the text beside its compiled paths. Kernels, also those that are
+    written by hand, must keep to their block, their lanes and their random
+    numbers. The exit status is 0 if all is well, 1 if a check failed and 2 if
+    there is no such model.
     """
     from fastmas.conformance import check as examine
 

@@ -5,13 +5,15 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+import typing
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fastmas.cli import output
 from fastmas.cli.options import Settings
 from fastmas.cli.settings import build
+from fastmas.errors import ModelError
 
 if TYPE_CHECKING:
     from fastmas.model import Model
@@ -19,12 +21,17 @@ if TYPE_CHECKING:
 
 def models(
     name: Annotated[str | None, typer.Argument(
-        metavar="[NAME]", help="A model of the list, or FILE.py:NAME for one of yours.")] = None,
+        metavar="[NAME]", help="A model of the list, or FILE.py[:NAME] for one of yours.")] = None,
     settings: Settings = None,
+    kernel: Annotated[bool, typer.Option("--kernel", help="Print the code that is made of the model's text.")] = False,
 ) -> None:
-    """List the models, or show the parameters, observables and options of one."""
+    """List the models, or show one: parameters, observables, options, how its rules run, what derivatives see."""
     if name is None:
+        if kernel:
+            raise ModelError("--kernel prints the code of one model: name it")
         _list()
+    elif kernel:
+        _show_code(build(name, settings or [])[0])
     else:
         _show(*build(name, settings or []))
 
@@ -40,7 +47,9 @@ def _list() -> None:
 def _show(model: Model, values: dict[str, object]) -> None:
     space = model.space(fixed=values)
     output.line(f"{model.name}: {_what(model)}")
-    output.line(f"Source: {model.source}\n")
+    if model.source:
+        output.line(f"Source: {model.source}")
+    output.line(f"Rules: {_lowering(model)}\n")
     now = dict(zip(space.entries, space.base.tolist(), strict=True))
     numbers = [
         (p.name, [now[e] for e in p.entries], p.low, p.high, p.unit, "whole number" if p.integer else p.scale)
@@ -48,12 +57,63 @@ def _show(model: Model, values: dict[str, object]) -> None:
     value = "value" if values else "default"
     output.table(("parameter", value, "low", "high", "unit", "scale"), numbers)
     output.line()
-    output.table(("parameter", "what it is", "source"), [(p.name, p.doc, p.source) for p in model.parameters],
-                 text=("what it is", "source"))
+    seen = _derivatives(model)
+    output.table(("parameter", "what it is", "source", "derivative by"),
+                 [(p.name, p.doc, p.source, seen.get(p.name, "")) for p in model.parameters],
+                 text=("what it is", "source", "derivative by"))
     output.line()
     output.table(("observable", "unit"), [(o.name, o.unit or "-") for o in model.observables])
-    output.line()
-    output.table(("option", "value"), [(k, output.show(v) or "none") for k, v in model.config.items()])
+    options = [(k, output.show(v) or "none", _choices(model, k)) for k, v in model.config.items()]
+    if options:
+        output.line()
+        output.table(("option", "value", "choices"), options, text=("value",))
+
+
+def _show_code(model: Model) -> None:
+    from fastmas.lowering.program import program_of
+
+    code = program_of(model).code
+    if not code:
+        raise ModelError(f"model {model.name!r} has kernels of its own: their code is in its file")
+    print(code)
+
+
+def _lowering(model: Model) -> str:
+    """How the rules run, in words."""
+    if not model.sources:
+        return "kernels of its own"
+    from fastmas.lowering.program import program_of
+
+    program = program_of(model)
+    how = "a text, run in lanes" if not program.reason else f"a text, run {program.lowering}, {program.reason}"
+    return f"{how}; agents are counted by mode={program.mode!r}" if program.mode else how
+
+
+def _derivatives(model: Model) -> dict[str, str]:
+    """How a derivative by each parameter can be had; nothing where no text says so."""
+    if not model.sources:
+        return {}
+    from fastmas.language.activity import reach
+    from fastmas.language.reading import read_start, read_step
+    from fastmas.language.refusals import NotForLanes
+    from fastmas.language.text import Text
+
+    text = Text(model)
+    try:
+        step, start = read_step(text), read_start(text)
+    except NotForLanes:
+        return {p.name: "differences: no lanes" for p in model.parameters}
+    return {p.name: "whole number" if p.integer else str(reach(step, p.name, start)) for p in model.parameters}
+
+
+def _choices(model: Model, option: str) -> str:
+    """What an option may be, if a few values are all."""
+    from fastmas.model import MODES
+
+    if option == "mode" and model.sources:
+        return ", ".join(MODES)
+    kind: Any = typing.get_type_hints(type(model)).get(option)
+    return ", ".join(map(str, typing.get_args(kind))) if typing.get_origin(kind) is typing.Literal else ""
 
 
 def _what(model: Model) -> str:

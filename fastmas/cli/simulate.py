@@ -82,7 +82,9 @@ def simulate(
 
 
 def _mode(model: Model) -> str:
-    mode = getattr(model, "mode", None)
+    from fastmas.lowering.program import mode_used
+
+    mode = mode_used(model)
     return f", mode {mode}," if mode else ""
 
 

@@ -95,7 +95,7 @@ def _stages(folder: Path) -> Iterator[Finding]:
     One does nothing but compile for blocks of another width, into the cache where the compiled one finds it.
     """
     with (_Worker("plain", folder, jit=False) as plain, _Worker("compiled", folder, jit=True) as compiled,
-          _Worker("width", folder, jit=True) as width):
+          _Worker("width", folder, jit=True) as width, _Worker("cuda", folder, jit=False) as cuda):
         sound = True
         for finding in plain.findings():
             sound = sound and finding.status != FAILED
@@ -103,7 +103,9 @@ def _stages(folder: Path) -> Iterator[Finding]:
         if not sound:
             yield Finding(SKIPPED, "compiled", "not run: its kernels must be sound in plain Python first")
             return
+        cuda.go()
         list(width.findings())  # what is wrong with it the other one says, too
+        yield from cuda.findings()
         compiled.go()
         yield from compiled.findings()
 
@@ -117,7 +119,8 @@ class _Worker:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "fastmas.conformance.worker", stage, str(folder)], text=True,
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
-                env=os.environ | {"NUMBA_DISABLE_JIT": str(int(not jit)), INSIDE: "1"})
+                env=os.environ | {"NUMBA_DISABLE_JIT": str(int(not jit)), INSIDE: "1",
+                                  "NUMBA_ENABLE_CUDASIM": str(int(stage == "cuda"))})
         self._late = threading.Timer(PATIENCE, self._process.kill)
 
     def __enter__(self) -> _Worker:

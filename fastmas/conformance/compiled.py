@@ -50,7 +50,8 @@ def examine(subject: Subject, ready: Callable[[], None]) -> Iterator[Finding]:
         return
     ready()
     run = _Run(subject)
-    yield agreement(subject)
+    if (subject.folder / PLAIN_PATHS).exists():
+        yield agreement(subject)
     yield from text.examine(subject)
     yield from run.finite()
     repeated = run.repeated()

@@ -109,7 +109,7 @@ def paths(model: Model, values: np.ndarray, *, lanes: int = LANES, address: Addr
 
     `sizes` and the rest of a Job; `program` runs in place of the model's own.
     """
-    job = _job(model, values, address, sizes)
+    job = job_of(model, values, sizes, address)
     out = np.empty((len(job.observables), job.total, job.n_times), dtype=np.float32)
     cpu.simulate(job, Sink(out), lanes=lanes, program=program)
     return out.reshape(len(out), len(job.values), job.n_paths, job.n_times)
@@ -117,10 +117,11 @@ def paths(model: Model, values: np.ndarray, *, lanes: int = LANES, address: Addr
 
 def build(model: Model, values: np.ndarray, lanes: int) -> None:
     """Compile what `paths` runs; raises as the engine."""
-    cpu.prepare(_job(model, values, ADDRESS, {"n_paths": 1, "n_steps": 1}), lanes=lanes)
+    cpu.prepare(job_of(model, values, {"n_paths": 1, "n_steps": 1}), lanes=lanes)
 
 
-def _job(model: Model, values: np.ndarray, address: Address, sizes: Mapping[str, Any]) -> Job:
+def job_of(model: Model, values: np.ndarray, sizes: Mapping[str, Any], address: Address = ADDRESS) -> Job:
+    """The job of every observed row."""
     return Job(model=model, values=np.atleast_2d(values), address=address, observables=observed(model),
                **({"n_threads": 1} | dict(sizes)))
 

@@ -11,9 +11,11 @@ import numpy as np
 from fastmas.conformance.report import FAILED, OK, Finding, told
 from fastmas.conformance.subject import ADDRESS, Subject
 from fastmas.engine import cpu
-from fastmas.engine.job import Job
+from fastmas.engine.job import Job, Sink
+from fastmas.errors import FastmasError
 from fastmas.language.oracle import oracle
 from fastmas.lowering.program import program_of
+from fastmas.lowering.text_program import LANES, PATH_BY_PATH, lower
 from fastmas.model import Model, Observable, State, declared
 from fastmas.simulate import simulate_job
 
@@ -71,6 +73,22 @@ def examine(subject: Subject) -> Iterator[Finding]:
     largest = max(float(gap.max(initial=0.0)) for gap in gaps.values())
     yield Finding(OK, "oracle", f"{N_PATHS} paths of {n_steps} steps, {len(truth)} states in float64: the largest "
                   f"relative difference from the text run by Python is {largest:.1g}")
+    if program_of(subject.model).lowering == LANES:
+        yield one_by_one(subject, n_steps, found)
+
+
+def one_by_one(subject: Subject, n_steps: int, found: Mapping[str, np.ndarray]) -> Finding:
+    """The same text as it runs where lanes cannot follow: path by path, with the same random numbers."""
+    job = _job(subject, n_steps)
+    out = np.empty((len(job.observables), job.total, job.n_times), dtype=job.dtype)
+    try:
+        cpu.simulate(job, Sink(out), program=lower(subject.model, how=PATH_BY_PATH))
+    except FastmasError as error:
+        return Finding(FAILED, "path by path", str(error))
+    gaps = [relative_gap(values, truth) for values, truth in zip(out, found.values(), strict=True)]
+    largest = max(float(gap.max(initial=0.0)) for gap in gaps)
+    text = f"run path by path it gives the same paths, but for {largest:.1g} of the largest value"
+    return Finding(OK if largest <= AGREE else FAILED, "path by path", text)
 
 
 def _by_python(subject: Subject, n_paths: int, n_steps: int) -> dict[str, np.ndarray]:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from fastmas import models
-from fastmas.conformance import compiled, plain, text
+from fastmas.conformance import compiled, cuda, plain, text
 from fastmas.conformance.report import FAILED, Finding, told
 from fastmas.conformance.subject import DESCRIPTION, Subject
 from fastmas.model import Model
@@ -42,6 +42,8 @@ def _examine(stage: str, folder: Path) -> Iterator[Finding]:
     subject = Subject(_build(told_of), np.array(told_of["base"], dtype=np.float64), folder)
     if stage == "plain":
         return plain.examine(subject)
+    if stage == "cuda":
+        return cuda.examine(subject, ready=_wait)
     if stage == "width":
         text.compile_double(subject)
         return iter([compiled.compile_for(subject, compiled.OTHER_WIDTH)])

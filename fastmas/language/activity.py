@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastmas.language.draws import DRAWS
-from fastmas.language.graph import BOOL, Block, Node, inner_blocks
+from fastmas.language.graph import BOOL, Block, Node, inner_blocks, needed
 from fastmas.language.reading import Graph
 from fastmas.language.words import WORDS
+from fastmas.parameters import Parameter
 
 JUMPS = tuple(name for name, word in WORDS.items() if word.slopes is None)
 
@@ -31,7 +32,7 @@ class Activity:
     def __init__(self, graph: Graph, parameters: tuple[str, ...], starting: set[str] = frozenset()) -> None:  # type: ignore[assignment]
         self.graph = graph
         self.names = {entry_of(name)[0] for name in parameters}
-        self.states = set(starting) & (set(graph.text.states) | set(graph.more_states))
+        self.states = set(starting) & set(graph.text.states)
         self.agents = set(starting) & set(graph.text.agents)
         self.carried: set[tuple[Node, Any]] = set()
         self.blocks = [graph.step, *inner_blocks(graph.step)]
@@ -85,8 +86,7 @@ class Activity:
 
     def _jumps(self) -> list[Node]:
         found = []
-        nodes = [n for block in (self.graph.once, *self.blocks) for n in block.nodes]
-        for node in nodes:
+        for node in needed(self.graph.step.ends):
             decides = node.op in JUMPS or node.op == "gamma" or (node.kind == BOOL and node.op not in DRAWS)
             if decides and any(self.of(x) for x in node.args):
                 found.append(node)
@@ -95,6 +95,45 @@ class Activity:
         return found
 
 
-def blind(graph: Graph, name: str, starting: set[str]) -> list[Node]:
+def starting(step: Graph, start: Graph | None, parameters: tuple[str, ...]) -> set[str]:
+    """States and agents that move with a parameter at t = 0."""
+    names = {entry_of(name)[0] for name in parameters}
+    declared = {n for n, s in step.text.states.items() if isinstance(s.start, Parameter) and s.start.name in names}
+    if start is None:
+        return declared
+    begun = Activity(start, parameters, declared)
+    return begun.states | begun.agents
+
+
+def blind(step: Graph, name: str, start: Graph | None = None) -> list[Node]:
     """The decisions of a step that move with a parameter and that neither tangents nor the score see."""
-    return Activity(graph, (name,), starting).jumps
+    return Activity(step, (name,), starting(step, start, (name,))).jumps
+
+
+class Reach(NamedTuple):
+    """How a derivative by a parameter can be had.
+
+    Attributes
+    ----------
+    tangent : whether states move with it while decisions stay
+    score : whether the chances of decisions do
+    jumps : lines of the decisions that jump with it, which neither of the two sees
+    """
+
+    tangent: bool
+    score: bool
+    jumps: tuple[int, ...]
+
+    def __str__(self) -> str:
+        if self.jumps:
+            lines = ", ".join(map(str, self.jumps))
+            return f"differences: a threshold moves in line{'s' * (len(self.jumps) > 1)} {lines}"
+        return " + ".join(w for w, has in (("score", self.score), ("tangent", self.tangent)) if has) or "none: not read"
+
+
+def reach(step: Graph, name: str, start: Graph | None = None) -> Reach:
+    """How a derivative by this parameter can be had."""
+    found = Activity(step, (name,), starting(step, start, (name,)))
+    chances = [s.node.args[-1] for s in step.sites if DRAWS[s.node.op].decides]
+    lines = sorted({n.line for n in found.jumps if n.line})
+    return Reach(bool(found.states or found.agents), any(found.of(p) for p in chances), tuple(lines))

@@ -10,6 +10,7 @@ import ast
 import copy
 import inspect
 import itertools
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import CodeType
@@ -17,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastmas.errors import ModelError, SimulationError
+from fastmas.errors import FastmasError, ModelError, SimulationError
 from fastmas.language.path_words import PathWords
 from fastmas.language.reading.expressions import of_self
 from fastmas.language.sites import Sites, sites_of
@@ -49,10 +50,15 @@ def oracle(model: Model, theta: Mapping[str, Any] | None = None, *, n_paths: int
     Raises
     ------
     ModelError
-        The text says what has no meaning.
+        The text says what has no meaning, the rules are no text, or the model is a relaxed twin, whose decisions are
+        numbers where Python has yes or no.
     SimulationError
         It looks back further than there are steps.
     """
+    if not model.sources:
+        raise ModelError(f"model {model.name!r} has kernels of its own: only a text can be run by Python")
+    if model.relaxation:
+        raise ModelError(f"model {model.name!r} is relaxed, and Python runs the exact rules: give the exact model")
     text = Text(model)
     space = model.space(fixed=theta)
     values = dict(zip(space.entries, space.base.tolist(), strict=True))
@@ -101,7 +107,14 @@ class Path:
         self.here = self.sites[name]
         self.counts.clear()
         given = {"self": self.me, "t": t, "draw": None}
-        self._function(method)(*(given[a] for a in method.arguments))
+        try:
+            self._function(method)(*(given[a] for a in method.arguments))
+        except FastmasError:
+            raise
+        except Exception as error:
+            line = traceback.extract_tb(error.__traceback__)[-1]
+            raise SimulationError(f"model {self.text.name!r}, run by Python at t={t}: {type(error).__name__}: {error} "
+                                  f"({line.filename}:{line.lineno}, `{line.line}`)") from error
 
     def _function(self, method: Method) -> Any:
         if method.name not in self._functions:

@@ -45,7 +45,7 @@ class Tangents:
         self.activity = Activity(graph, parameters, starting)
         self.n = len(parameters)
         self.arrays: dict[Any, str] = {}  # of carried values
-        for name in [n for n in (*graph.text.states, *graph.more_states) if n in self.activity.states]:
+        for name in [n for n in graph.text.states if n in self.activity.states]:
             graph.more_agents[tangent_of(name)] = self.n
         for name in [n for n in graph.text.agents if n in self.activity.agents]:
             graph.more_agents[tangent_of(name)] = self.n * graph.text.crowd(graph.text.agents[name])

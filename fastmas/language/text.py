@@ -32,6 +32,11 @@ class Table:
         return len(self.rows[0])
 
     @property
+    def value(self) -> tuple[Any, ...]:
+        """The option as it was given."""
+        return tuple(row[0] for row in self.rows) if self.flat else self.rows
+
+    @property
     def room(self) -> int:
         """Rows set aside, so that a longer table rarely needs another kernel."""
         return 1 << max(3, (len(self.rows) - 1).bit_length())

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from fastmas.language.addresses import HALF, OWN
 from fastmas.language.draws import DRAWS
-from fastmas.language.graph import BOOL, SHARED, TALLY, Node
+from fastmas.language.graph import BOOL, REAL, SHARED, TALLY, Node
 from fastmas.language.words import WORDS
 from fastmas.lowering.layout import MEAN, PAST
 
@@ -47,6 +47,12 @@ class Formulas:
 
     def __init__(self, out: Any) -> None:
         self.out, self.layout = out, out.layout
+        self.rounded: set[Node] = set()  # products that are rounded before they are added to another product
+
+    def round_products(self, nodes: Iterable[Node]) -> None:
+        """Of each sum of two products among these nodes one is rounded first."""
+        self.rounded |= {_factor(n.args[1]) for n in nodes
+                         if n.op in ("+", "-") and n.kind == REAL and all(_is_product(a) for a in n.args)}
 
     # ---- numbers that all paths share
     def shared(self, n: Any) -> str:
@@ -139,7 +145,11 @@ class Formulas:
             return COMPUTED[n.op](self, n, key)
         if n.op in DRAWS:
             return DRAWS[n.op].text(self.out, n, key)
+        if n.op in ("+", "-") and all(_is_product(a) for a in n.args):
+            self.rounded.add(_factor(n.args[1]))
         v = self._values(n, key)
+        if n in self.rounded:
+            return f"product({v[0]}, {v[1]})"
         return f"({v[0]} {INFIX[n.op]} {v[1]})" if n.op in INFIX else WORDS[n.op].lanes.format(*v)
 
     def _values(self, n: Node, key: Any) -> list[str]:
@@ -221,6 +231,7 @@ OF_ALL: dict[str, Callable[[Formulas, Node], str]] = {
     "index": lambda f, n: f.out.index_name(n),
     "neg": lambda f, n: f"(-{f.shared(n.args[0])})",
     "not": lambda f, n: f"(not {f.shared(n.args[0])})",
+    **{name: lambda f, n: f"{n.op}({', '.join(map(f.shared, n.args))})" for name in ("max", "min", "abs")},
 }
 IN_PLACE: dict[str, Callable[[Formulas, Node], str | None]] = {
     "const": lambda f, n: real_constant(n.args[0]),
@@ -236,6 +247,14 @@ COMPUTED: dict[str, Callable[[Formulas, Node, Any], str]] = {
     "neg": lambda f, n, key: f"(-{f._values(n, key)[0]})",
     "not": lambda f, n, key: f"(not {f._values(n, key)[0]})",
 }
+
+
+def _factor(n: Node) -> Node:
+    return n.args[0] if n.op == "neg" else n
+
+
+def _is_product(n: Any) -> bool:
+    return isinstance(n, Node) and _factor(n).op == "*" and _factor(n).kind == REAL
 
 
 def _counts(n: Any) -> list[Node]:

@@ -22,6 +22,7 @@ INIT = "def init(lanes, state, history, theta, integers):"
 INIT_WITH_DRAWS = "def init(lanes, state, words, history, address, theta, integers):"
 # What generated code may call, by its home.
 HOMES = {
+    "fastmas.kernel": "product",
     "fastmas.random.philox": "draw_words lane_words pick",
     "fastmas.random.normal": "cdf_thresholds draw_normals normal_cdf normal_of threshold uniform uniform_of",
     "fastmas.random.functions": "exp log sigmoid tanh",
@@ -78,7 +79,7 @@ class TextKernels:
         taken = {name for names in HOMES.values() for name in names.split()}
         self.state = Rows("state", taken)
         self.words = Rows("words", taken, ROWS if self._works_in_words() else 0)
-        self.layout.rows = {name: self.state.new(name) for name in (*text.states, *step.more_states)}
+        self.layout.rows = {name: self.state.new(name) for name in text.states}
         for name, words in step.look_back.items():
             if MEAN in words and name not in step.more_agents:
                 self.layout.reference_rows[name] = self.state.new(f"reference_{name}")
@@ -108,8 +109,7 @@ class TextKernels:
     def begin(self) -> list[str]:
         """The values that states and agents have before the first step."""
         lines = ["    for w in range(lanes):"]
-        starts = {n: self._begin(s.start) for n, s in self.text.states.items()} | {
-            n: real_constant(v) for n, v in self.step.more_states.items()}
+        starts = {n: self._begin(s.start) for n, s in self.text.states.items()}
         lines += [f"        {self.layout.rows[name]}[w] = {value}" for name, value in starts.items()]
         for name, one in self.text.agents.items():
             base = self.layout.agents[name]

@@ -40,6 +40,7 @@ class Lanes:
         self.held = held
         self.schedule = Schedule(graph, addresses)
         self.formulas = Formulas(self)
+        self.formulas.round_products(self.schedule.alive)
         self.memo: dict[Any, Any] = {}  # rows that draws leave numbers in
         self.pool: list[str] = []
         self.lines: list[str] = []
@@ -243,10 +244,6 @@ class Lanes:
         """A probability not below zero, which would have no threshold."""
         text = self.value(p, key)
         return text if p.op in IN_RANGE or (p.op == "const" and p.args[0] >= 0) else f"max({text}, ZERO)"
-
-    def most(self, n: Node) -> int:
-        """The largest crowd that a number of the path may be: what a turn of a loop has slots for."""
-        return 1 << 20
 
     # ---- loops
     def _write_loop(self, n: Node) -> None:

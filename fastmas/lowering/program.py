@@ -78,6 +78,11 @@ def program_of(model: Model, derivatives: Derivatives | None = None) -> Program:
     return made[derivatives]
 
 
+def mode_used(model: Model) -> str | None:
+    """How a model's agents are counted, where "auto" has become one of the two; None if none are."""
+    return (program_of(model).mode if model.sources else getattr(model, "mode", None)) or None
+
+
 def _of_text(model: Model, derivatives: Derivatives | None) -> Program:
     from fastmas.lowering.text_program import lower  # noqa: PLC0415  -- a model with kernels needs none of it
 

@@ -38,6 +38,7 @@ class Schedule:
             for a in n.args:
                 if isinstance(a, Node) and a in self.readers:
                     self.readers[a].append(n)
+        self.ends = {v for block in self.blocks for v in block.ends if isinstance(v, Node)}
         self.stage: dict[Node, int] = {}
         self.last: dict[Block, int] = {}
         for block in sorted(self.blocks, key=lambda b: b.depth):
@@ -78,7 +79,8 @@ class Schedule:
 
     def is_threshold(self, n: Any) -> bool:
         """Whether this is a normal probability that only counts of agents read: they take its argument."""
-        return isinstance(n, Node) and n.op == "Phi" and all(m.op == "count" for m in self.readers[n])
+        known = isinstance(n, Node) and n.op == "Phi" and n not in self.ends
+        return known and all(m.op == "count" for m in self.readers[n])
 
     def key(self, n: Node) -> Any:
         """The loop over lanes that a node belongs to."""

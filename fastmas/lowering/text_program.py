@@ -8,6 +8,7 @@ import numpy as np
 
 from fastmas.caching.cache import load_module
 from fastmas.errors import ModelError
+from fastmas.language.activity import starting
 from fastmas.language.addresses import AGENTS, check_crowd
 from fastmas.language.following import follow_start, follow_step
 from fastmas.language.reading import Graph, read_start, read_step
@@ -83,11 +84,10 @@ def differentiate(step: Graph, start: Graph | None, derivatives: Derivatives) ->
     check_directions(text, wanted)
     ones = {tangent_of(n): wanted.index(s.start.name) for n, s in text.states.items()
             if isinstance(s.start, Parameter) and s.start.name in wanted}
-    starting = {n for n in text.states if tangent_of(n) in ones}
+    moving = starting(step, start, wanted)
     if start is not None:
-        began = Tangents(start, wanted, derivatives.score, starting)
-        starting = began.activity.states | began.activity.agents
-    Tangents(step, wanted, derivatives.score, starting)
+        Tangents(start, wanted, derivatives.score, starting(step, None, wanted))
+    Tangents(step, wanted, derivatives.score, moving)
     if start is not None:
         step.more_agents.update(start.more_agents)
     return {array: place for array, place in ones.items() if array in step.more_agents}

@@ -1,12 +1,14 @@
 """The models: each file of this folder is one, found by its name; a user's own comes from a file.
 
-A model's file defines `MODEL`, a function or class that takes configuration keywords and returns
-a `fastmas.model.Model`. It is imported when it is first asked for, by name or as an attribute:
+A model's file defines one class with a `step`, or `MODEL`, a function or class that takes configuration keywords and
+returns a `fastmas.model.Model`. It is imported when it is first asked for, by name or as an attribute:
 `fastmas.models.stock_market(...)` builds one, and the module keeps its full name.
 """
 
 from __future__ import annotations
 
+import copyreg
+import dataclasses
 import hashlib
 import importlib
 import importlib.util
@@ -18,7 +20,10 @@ from types import ModuleType
 from typing import Any
 
 from fastmas.errors import ModelError
+from fastmas.language.relaxed import relaxed
 from fastmas.model import Model
+
+DIGEST = "__fastmas_digest__"  # of a user's file, as it was loaded
 
 
 def names() -> list[str]:
@@ -34,14 +39,28 @@ def get(name: str, **config: Any) -> Model:
     ModelError
         If there is no such model, file or name in it.
     """
-    build = factory(name)
+    build, twin = factory(name), config.pop("relaxed", "")
     try:
         model = build(**config)
     except TypeError as error:
-        raise ModelError(f"model {name!r} cannot be built with {config or 'no options'}: {error}") from error
+        raise ModelError(_unbuilt(name, build, config, error)) from error
     if not isinstance(model, Model):
         raise ModelError(f"{name!r} gives a {type(model).__name__}, not a fastmas Model")
-    return model
+    return relaxed(model, twin) if twin else model
+
+
+def _unbuilt(name: str, build: Any, config: dict[str, Any], error: TypeError) -> str:
+    """What is wrong with these options."""
+    if isinstance(build, type) and dataclasses.is_dataclass(build):
+        options = dataclasses.fields(build)
+        for one in options:
+            if one.default is dataclasses.MISSING and one.name not in config:
+                return f"model {name!r} needs the option {one.name}: give it, as {one.name}=..."
+        for key in config:
+            if key not in [one.name for one in options]:
+                known = ", ".join(one.name for one in options) or "none"
+                return f"model {name!r} has no option {key!r}; it has: {known}"
+    return f"model {name!r} cannot be built with {config or 'no options'}: {error}"
 
 
 def factory(name: str) -> Callable[..., Model]:
@@ -63,12 +82,16 @@ def origin(model: Model) -> str:
     ModelError
         If its class cannot be imported from a file, as in an interactive session or inside a function.
     """
-    kind = type(model)
+    kind: Any = type(model)
+    kind = kind.exact if model.relaxation else kind
     if kind.__module__.startswith(f"{__name__}."):
         return kind.__module__.removeprefix(f"{__name__}.").replace("_", "-")
     module = sys.modules.get(kind.__module__)
     file = getattr(module, "__file__", None)
-    if file is None or getattr(module, kind.__qualname__, None) is not kind:
+    found = getattr(module, kind.__qualname__, None)
+    if file is not None and found is not kind and getattr(found, "__module__", "") == kind.__module__:
+        raise ModelError(f"model {model.name!r}: {file} has changed since this model was made: get it from there again")
+    if file is None or found is None or found is not kind:
         raise ModelError(f"model {model.name!r}: its class {kind.__qualname__} cannot be found again; "
                          "define it at the top level of a file")
     return f"{Path(file).resolve()}:{kind.__qualname__}"
@@ -81,31 +104,78 @@ def _built_in(name: str) -> Callable[..., Model]:
 
 
 def _from_file(name: str) -> Callable[..., Model]:
-    file, _, attribute = name.rpartition(":") if ".py:" in name else (name, "", "MODEL")
+    file, _, attribute = name.rpartition(":") if ".py:" in name else (name, "", "")
     path = Path(file).resolve()
     if not path.is_file():
         raise ModelError(f"model {name!r}: there is no file {file}")
     module = _import_file(path)
+    if not attribute:
+        return _only_model(module, name)
     if not hasattr(module, attribute):
         raise ModelError(f"model {name!r}: {file} defines no {attribute!r}")
     return getattr(module, attribute)
 
 
+def _models_of(module: Any) -> list[type[Model]]:
+    """The classes of models that a module defines itself."""
+    return [kind for kind in vars(module).values()
+            if isinstance(kind, type) and issubclass(kind, Model) and kind.__module__ == module.__name__]
+
+
+def _only_model(module: Any, name: str) -> Callable[..., Model]:
+    """What MODEL is bound to, or the only class of a model."""
+    if hasattr(module, "MODEL"):
+        return module.MODEL
+    kinds = list(dict.fromkeys(_models_of(module)))
+    if len(kinds) == 1:
+        return kinds[0]
+    if not kinds:
+        raise ModelError(f"model {name!r}: the file defines no model: write a class with a `step`, or bind MODEL")
+    raise ModelError(f"model {name!r}: the file defines {', '.join(kind.__name__ for kind in kinds)}: bind one of them "
+                     f"to MODEL, or say {name}:{kinds[0].__name__}")
+
+
 def _import_file(path: Path) -> Any:
+    """The module of a file, as the file is now."""
     key = f"fastmas_user_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
-    if key in sys.modules:
+    now = _digest(path)
+    if key in sys.modules and getattr(sys.modules[key], DIGEST, "") == now:
         return sys.modules[key]
+    before = sys.modules.pop(key, None)
     spec = importlib.util.spec_from_file_location(key, path)
     if spec is None or spec.loader is None:
         raise ModelError(f"{path} cannot be read as a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[key] = module
     try:
-        spec.loader.exec_module(module)
+        exec(compile(path.read_bytes(), str(path), "exec", dont_inherit=True), vars(module))  # no bytecode of before
     except Exception as error:
         del sys.modules[key]
+        if before is not None:
+            sys.modules[key] = before
         raise ModelError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
+    setattr(module, DIGEST, now)
+    for kind in _models_of(module):
+        copyreg.pickle(kind, _reduced)
     return module
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _reduced(model: Model) -> tuple[Any, ...]:
+    """How a model of a file is pickled: by its file, as it was when it was loaded, which other processes load too."""
+    module = sys.modules[type(model).__module__]
+    return _again, (origin(model), getattr(module, DIGEST), model.config)
+
+
+def _again(origin: str, digest: str, config: dict[str, Any]) -> Model:
+    file = origin.rpartition(":")[0]
+    model = get(origin, **config)
+    if getattr(sys.modules[type(model).__module__], DIGEST, "") != digest:
+        raise ModelError(f"model {model.name!r}: {file} has changed since this model was pickled: pickle it again")
+    return model
 
 
 def __getattr__(name: str) -> Callable[..., Model]:
@@ -125,6 +195,9 @@ class _Models(ModuleType):
         if isinstance(value, ModuleType) and value.__name__ == f"{__name__}.{name}" and hasattr(value, "MODEL"):
             value = value.MODEL
         super().__setattr__(name, value)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return importlib.import_module, (__name__,)
 
 
 sys.modules[__name__].__class__ = _Models

@@ -68,14 +68,18 @@ def _opening(run: Run) -> str:
     column = f", column {data['column']}" if data.get("column") else ""
     kind = "windows of one series" if run.one_series else "paths"
     sentences = [
-        f"Calibrated: {', '.join(run.free)} of the {run.config['model']} model with "
-        f"{run.config.get('rule', 'its own')} decision rules.",
+        f"Calibrated: {', '.join(run.free)} of the {run.config['model']} model{_rules(run.config)}.",
         f"Data: {_source(run)}{column}, {number(data.get('n_paths'))} {kind} of "
         f"{number(data.get('n_times'))} prices, {number(data.get('n_heldout'))} held out from training."]
     if run.finished:
         sentences.append(f"The search simulated {number(result.get('paths_simulated'))} paths in "
                          f"{_duration(result.get('seconds'))}.")
     return f'<p class="soft">{escape(" ".join(sentences))}</p>'
+
+
+def _rules(config: Mapping[str, Any]) -> str:
+    """What is said of a model's decision rules: nothing, if it has one kind alone."""
+    return f" with {config['rule']} decision rules" if config.get("rule") else ""
 
 
 def _duration(seconds: Any) -> str:

@@ -2,6 +2,7 @@
 
 # ruff: noqa: B007, F841, PLR0912, PLR1714, PLR1730, RET504  -- they are awkward on purpose
 
+# ruff: noqa: B007, F841, PLR0912, PLR1714, PLR1730, RET504
 from __future__ import annotations
 
 import math
@@ -358,9 +359,8 @@ class Lookback(Model):
 
 
 class Words(Model):
-    """Every word and every draw."""
+    """Every word and every draw; test_draws.py has what counts can be."""
 
-    mode_of: str = "x"
     a = Parameter(0.6, 0.1, 2.0)
     x = State(0.0)
     y = State(0.0)
@@ -375,12 +375,9 @@ class Words(Model):
         self.y = draw.exponential() - draw.laplace() + draw.uniform()
         for i in range(3):
             self.y += draw.gamma(0.5 + i)
-        self.agents = (draw.count(0, 0.3) + draw.count(1, 0.3) + draw.count(31, 0.3) + draw.count(32, 0.3)
-                       + draw.count(33, self.a / 3) + draw.count(1000, 0.01) + draw.count(7, Phi(g)))
-        crowd = floor(20 * draw.uniform())
-        self.agents += 0.1 * draw.count(crowd, 0.4) + draw.count(5, 1.0) - draw.count(5, 0.0) + draw.chance(1.5)
+        self.agents = draw.count(0, 0.3) + draw.count(33, self.a / 3) + draw.count(7, Phi(g)) + draw.chance(1.5)
         self.price = exp(0.01 * draw.normal("news")) * self.price * (1 + 0.1 * draw.chance(0.1, name="jump"))
-        self.price += 0.001 * draw.count(50, 0.5, "crowd")
+        self.price += 0.001 * draw.count(5, 0.5, "crowd")
 
 
 class Names(Model):
@@ -413,7 +410,7 @@ class Names(Model):
             self.i_1 = self.i_1 * 0.5 + i * draw.uniform()
         for new in range(2):
             self.new_0 += new + draw.normal()
-        self.limit = draw.count(12, sigmoid(words)) + draw.count(60, 0.4) + 0.1 * self.limit
+        self.limit = draw.count(12, sigmoid(words)) + 0.1 * self.limit
         self.low, self.high = self.high * 0.5 + words, self.low
         self.hit = above(words, 0) + self.agents[2] + self.history[3]
         self.half_1 = float32

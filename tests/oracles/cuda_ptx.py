@@ -23,7 +23,6 @@ from fastmas.lowering.program import program_of
 from fastmas.random.philox import path_part
 
 CAPABILITY = (9, 0)  # an H200's
-NO_LINES = {"variance_step"}  # NVVM 13.5 stumbles over its line numbers; the float32 kernels have it as well
 FILE = re.compile(r'^\s*\.file\s+(\d+)\s+"([^"]*)"', re.M)
 PLACE = re.compile(r"^\s*\.loc\s+(\d+)\s+(\d+)")
 
@@ -44,7 +43,7 @@ def signature(model, dtype):
 
 def has_lines(function):
     """Whether numba-cuda can number its lines; of a body that is a docstring it cannot."""
-    return function.__name__ not in NO_LINES and len(list(dis.get_instructions(function))) > 3
+    return len(list(dis.get_instructions(function))) > 3
 
 
 def compile_ptx(model, dtype, parts):

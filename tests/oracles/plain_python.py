@@ -47,7 +47,8 @@ def stray_writes(model, lanes=2, n_steps=12):
     address = (a, b, c, (np.uint64(1), np.uint64(1) + TWO * WEYL_0, TWO * WEYL_1), (0, 1))
     read_only = {"theta": theta, "integers": whole, "address": np.stack([a, b, c])}
     before = {k: v.copy() for k, v in read_only.items()}
-    program.init(lanes, state, history, theta, whole[0])
+    more = (words, history, address) if program.draws_at_start else (history,)
+    program.init(lanes, state, *more, theta, whole[0])
     for t in range(1, n_steps + 1):
         program.step(t, lanes, state, words, history, address, theta, whole[0])
     read_only["address"] = np.stack([a, b, c])

@@ -9,7 +9,7 @@ from fastmas.language.following.actions import Branch, Leave, Loop, Next, SetAge
 from fastmas.language.following.expressions import safe_index
 from fastmas.language.following.follower import Follower, Returned, ends, follows_statement
 from fastmas.language.graph import TALLY, WHOLE, Node
-from fastmas.language.reading.expressions import negation, of_self
+from fastmas.language.reading.expressions import as_read, negation, of_self
 from fastmas.language.reading.reader import NOT_SET
 from fastmas.language.reading.statements import alone, element_of, is_loop_of_one, is_short, not_a_state, nothing
 from fastmas.language.reading.values import AgentsOf
@@ -37,9 +37,7 @@ def annotated(reader: Follower, s: ast.AnnAssign) -> None:
 
 @follows_statement(ast.AugAssign)
 def augmented(reader: Follower, s: ast.AugAssign) -> None:
-    before = ast.copy_location(ast.parse(ast.unparse(s.target), mode="eval").body, s.target)
-    for node in ast.walk(before):
-        ast.copy_location(node, s.target)
+    before = as_read(s.target)
     combined = ast.copy_location(ast.BinOp(before, s.op, s.value), s)
     assign(reader, s.target, reader.read(combined))
 

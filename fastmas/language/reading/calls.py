@@ -11,14 +11,16 @@ from functools import cache
 from typing import Any
 
 from fastmas.language.draws import DRAWS
-from fastmas.language.graph import REAL, Node, Term, mark, pure
+from fastmas.language.graph import REAL, WHOLE, Node, Term, mark, pure
 from fastmas.language.reading.expressions import binary, known, soften
 from fastmas.language.reading.reader import Reader, reads_expression
 from fastmas.language.reading.values import AgentsOf, DrawOf, Each, MethodOf, RangeOf
+from fastmas.language.refusals import Refused
 from fastmas.language.text import Method, Table, read
 from fastmas.language.words import HISTORY, WORDS, Word
 from fastmas.source_text import source_of
 
+OF_WHOLE = ("max", "min", "abs")  # of whole numbers they are whole
 OF_KNOWN = (len, sum, int, float, tuple, round, range, sorted)  # of plain values they are what Python makes of them
 
 
@@ -72,6 +74,8 @@ def _helper(reader: Reader, e: ast.Call, of: Any, arguments: list[Any]) -> Any:
         if value is not None:
             return value
     source = source_of(of) if inspect.isfunction(of) else None
+    if source is None and inspect.isfunction(of):
+        raise reader.refuse(e, "source", of.__name__)
     if source is None:
         raise reader.refuse(e, "no word", ast.unparse(e.func), ", ".join(sorted([*WORDS, *HISTORY])))
     if any(isinstance(a, DrawOf) for a in arguments):
@@ -82,8 +86,8 @@ def _helper(reader: Reader, e: ast.Call, of: Any, arguments: list[Any]) -> Any:
 def _of_elements(reader: Reader, e: ast.Call, of: Any, arguments: list[Any]) -> Any:
     """The number or the sum of the elements of one argument, or None if that is not asked for."""
     one = arguments[0] if len(arguments) == 1 else None
-    if of in (len, tuple) and isinstance(one, Table):
-        return len(one.rows)
+    if isinstance(one, Table) and of in (len, sum, tuple, sorted):
+        return of(one.value)
     if of is len and isinstance(one, (Each, AgentsOf)):
         return _length(reader, one)
     if of is sum and isinstance(one, tuple):
@@ -133,6 +137,10 @@ def apply(reader: Reader, e: ast.Call, word: Word, arguments: list[Any]) -> Any:
             if not reader.kind(a):
                 raise reader.refuse(e, "mixed")
         return word.meaning(*arguments)
+    if word.name in OF_WHOLE and all(reader.whole(a) for a in arguments):
+        if not word.folds:
+            return reader.add(word.name, *arguments, kind=WHOLE, e=e)
+        return functools.reduce(lambda a, b: reader.add(word.name, a, b, kind=WHOLE, e=e), arguments)
     out = reader.real(e, arguments[0])
     if word.arity == 1:
         return _word(reader, e, word, out)
@@ -189,6 +197,19 @@ def _highest(reader: Reader, e: ast.Call, name: str, length: Node) -> int:
     return int(reader.text.parameters[length.args[0]].high)
 
 
+def _shorter(reader: Reader, e: ast.Call, name: str, length: Node) -> int:
+    """The largest value of a minimum: of one number that has a bound."""
+    found = []
+    for x in length.args:
+        try:
+            found.append(_longest(reader, e, name, x))
+        except Refused as refused:
+            last = refused
+    if not found:
+        raise last
+    return min(found)
+
+
 def _longest_held(reader: Reader, e: ast.Call, name: str, local: Node) -> int:
     values = reader.held_by(local)
     if not values or local.args[0] in reader.asking:
@@ -204,6 +225,8 @@ LONGEST: dict[str, Callable[[Reader, ast.Call, str, Node], int]] = {
     "option": lambda reader, e, name, n: int(reader.text.options[n.args[0]]),
     "entry": lambda reader, e, name, n: max(row[n.args[2]] for row in reader.text.tables[n.args[0]].rows),
     "-": lambda reader, e, name, n: _longest(reader, e, name, n.args[0]),
+    "max": lambda reader, e, name, n: max(_longest(reader, e, name, x) for x in n.args), "min": _shorter,
+    "index": lambda reader, e, name, n: _longest(reader, e, name, n.args[0].args[0]),
 }
 
 

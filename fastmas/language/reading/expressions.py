@@ -23,12 +23,21 @@ OPERATORS: dict[type, tuple[str, Any]] = {
 COMPARISONS: dict[type, tuple[str, Any]] = {
     ast.Lt: ("<", operator.lt), ast.LtE: ("<=", operator.le), ast.Gt: (">", operator.gt), ast.GtE: (">=", operator.ge),
     ast.Eq: ("==", operator.eq), ast.NotEq: ("!=", operator.ne)}
+MOST_CHOSEN = 32  # elements of a tuple that t, or a loop's own number, may index
 LARGEST_POWER = 64  # of a whole exponent that is written as products
 
 
 def of_self(e: ast.AST) -> TypeGuard[ast.Attribute]:
     """Whether this is self.NAME."""
     return isinstance(e, ast.Attribute) and isinstance(e.value, ast.Name) and e.value.id == "self"
+
+
+def as_read(target: ast.expr) -> ast.expr:
+    """What is assigned to, as an expression."""
+    made = ast.parse(ast.unparse(target), mode="eval").body
+    for node in ast.walk(made):
+        ast.copy_location(node, target)
+    return made
 
 
 # ---- names and members
@@ -128,12 +137,22 @@ def element(reader: Reader, e: ast.Subscript) -> Any:
         integer = one.integer
         return reader.add("each", of.name, index, kind=WHOLE if integer else REAL, e=e)
     if isinstance(of, tuple):
+        if 0 < len(of) <= MOST_CHOSEN and reader.whole(index) and isinstance(index, Node) and all(map(reader.kind, of)):
+            return _chosen(reader, e, of, index)
         if not isinstance(index, int):
             raise reader.place.not_for_lanes(e, "index")
         if not 0 <= index < len(of):
             raise reader.refuse(e, "outside", index, len(of))
         return of[index]
     raise reader.refuse(e, "no elements")
+
+
+def _chosen(reader: Reader, e: ast.Subscript, of: tuple[Any, ...], index: Node) -> Any:
+    """The element at an index that all paths share."""
+    out = of[-1]
+    for k in reversed(range(len(of) - 1)):
+        out = select(reader, e, reader.add("==", index, k, kind=FLAG, e=e), (of[k], out))
+    return out
 
 
 def _agent(reader: Reader, e: ast.Subscript, of: AgentsOf, index: Any) -> Node:
@@ -175,6 +194,9 @@ def binary(reader: Reader, e: Any, op: ast.operator, a: Any, b: Any) -> Any:
     if type(op) not in OPERATORS:
         raise reader.refuse(e, "operator", type(op).__name__)
     sign, python = OPERATORS[type(op)]
+    for value in (a, b):
+        if isinstance(value, (Each, AgentsOf)):
+            raise reader.refuse(e, "all of them", value.name)
     if not isinstance(a, Node) and not isinstance(b, Node):
         return known(reader, e, python, a, b)
     if sign == "**":
@@ -202,7 +224,7 @@ def known(reader: Reader, e: Any, python: Any, *values: Any) -> Any:
     try:
         return python(*values)
     except (ArithmeticError, TypeError, ValueError) as error:
-        raise reader.refuse(e, "operator", f"value of this ({error})") from None
+        raise reader.refuse(e, "no value", error) from None
 
 
 def _means_of_one(a: Any, b: Any) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from fastmas.language.graph import BOOL, FLAG, REAL, TALLY, WHOLE, Block, Node, constant, fresh, mark, pure
+from fastmas.language.reading.values import AgentsOf, Each
 from fastmas.language.refusals import Place, Refused
 from fastmas.language.text import Method, Table, Text
 
@@ -44,9 +45,7 @@ class Graph:
     step: Block
     sites: list[Site] = field(default_factory=list)
     look_back: dict[str, dict[str, int]] = field(default_factory=dict)  # state -> word -> how many steps at most
-    more_states: dict[str, float] = field(default_factory=dict)  # states that calculus adds, with their start
     more_agents: dict[str, int] = field(default_factory=dict)  # arrays that calculus adds, with their lengths
-    temperature: bool = False  # whether it is the relaxed twin's
 
 
 def reads_statement(kind: type) -> Callable[[Any], Any]:
@@ -75,7 +74,7 @@ class Reader:
     def __init__(self, text: Text, relaxed: str = "", started: bool = True) -> None:
         self.text, self.relaxed, self.started = text, relaxed, started
         once = Block()
-        self.graph = Graph(text, once, Block(parent=once), temperature=bool(relaxed))
+        self.graph = Graph(text, once, Block(parent=once))
         self.block = self.graph.step
         self.env: dict[str, Any] = {}
         self.state: dict[str, Any] = {}
@@ -185,6 +184,8 @@ class Reader:
     def real(self, e: Any, value: Any) -> Node:
         """A value as a real number."""
         kind = self.kind(value)
+        if not kind and isinstance(value, (Each, AgentsOf)):
+            raise self.refuse(e, "all of them", value.name)
         if not kind:
             raise self.refuse(e, "mixed")
         if not isinstance(value, Node):

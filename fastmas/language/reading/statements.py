@@ -8,7 +8,7 @@ from typing import Any
 
 from fastmas.language.draws import DRAWS
 from fastmas.language.graph import BOOL, FLAG, READS, REAL, WHOLE, Block, Node, fresh, inner_blocks, touched
-from fastmas.language.reading.expressions import binary, load, negation, of_self, select
+from fastmas.language.reading.expressions import as_read, binary, load, negation, of_self, select
 from fastmas.language.reading.reader import NOT_SET, Reader, Returned, reads_statement
 from fastmas.language.reading.values import AgentsOf, DrawOf, RangeOf
 from fastmas.language.text import Table
@@ -50,9 +50,7 @@ def annotated(reader: Reader, s: ast.AnnAssign) -> None:
 
 @reads_statement(ast.AugAssign)
 def augmented(reader: Reader, s: ast.AugAssign) -> None:
-    before = ast.copy_location(ast.parse(ast.unparse(s.target), mode="eval").body, s.target)
-    for node in ast.walk(before):
-        ast.copy_location(node, s.target)
+    before = as_read(s.target)
     assign(reader, s.target, binary(reader, s, s.op, reader.read(before), reader.read(s.value)))
 
 
