@@ -89,8 +89,8 @@ ORACLE = {"cont": {"n": 20}, "lux-marchesi": {"n": 60, "micro_steps": 5}, "alfi"
           "kirman": {"meetings": 5}}
 ORACLE_PATHS, ORACLE_STEPS = 6, 100
 # ---- derivatives
-FOUR = ("kappa", "rho", "sigma_fundamental", "v1")
-EIGHT = (*FOUR, "sigma_public", "sigma_individual", "mu1", "v2")
+FOUR = ("kappa", "gamma", "rho", "sigma_fundamental")
+EIGHT = (*FOUR, "v1", "sigma_public", "sigma_individual", "mu1")
 MARKET, MORE = ({}, {"n_technical": 0})
 GRADIENTS = (("kappa", MARKET, 0.05), ("sigma_fundamental", MARKET, 0.05), ("rho", MARKET, 0.05), ("rho", MORE, 0.01),
              ("gamma", MARKET, 0.05))

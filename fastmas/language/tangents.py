@@ -8,16 +8,18 @@ code does not grow with their number.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastmas.language.activity import Activity, entry_of
 from fastmas.language.draws import DRAWS
-from fastmas.language.graph import FLAG, REAL, WHOLE, Block, Node, Term, constant, fresh, mark, pure
+from fastmas.language.graph import FLAG, REAL, WHOLE, Block, Node, Term, constant, fresh, mark, needed, pure
 from fastmas.language.reading import Graph
 from fastmas.language.words import WORDS
 
 SCORE = "score_of_decisions"
+LOOK_BACK = ("mean", "past", "mean_difference")
 LEAST = 1e-7  # of a probability and of its complement, in a score
 
 
@@ -57,6 +59,16 @@ class Tangents:
         for name in [n for n in graph.look_back if n in self.activity.states]:
             graph.look_back[tangent_of(name)] = dict(graph.look_back[name])
         self._extend(graph.step)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Past tangents that nothing reads, as behind a threshold, are not kept."""
+        read = {(n.args[0], "past" if n.op == "past" else "mean") for n in needed(self.graph.step.ends)
+                if n.op in LOOK_BACK}
+        for name in [n for n in self.graph.look_back if n in self.graph.more_agents]:
+            kept = {word: longest for word, longest in self.graph.look_back.pop(name).items() if (name, word) in read}
+            if kept:
+                self.graph.look_back[name] = kept
 
     def _extend(self, block: Block) -> None:
         """Loops over parameters: before each inner loop what it begins with, then, last, what the block leaves."""
@@ -230,12 +242,18 @@ class _Directions:
         return _plus(left, None if second is None else self._term(a) * second)
 
     def _quotient(self, node: Node, a: Node, b: Node) -> Term | None:
-        first, second, under = self.of(a), self.of(b), self._term(b)
-        over = None if first is None else first / under
+        first, second = self.of(a), self.of(b)
+        per = self._per(b)
         if second is None:
-            return over
-        inner = self._term(node) * second / under
-        return -inner if over is None else over - inner
+            return None if first is None else first * per
+        inner = self._term(node) * second
+        return -(inner * per) if first is None else (first - inner) * per
+
+    def _per(self, under: Node) -> Term:
+        """1 over a value: one division for all directions."""
+        if under.op == "const":
+            return self._term(constant(self.block, 1.0 / under.args[0] if under.args[0] else math.inf))
+        return 1.0 / self._term(under)
 
     def _negative(self, node: Node, a: Node) -> Term | None:
         inner = self.of(a)

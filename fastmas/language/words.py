@@ -14,6 +14,7 @@ from typing import Any
 from fastmas.language.graph import Term
 
 ROOT_HALF = math.sqrt(0.5)
+FAR = -40.0  # of the exponent of a density that counts as 0
 PER_ROOT_2_PI = 1.0 / math.sqrt(2.0 * math.pi)
 
 
@@ -110,6 +111,12 @@ class Word:
     alike: tuple[str, ...] = ()
 
 
+def _density(x: Term) -> Term:
+    """Of the normal distribution; 0 below 2e-18: products of such numbers leave the range where hardware is fast."""
+    exponent = -0.5 * (x * x)
+    return (exponent > FAR).choose(PER_ROOT_2_PI * exponent.of("max", FAR).of("exp"), 0.0)
+
+
 def _slope_of_root(y: Term, x: Term) -> tuple[Term]:
     """None at zero, where it would be infinite."""
     inside = y > 0.0
@@ -122,9 +129,9 @@ def _chosen(first: Term) -> tuple[Term, Term]:
 
 WORDS = {word.name: word for word in (
     Word("above", above, "(ONE if {0} >= {1} else ZERO)", arity=2,
-         relaxed=lambda width, x, level: ((x - level) / width).of("sigmoid")),
+         relaxed=lambda width, x, level: ((x - level) * (1.0 / width)).of("sigmoid")),
     Word("Phi", Phi, "normal_cdf({0})", heavy=True, torch="ndtr",
-         slopes=lambda y, x: (PER_ROOT_2_PI * (-0.5 * (x * x)).of("exp"),)),
+         slopes=lambda y, x: (_density(x),)),
     Word("sigmoid", sigmoid, "sigmoid({0})", heavy=True, slopes=lambda y, x: (y * (1.0 - y),)),
     Word("tanh", tanh, "tanh({0})", heavy=True, slopes=lambda y, x: (1.0 - y * y,), alike=("math.tanh", "numpy.tanh")),
     Word("exp", exp, "exp({0})", heavy=True, slopes=lambda y, x: (y,), alike=("math.exp", "numpy.exp")),

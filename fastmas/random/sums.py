@@ -25,16 +25,17 @@ def remember_past(t, lanes, history, base, mask, row):
 def remember_mean(t, lanes, history, base, mask, row, reference, scratch):
     """Add row[w], the value of time t, to the sums; `reference` is a row of the path's state, `scratch` any row."""
     now, before = base + (t & mask), base + ((t - 1) & mask)
+    if t % RECENTRE != 0:
+        for w in range(lanes):
+            history[now, w] = history[before, w] + (row[w] - reference[w])
+        return
     for w in range(lanes):
         scratch[w] = history[before, w] + (row[w] - reference[w])
-    if t % RECENTRE == 0:
-        for age in range(1, mask + 1):
-            then = base + ((t - age) & mask)
-            for w in range(lanes):
-                shift = reference.dtype.type(age) * (row[w] - reference[w])
-                history[then, w] += shift - scratch[w]
+    for age in range(1, mask + 1):
+        then = base + ((t - age) & mask)
         for w in range(lanes):
-            reference[w] = row[w]
-            scratch[w] = row.dtype.type(0)
+            shift = reference.dtype.type(age) * (row[w] - reference[w])
+            history[then, w] += shift - scratch[w]
     for w in range(lanes):
-        history[now, w] = scratch[w]
+        reference[w] = row[w]
+        history[now, w] = history.dtype.type(0)
