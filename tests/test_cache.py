@@ -386,7 +386,7 @@ def test_the_folder_is_the_first_that_is_named(nowhere, tmp_path, monkeypatch, v
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can become a user unknown")
 def test_an_unknown_user_without_an_environment_has_a_folder(tmp_path):
     tmp_path.chmod(0o777)
-    for above in tmp_path.parents[:2]:
+    for above in [p for p in tmp_path.parents if "pytest-" in p.name or "popen-" in p.name]:
         above.chmod(0o755)
     code = (f"import sys, os; sys.path[:0] = {sys.path!r}\n"
             "from fastmas.caching.folder import cache_directory\n"

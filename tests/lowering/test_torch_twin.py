@@ -89,7 +89,7 @@ class Ring(fm.Model):
         self.many = draw.count(self.n_many, 0.3) - 3 * draw.count(2, max(0.1, min(0.9, self.total / 20)))
         if t % self.burst == 0:
             for weight, size in self.calls:
-                self.swing += 0.01 * weight * draw.count(size, 0.5)
+                self.swing += 0.01 * weight * size * draw.count(3, 0.5)
         self.swing = tanh(self.swing) + (mean(self.total, self.lag + 1) if t > self.lag else 0.0)
         drift = past(self.total, 2) if t >= 2 else 0.0
         crowd = draw.count(happy + 1, 0.5)

@@ -335,7 +335,7 @@ def logic(reader: Reader, e: ast.BoolOp) -> Any:
     if len(values) == 1:
         return values[0]
     if all(is_condition(reader, v) for v in values):
-        return both(reader, e, op, values)
+        return both(reader, e, op, [reader.test(e, v) for v in values])
     out = values[-1]
     for v in reversed(values[:-1]):
         out = select(reader, e, reader.test(e, v), (out, v) if op == "and" else (v, out))
@@ -343,7 +343,8 @@ def logic(reader: Reader, e: ast.BoolOp) -> Any:
 
 
 def is_condition(reader: Reader, value: Any) -> bool:
-    return reader.kind(value) in (BOOL, FLAG) or value in reader.soft
+    decides = isinstance(value, Node) and value.op == "above"  # 1 or 0
+    return decides or reader.kind(value) in (BOOL, FLAG) or value in reader.soft
 
 
 def both(reader: Reader, e: Any, op: str, values: list[Any]) -> Any:
