@@ -47,7 +47,7 @@ from fastmas.lowering.program import Derivatives, Program, program_of
 from fastmas.lowering.text_program import PATH_BY_PATH, lower
 from fastmas.model import Observable, State, declared
 from fastmas.random.address import Address
-from fastmas.simulate import simulate_job, values_of
+from fastmas.simulate import simulate, simulate_job, values_of
 
 Row = dict[str, Any]
 
@@ -91,7 +91,8 @@ ORACLE_PATHS, ORACLE_STEPS = 6, 100
 # ---- derivatives
 FOUR = ("kappa", "gamma", "rho", "sigma_fundamental")
 EIGHT = (*FOUR, "v1", "sigma_public", "sigma_individual", "mu1")
-MARKET, MORE = ({}, {"n_technical": 0})
+MARKET: dict[str, Any] = {}
+MORE = {"n_technical": 0}
 GRADIENTS = (("kappa", MARKET, 0.05), ("sigma_fundamental", MARKET, 0.05), ("rho", MARKET, 0.05), ("rho", MORE, 0.01),
              ("gamma", MARKET, 0.05))
 HORIZON, SEED = 50, 7
@@ -172,10 +173,10 @@ def lanes(options: argparse.Namespace) -> Iterator[Row]:
     for name, (config, n_paths, n_steps) in LANES.items():
         model = fm.models.get(name, **config)
         values = values_of(model, None)
-        sizes = {"values": values, "n_steps": n_steps, "n_threads": 1}
+        sizes: Row = {"values": values, "n_steps": n_steps, "n_threads": 1}
         wide = Job(model=model, n_paths=n_paths, **sizes)
         narrow = Job(model=model, n_paths=max(64, n_paths // 16), **sizes)
-        row = {"section": "lanes", "what": name, "config": config, "lowering": program_of(model).lowering}
+        row: Row = {"section": "lanes", "what": name, "config": config, "lowering": program_of(model).lowering}
         (fast,) = best([run(wide)], options.rounds)
         row["ns"] = 1e9 * fast / (n_paths * n_steps)
         try:
@@ -256,13 +257,13 @@ def by_differences(model: Any, name: str, width: float, chunk: int, seed: int) -
     """Of each pair of paths."""
     centre = next(p.default for p in model.parameters if p.name == name)
     h = width * centre
-    up, down = (mean_squares(fm.simulate(model, {name: centre + sign * h}, n_paths=chunk, n_steps=HORIZON, seed=seed,
+    up, down = (mean_squares(simulate(model, {name: centre + sign * h}, n_paths=chunk, n_steps=HORIZON, seed=seed,
                                          dtype="float64", n_threads=1))[0].sum(axis=1) for sign in (1, -1))
     return (up - down) / (2 * h)
 
 
 def is_blind(model: Any, name: str) -> bool:
-    return bool(blind(read_step(Text(model)), name, set()))
+    return bool(blind(read_step(Text(model)), name))
 
 
 def gradient(options: argparse.Namespace) -> Iterator[Row]:
@@ -272,7 +273,8 @@ def gradient(options: argparse.Namespace) -> Iterator[Row]:
         seeds = [SEED + k for k in range(-(-n // chunk))]
         slopes = np.concatenate([by_score(model, name, chunk, seed) for seed in seeds])
         pairs = np.concatenate([by_differences(model, name, width, chunk, 1000 + seed) for seed in seeds])
-        row = {"section": "gradient", "what": name, "config": config, "blind": is_blind(model, name), "n": len(slopes)}
+        row: Row = {"section": "gradient", "what": name, "config": config, "blind": is_blind(model, name),
+                    "n": len(slopes)}
         for label, x in (("together", slopes), ("differences", pairs)):
             row |= {label: x.mean(), f"{label}_se": x.std() / np.sqrt(len(x)), f"{label}_sd": x.std()}
         row["apart"] = (row["together"] - row["differences"]) / np.hypot(row["together_se"], row["differences_se"])

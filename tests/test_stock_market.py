@@ -13,6 +13,9 @@ from scipy.stats import ks_2samp
 from fastmas import models
 from fastmas.engine.job import Job
 from fastmas.errors import ModelError, ParameterError, SimulationError
+from fastmas.language.activity import blind
+from fastmas.language.reading import read_step
+from fastmas.language.text import Text
 from fastmas.models.stock_market import StockMarket
 from fastmas.random.address import Address
 from fastmas.random.philox import philox4x32
@@ -484,3 +487,14 @@ def test_windows_are_drawn_once_by_their_seed():
     assert all(2 <= l1 < l2 <= 10 for l1, l2 in pairs)
     # 36 pairs, 250 draws: one given pair is missing with probability (35/36)^250 = 9e-4.
     assert len(pairs) >= 34
+
+
+def test_pairs_of_windows_without_technical_traders_demand_nothing():
+    alone, with_pairs = (simulate(market(n_technical=0, windows=windows), n_paths=50, n_steps=30, n_threads=1)
+                         for windows in (SHARED_WINDOWS, [(2, 3), (2, 5)]))
+    np.testing.assert_array_equal(alone, with_pairs)
+
+
+def test_without_technical_traders_rho_moves_no_threshold():
+    assert blind(read_step(Text(market())), "rho")
+    assert not blind(read_step(Text(market(n_technical=0))), "rho")

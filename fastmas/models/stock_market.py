@@ -113,16 +113,7 @@ class StockMarket(Model):
             self.demand_fundamental = 2 * draw.count(self.n_fundamental, chance) - self.n_fundamental  # eq. (9)
         else:
             self.smoothed_demands(signal, draw)
-        self.demand_technical = 0
-        if len(self.windows) > 1:
-            for i in range(len(self.windows)):
-                n = self.crowds[i] if len(self.crowds) > 0 else 1
-                self.demand_technical += n * self.trend(t, i, self.window_short[i], self.window_long[i])
-        elif "gamma" in self.per_agent or "d" in self.per_agent:
-            for i in range(self.n_technical):
-                self.demand_technical += self.trend(t, i, self.window_short, self.window_long)
-        else:
-            self.demand_technical = self.n_technical * self.trend(t, 0, self.window_short, self.window_long)
+        self.demand_technical = self.trends(t) if self.n_technical > 0 else 0
         n = self.n_noise + self.n_technical + self.n_fundamental
         excess = self.demand_noise + self.demand_technical + self.demand_fundamental
         self.price += self.price * (self.rho / n * excess)  # eq. (2)
@@ -155,6 +146,20 @@ class StockMarket(Model):
         else:
             ratio = self.kappa[i] if "kappa" in self.per_agent else self.kappa
         return ratio
+
+    def trends(self, t):
+        """What all technical traders demand."""
+        demand = 0
+        if len(self.windows) > 1:
+            for i in range(len(self.windows)):
+                n = self.crowds[i] if len(self.crowds) > 0 else 1
+                demand += n * self.trend(t, i, self.window_short[i], self.window_long[i])
+        elif "gamma" in self.per_agent or "d" in self.per_agent:
+            for i in range(self.n_technical):
+                demand += self.trend(t, i, self.window_short, self.window_long)
+        else:
+            demand = self.n_technical * self.trend(t, 0, self.window_short, self.window_long)
+        return demand
 
     def trend(self, t, i, short, long):
         """What one technical trader demands, eq. (6), or its smoothed twin."""
