@@ -334,7 +334,7 @@ def _check_options(model: Model) -> None:
         value, kind = getattr(model, field.name), hints.get(field.name)
         if isinstance(value, list):
             value = _frozen(value)
-        choices = MODES if field.name == "mode" else typing.get_args(kind) if _is_literal(kind) else ()
+        choices = _choices(field.name, kind)
         if choices and value not in choices:
             raise ModelError(f"{field.name}={shown(value)} is none of: {', '.join(map(str, choices))}")
         if kind is int:
@@ -342,7 +342,7 @@ def _check_options(model: Model) -> None:
                 raise ParameterError(f"{field.name}={shown(value)}: give a whole number")
             value = int(value)
         if kind is float:
-            if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
+            if not _is_number(value):
                 raise ParameterError(f"{field.name}={shown(value)}: give a number")
             value = float(value)
         object.__setattr__(model, field.name, value)
@@ -370,8 +370,17 @@ def _hints(cls: type) -> dict[str, Any]:
         return {}
 
 
-def _is_literal(kind: Any) -> bool:
-    return typing.get_origin(kind) is typing.Literal
+def choices_of(model: Model) -> dict[str, tuple[Any, ...]]:
+    """What each option of a model with a text may be, where a few values are all."""
+    hints = _hints(type(model)) if model.sources else {}
+    found = {field.name: _choices(field.name, hints.get(field.name)) for field in dataclasses.fields(model)}
+    return {name: choices for name, choices in found.items() if choices and model.sources}
+
+
+def _choices(option: str, kind: Any) -> tuple[Any, ...]:
+    if option == "mode":
+        return MODES
+    return typing.get_args(kind) if typing.get_origin(kind) is typing.Literal else ()
 
 
 def _frozen(value: Any) -> Any:

@@ -5,8 +5,7 @@
 from __future__ import annotations
 
 import sys
-import typing
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -45,6 +44,8 @@ def _list() -> None:
 
 
 def _show(model: Model, values: dict[str, object]) -> None:
+    from fastmas.model import choices_of
+
     space = model.space(fixed=values)
     output.line(f"{model.name}: {_what(model)}")
     if model.source:
@@ -63,7 +64,8 @@ def _show(model: Model, values: dict[str, object]) -> None:
                  text=("what it is", "source", "derivative by"))
     output.line()
     output.table(("observable", "unit"), [(o.name, o.unit or "-") for o in model.observables])
-    options = [(k, output.show(v) or "none", _choices(model, k)) for k, v in model.config.items()]
+    choices = choices_of(model)
+    options = [(k, output.show(v) or "none", choices.get(k)) for k, v in model.config.items()]
     if options:
         output.line()
         output.table(("option", "value", "choices"), options, text=("value",))
@@ -104,16 +106,6 @@ def _derivatives(model: Model) -> dict[str, str]:
     except NotForLanes:
         return {p.name: "differences: no lanes" for p in model.parameters}
     return {p.name: "whole number" if p.integer else str(reach(step, p.name, start)) for p in model.parameters}
-
-
-def _choices(model: Model, option: str) -> str:
-    """What an option may be, if a few values are all."""
-    from fastmas.model import MODES
-
-    if option == "mode" and model.sources:
-        return ", ".join(MODES)
-    kind: Any = typing.get_type_hints(type(model)).get(option)
-    return ", ".join(map(str, typing.get_args(kind))) if typing.get_origin(kind) is typing.Literal else ""
 
 
 def _what(model: Model) -> str:

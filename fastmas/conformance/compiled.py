@@ -18,6 +18,7 @@ from fastmas.conformance.subject import (
     Corner,
     Subject,
     build,
+    close,
     corners,
     first_difference,
     moved,
@@ -37,7 +38,6 @@ CORNER_PATHS = 16
 RUN_SECONDS = 1.0  # a run of N_PATHS may take
 SHARED_SECONDS = 0.01  # of work are shared among threads
 MOST_SHARED = 1 << 15
-AGREE = 1e-4  # of the largest value of an observable: rounding, over some dozen steps
 MOST_APART = 0.25  # of the paths may take another decision where rounding tips a comparison
 
 
@@ -72,10 +72,8 @@ def agreement(subject: Subject) -> Finding:
     """The share of paths that are those of plain Python but for rounding."""
     plain = np.load(subject.folder / PLAIN_PATHS)
     here = paths(subject.model, subject.base, n_paths=plain.shape[2], n_steps=plain.shape[3] - 1)
-    with np.errstate(invalid="ignore"):
-        scale = np.nanmax(np.abs(plain), axis=(1, 2, 3), keepdims=True, initial=0.0, where=np.isfinite(plain))
-        near = (np.abs(here - plain) <= AGREE * scale) | same(here, plain)
-    agree = near.all(axis=(0, 1, 3))
+    near = close(here, plain)
+    agree = np.asarray(near.all(axis=(0, 1, 3)))
     text = f"{agree.sum()} of {len(agree)} paths agree with plain Python over {plain.shape[3] - 1} steps"
     if (~agree).mean() <= MOST_APART:
         return Finding(OK, "plain Python", text)

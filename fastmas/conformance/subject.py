@@ -25,6 +25,7 @@ MOST_SINGLE = 32  # values that are moved to their bounds one at a time
 MOST_SHOWN = 20  # names in a line
 N_VERTICES = 8  # further corners of the box, drawn once
 SEED = 1
+AGREE = 1e-4  # of the largest value of an observable: rounding, over some dozen steps
 ADDRESS = Address(SEED)
 DESCRIPTION = "subject.json"
 
@@ -135,6 +136,13 @@ def observed(model: Model) -> tuple[Observable, ...]:
 def same(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Where two float32 arrays have the same bits, NaN included."""
     return np.ascontiguousarray(a).view(np.uint32) == np.ascontiguousarray(b).view(np.uint32)
+
+
+def close(found: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Where arrays of `paths` agree but for rounding: in units of the largest value of each observable."""
+    with np.errstate(invalid="ignore"):
+        scale = np.nanmax(np.abs(truth), axis=(1, 2, 3), keepdims=True, initial=0.0, where=np.isfinite(truth))
+        return (np.abs(found - truth) <= AGREE * scale) | same(found, truth)
 
 
 def first_difference(model: Model, equal: np.ndarray) -> str:

@@ -76,6 +76,7 @@ class TextKernels:
         self.text, self.step, self.start, self.mode = text, step, start, mode
         self.ones = ones or {}  # array of tangents -> which of its numbers is 1 at t = 0
         self.layout = Layout(text, step)
+        self.addresses = {graph: Addresses(graph, mode) for graph in (step, start) if graph is not None}
         taken = {name for names in HOMES.values() for name in names.split()}
         self.state = Rows("state", taken)
         self.words = Rows("words", taken, ROWS if self._works_in_words() else 0)
@@ -85,9 +86,7 @@ class TextKernels:
                 self.layout.reference_rows[name] = self.state.new(f"reference_{name}")
 
     def _works_in_words(self) -> bool:
-        graphs = [self.step, *([self.start] if self.start is not None else [])]
-        places = [(site.node.op, place) for graph in graphs for site in graph.sites
-                  for place in [Addresses(graph, self.mode).place[site.node]]]
+        places = [(node.op, place) for one in self.addresses.values() for node, place in one.place.items()]
         return any(op == "gamma" or op == "count" and place.how not in (HALF, OWN) for op, place in places)
 
     def module(self, init_lines: list[str], step_lines: list[str], draws: bool) -> Source:
@@ -172,7 +171,7 @@ class LaneKernels(TextKernels):
         return self.module(init_lines, step_lines, draws)
 
     def _lanes(self, graph: Graph, held: dict[Node, str] | None) -> Lanes:
-        return Lanes(graph, Addresses(graph, self.mode), self.layout, (self.state, self.words), held)
+        return Lanes(graph, self.addresses[graph], self.layout, (self.state, self.words), held)
 
     # ---- the start
     def _init(self, once: list[str]) -> tuple[list[str], bool]:

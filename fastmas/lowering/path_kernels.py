@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fastmas.language.addresses import Addresses
 from fastmas.language.following import Follower
 from fastmas.language.text import Text
 from fastmas.lowering.kernels import Source, TextKernels
@@ -30,4 +29,4 @@ class PathKernels(TextKernels):
         return self.module([*init_lines, *self.first_pasts()], step_lines, draws)
 
     def _code(self, follower: Follower) -> PathCode:
-        return PathCode(follower, Addresses(follower.graph, self.mode), self.layout)
+        return PathCode(follower, self.addresses[follower.graph], self.layout)

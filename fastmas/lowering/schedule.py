@@ -15,7 +15,6 @@ from fastmas.language.reading import Graph
 from fastmas.language.words import WORDS
 
 LIGHT = "light"
-DECISIONS = ("count", "chance")
 
 
 class Schedule:

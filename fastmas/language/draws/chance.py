@@ -24,14 +24,11 @@ class Chance(Draw):
 
     def relaxed(self, reader, e, p, label):
         """Concrete (Maddison et al. 2017): a logistic step of the odds against those of a uniform."""
-        from fastmas.language.reading.calls import temperature  # noqa: PLC0415  -- which reads draws
-        from fastmas.language.reading.expressions import soften  # noqa: PLC0415
-
         block = reader.block
         u = Term(block, reader.draw_site(e, "uniform", name=label))
         inside = Term(block, p).of("max", 1e-6).of("min", 1.0 - 1e-6)
         odds = (inside / (1.0 - inside)).of("log") - (u / (1.0 - u)).of("log")
-        return soften(reader, (odds / Term(block, temperature(reader))).of("sigmoid").node)
+        return reader.soften((odds / Term(block, reader.temperature())).of("sigmoid").node)
 
     def value(self, words: Any, p: float) -> bool:
         return words.is_below(limit_of(p))

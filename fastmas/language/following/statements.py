@@ -11,7 +11,15 @@ from fastmas.language.following.follower import Follower, Returned, ends, follow
 from fastmas.language.graph import TALLY, WHOLE, Node
 from fastmas.language.reading.expressions import as_read, negation, of_self
 from fastmas.language.reading.reader import NOT_SET
-from fastmas.language.reading.statements import alone, element_of, is_loop_of_one, is_short, not_a_state, nothing
+from fastmas.language.reading.statements import (
+    alone,
+    element_of,
+    is_loop_of_one,
+    is_short,
+    not_a_state,
+    nothing,
+    unpacked,
+)
 from fastmas.language.reading.values import AgentsOf
 from fastmas.language.text import Table
 
@@ -45,9 +53,7 @@ def augmented(reader: Follower, s: ast.AugAssign) -> None:
 def assign(reader: Follower, target: ast.expr, value: Any) -> None:
     """Give a value to names, a state or an agent's number."""
     if isinstance(target, (ast.Tuple, ast.List)):
-        if not isinstance(value, tuple) or len(value) != len(target.elts):
-            raise reader.refuse(target, "unpack", len(target.elts), len(value) if isinstance(value, tuple) else 1)
-        for one, part in zip(target.elts, value, strict=True):
+        for one, part in unpacked(reader, target, value):
             assign(reader, one, part)
     elif isinstance(target, ast.Name):
         reader.env[target.id] = reader.bind(target.id, value)

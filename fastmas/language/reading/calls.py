@@ -11,8 +11,8 @@ from functools import cache
 from typing import Any
 
 from fastmas.language.draws import DRAWS
-from fastmas.language.graph import REAL, WHOLE, Node, Term, mark, pure
-from fastmas.language.reading.expressions import binary, known, soften
+from fastmas.language.graph import WHOLE, Node, Term, mark
+from fastmas.language.reading.expressions import binary, known
 from fastmas.language.reading.reader import Reader, reads_expression
 from fastmas.language.reading.values import AgentsOf, DrawOf, Each, MethodOf, RangeOf
 from fastmas.language.refusals import Refused
@@ -151,14 +151,9 @@ def apply(reader: Reader, e: ast.Call, word: Word, arguments: list[Any]) -> Any:
 
 def _word(reader: Reader, e: Any, word: Word, *nodes: Node) -> Node:
     if reader.relaxed and word.relaxed is not None:
-        terms = [Term(reader.block, n) for n in (temperature(reader), *nodes)]
-        return soften(reader, word.relaxed(*terms).node)
+        terms = [Term(reader.block, n) for n in (reader.temperature(), *nodes)]
+        return reader.soften(word.relaxed(*terms).node)
     return reader.add(word.name, *nodes, e=e)
-
-
-def temperature(reader: Reader) -> Node:
-    """The width of relaxed decisions, a parameter of the relaxed twin."""
-    return pure(reader.graph.once, "param", "temperature", kind=REAL)
 
 
 def history(reader: Reader, e: ast.Call, name: str) -> Any:

@@ -285,13 +285,8 @@ def negation(reader: Reader, e: Any, value: Any) -> Any:
     if not isinstance(test, Node):
         return not test
     if test in reader.soft:
-        return soften(reader, reader.add("-", reader.real(e, 1), test, e=e))
+        return reader.soften(reader.add("-", reader.real(e, 1), test, e=e))
     return reader.add("not", test, kind=test.kind, e=e)
-
-
-def soften(reader: Reader, node: Node) -> Node:
-    reader.soft.add(node)
-    return node
 
 
 @reads_expression(ast.Compare)
@@ -371,7 +366,7 @@ def _soft_logic(reader: Reader, e: Any, op: str, values: list[Node]) -> Node:
     out = reader.real(e, values[0])
     for v in values[1:]:
         out = reader.add("*", out, reader.real(e, v), e=e)
-    return soften(reader, out)
+    return reader.soften(out)
 
 
 @reads_expression(ast.IfExp)
@@ -387,9 +382,9 @@ def select(reader: Reader, e: Any, test: Node, ways: tuple[Any, Any]) -> Node:
     if test in reader.soft:
         yes, no = (reader.real(e, way) for way in ways)
         mixed = reader.add("+", no, reader.add("*", test, reader.add("-", yes, no, e=e), e=e), e=e)
-        return soften(reader, mixed) if all(is_condition(reader, way) for way in ways) else mixed
+        return reader.soften(mixed) if all(is_condition(reader, way) for way in ways) else mixed
     if any(way in reader.soft for way in ways) and all(is_condition(reader, way) for way in ways):
-        return soften(reader, reader.add("select", test, *(reader.real(e, way) for way in ways), e=e))
+        return reader.soften(reader.add("select", test, *(reader.real(e, way) for way in ways), e=e))
     if all(reader.kind(way) in (BOOL, FLAG) for way in ways):
         inverse = reader.add("not", test, kind=test.kind, e=e)
         first, second = (both(reader, e, "and", [a, b]) for a, b in zip((test, inverse), ways, strict=True))

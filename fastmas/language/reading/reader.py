@@ -170,6 +170,16 @@ class Reader:
     def key_of(self, e: ast.expr | ast.stmt) -> Any:
         return self.calls, e.lineno, e.col_offset, self.turns
 
+    # ---- the relaxed twin
+    def temperature(self) -> Node:
+        """The width of relaxed decisions, a parameter of the relaxed twin."""
+        return pure(self.graph.once, "param", "temperature", kind=REAL)
+
+    def soften(self, node: Node) -> Node:
+        """This node, as a relaxed decision."""
+        self.soft.add(node)
+        return node
+
     # ---- kinds
     def kind(self, value: Any) -> str:
         """What kind of value this is; "" for what is no number."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from fastmas.language.draws import DRAWS
@@ -54,12 +54,17 @@ def augmented(reader: Reader, s: ast.AugAssign) -> None:
     assign(reader, s.target, binary(reader, s, s.op, reader.read(before), reader.read(s.value)))
 
 
+def unpacked(reader: Reader, target: ast.Tuple | ast.List, value: Any) -> Iterator[tuple[ast.expr, Any]]:
+    """The targets of a tuple, each with its part of the value."""
+    if not isinstance(value, tuple) or len(value) != len(target.elts):
+        raise reader.refuse(target, "unpack", len(target.elts), len(value) if isinstance(value, tuple) else 1)
+    return zip(target.elts, value, strict=True)
+
+
 def assign(reader: Reader, target: ast.expr, value: Any) -> None:
     """Give a value to names, a state or an agent's number."""
     if isinstance(target, (ast.Tuple, ast.List)):
-        if not isinstance(value, tuple) or len(value) != len(target.elts):
-            raise reader.refuse(target, "unpack", len(target.elts), len(value) if isinstance(value, tuple) else 1)
-        for one, part in zip(target.elts, value, strict=True):
+        for one, part in unpacked(reader, target, value):
             assign(reader, one, part)
     elif isinstance(target, ast.Name):
         _name(value, target.id)
