@@ -34,24 +34,28 @@ def sites_of(text: Text, mode: str = "") -> dict[str, Sites]:
         graphs = {name: None if one is None else one.graph for name, one in followed.items()}
         counted = {name: frozenset(a.place for a in all_of(one.actions) if isinstance(a, Loop) and a.counter)
                    for name, one in followed.items() if one is not None}
-    return {name: Sites(_places(graph, mode), counted.get(name, frozenset()))
-            for name, graph in graphs.items() if graph is not None}
+    known = {name: graph for name, graph in graphs.items() if graph is not None}
+    mode = mode or mode_of(*known.values())
+    return {name: Sites(_places(graph, mode), counted.get(name, frozenset())) for name, graph in known.items()}
 
 
 def _places(graph: Graph, mode: str) -> dict[Any, Place]:
-    addresses = Addresses(graph, mode or mode_of(graph))
+    addresses = Addresses(graph, mode)
     return {site.key: addresses.place[site.node] for site in graph.sites}
 
 
-def mode_of(graph: Graph) -> str:
-    """How the agents of a text are counted: as its model asks for, or the cheaper way; "" where none are."""
-    crowds = crowds_of(graph)
-    return resolved(getattr(graph.text.model, "mode", ""), crowds) if crowds else ""
+def mode_of(*graphs: Graph) -> str:
+    """How the agents of a text are counted, in its step and its start: as its model asks for, or the cheaper way.
+
+    "" where none are.
+    """
+    crowds = crowds_of(*graphs)
+    return resolved(getattr(graphs[0].text.model, "mode", ""), crowds) if crowds else ""
 
 
-def crowds_of(graph: Graph) -> list[int | None]:
+def crowds_of(*graphs: Graph) -> list[int | None]:
     """How many agents each count has, or None if that differs between paths."""
-    return [_size(graph.text, site.node.args[0]) for site in graph.sites if site.node.op == "count"]
+    return [_size(one.text, site.node.args[0]) for one in graphs for site in one.sites if site.node.op == "count"]
 
 
 def _size(text: Text, n: Any) -> int | None:

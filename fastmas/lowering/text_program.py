@@ -51,7 +51,7 @@ def lower(model: Model, derivatives: Derivatives | None = None, how: str = "") -
         if how == LANES:
             raise
         return _path_by_path(text, derivatives, refused.because)
-    mode = _mode(step)
+    mode = _mode(step, start)
     ones = differentiate(step, start, derivatives) if derivatives is not None else {}
     return _program(LaneKernels(text, step, start, mode, ones), derivatives)
 
@@ -62,7 +62,8 @@ def _path_by_path(text: Text, derivatives: Derivatives | None, reason: str) -> P
         raise ModelError(f"model {text.name!r} runs path by path, {reason}, and has no {lacking}: write that line for "
                          "lanes, or take differences of two simulations")
     step, start = follow_step(text), follow_start(text)
-    return _program(PathKernels(text, step, start, _mode(step.graph)), None, PATH_BY_PATH, reason)
+    mode = _mode(step.graph, None if start is None else start.graph)
+    return _program(PathKernels(text, step, start, mode), None, PATH_BY_PATH, reason)
 
 
 def _program(kernels: LaneKernels | PathKernels, derivatives: Derivatives | None, lowering: str = LANES,
@@ -131,10 +132,11 @@ class Split:
         return np.ascontiguousarray(values[:, self._reals], dtype=np.float64), whole
 
 
-def _mode(graph: Graph) -> str:
+def _mode(step: Graph, start: Graph | None) -> str:
     """How agents are counted; there must be words for all of them."""
-    mode = mode_of(graph)
-    for n in crowds_of(graph):
+    graphs = [step] if start is None else [step, start]
+    mode = mode_of(*graphs)
+    for n in crowds_of(*graphs):
         if n is not None:
             check_crowd("agents of a count", n, mode)
     return mode

@@ -7,6 +7,7 @@ import pytest
 
 from fastmas.language import Agents, Model, State
 from fastmas.language.oracle import oracle
+from fastmas.lowering.program import program_of
 from fastmas.simulate import simulate
 
 
@@ -50,3 +51,24 @@ def test_starts_are_the_oracle_and_follow_the_seed():
         np.testing.assert_allclose(shown(name, 70), truth[name], atol=1e-12)
     assert np.all(shown("first", 70, seed=1)[:, 0] != shown("first", 70)[:, 0])
     np.testing.assert_array_equal(shown("first", 200, n_threads=2)[:70], shown("first", 70))
+
+
+class Counted(Model):
+    n: int = 20
+
+    x = State(0)
+
+    def start(self, draw):
+        self.x = draw.count(self.n, 0.3)
+
+    def step(self, t, draw):
+        self.x += draw.normal()
+
+
+@pytest.mark.parametrize(("n", "mode"), [(50, "agents"), (10**6, "aggregate")])
+def test_a_count_of_the_start_alone_has_a_mode(n, mode):
+    """That of its own size, in lanes as where Python runs the text."""
+    model = Counted(n=n)
+    assert program_of(model).mode == mode
+    lanes = simulate(model, n_paths=4, n_steps=1, dtype="float64")
+    np.testing.assert_array_equal(lanes[:, 0], oracle(model, n_paths=4, n_steps=1)["x"][:, 0])
