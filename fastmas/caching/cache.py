@@ -175,7 +175,7 @@ def _is_of_library(dispatcher: Any) -> bool:
 class LibraryCache(NullCache):
     """Of a kernel that is inlined wherever it is used, kept as it is before anything is optimised.
 
-    It serves `optimising_only` alone: what is compiled to be called from Python is another thing.
+    It serves `compiling_only` alone: what is compiled to be called from Python is another thing.
     """
 
     def __init__(self, dispatcher: Any) -> None:
@@ -193,11 +193,15 @@ class LibraryCache(NullCache):
         self._entries = Entries(f"{plain.__module__}.{plain.__name__}-{digest_of('', self._dispatcher)}", dumps)
         target_context.refresh()
         data = self._entries.load((sig, target_context.codegen().magic_tuple()))
-        return None if data is None else CompileResult._rebuild(target_context, *data)
+        if data is None:
+            return None
+        told = (*data[:-1], ())  # no machine code is there yet to be told of the environments
+        return CompileResult._rebuild(target_context, *told)._replace(referenced_envs=data[-1])
 
     def save_overload(self, sig: Any, cres: Any) -> None:
         is_whole = not cres.lifted and not cres.library.has_dynamic_globals
         if optimising.is_active() and self._entries is not None and is_whole:
+            cres.library.serialize_using_object_code = cres.library.serialize_using_bitcode
             self._entries.save((sig, cres.codegen.magic_tuple()), cres._reduce())
 
     def flush(self) -> None:

@@ -30,7 +30,7 @@ from numba.core.dispatcher import Dispatcher
 from numba.core.typing import templates
 
 from fastmas import __version__
-from fastmas.caching.optimising import optimising_only
+from fastmas.caching.optimising import compiling_only
 from fastmas.kernel import kernel
 
 LENGTH = 20  # hexadecimal digits of a name
@@ -52,7 +52,7 @@ def digest_of(text: str, *kernels: Any) -> str:
     """
     with global_compiler_lock:  # whoever compiles for CUDA changes the options of kernels meanwhile
         walk = _Walk()
-        for root in (*kernels, *_imported_by(text), kernel, optimising_only):
+        for root in (*kernels, *_imported_by(text), kernel, compiling_only):
             walk.tell(root)
         return _hash("\0".join((text, _surroundings(), *walk.lines())))[:LENGTH]
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastmas.caching.optimising import optimising_only
+from fastmas.caching.optimising import compiling_only
 from fastmas.engine import threads
 from fastmas.engine.faults import compiling
 from fastmas.engine.job import Job, Sink, rows_of, slots_of
@@ -121,7 +121,7 @@ def _compile(job: Job, ready: _Ready, lanes: int) -> None:
     """Call the runner for no block at all."""
     none = _lanes_of_one(0, 0, 0, lanes)
     out = np.empty((len(job.observables), 0, job.n_times), dtype=job.dtype)
-    with compiling(job.model.name), optimising_only(ENTRY_POINT):
+    with compiling(job.model.name), compiling_only(ENTRY_POINT):
         ready.run(0, 0, *ready.tables[:2], *none, job.n_steps, job.warmup, *job.address[:3], ready.slots, out,
                   np.zeros(1, dtype=np.int64))
 
