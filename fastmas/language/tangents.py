@@ -194,8 +194,21 @@ class _Directions:
         for slope, a in zip(slopes(self._term(node), *map(self._term, arguments)), arguments, strict=True):
             inner = self.of(a)
             if inner is not None:
-                total = _plus(total, inner * slope)
+                total = _plus(total, self._times(inner, slope))
         return total
+
+    def _times(self, inner: Term, factor: Term) -> Term:
+        """inner * factor; what is the same for all directions is multiplied first, outside of their loop."""
+        node = inner.node
+        if factor.node.block is self.block or node.block is not self.block:
+            return inner * factor
+        if node.op == "neg":
+            return self._times(self._term(node.args[0]), -factor)
+        outside = [a for a in node.args if node.op == "*" and a.block is not self.block]
+        if not outside:
+            return inner * factor
+        (moving,) = (a for a in node.args if a is not outside[0])
+        return self._term(moving) * (self._term(outside[0]) * factor)
 
     def _parameter(self, node: Node, name: str, index: Any = None) -> Term | None:
         """1 along itself."""
@@ -238,16 +251,16 @@ class _Directions:
 
     def _product(self, node: Node, a: Node, b: Node) -> Term | None:
         first, second = self.of(a), self.of(b)
-        left = None if first is None else first * self._term(b)
-        return _plus(left, None if second is None else self._term(a) * second)
+        left = None if first is None else self._times(first, self._term(b))
+        return _plus(left, None if second is None else self._times(second, self._term(a)))
 
     def _quotient(self, node: Node, a: Node, b: Node) -> Term | None:
         first, second = self.of(a), self.of(b)
         per = self._per(b)
         if second is None:
-            return None if first is None else first * per
-        inner = self._term(node) * second
-        return -(inner * per) if first is None else (first - inner) * per
+            return None if first is None else self._times(first, per)
+        inner = self._times(second, self._term(node))
+        return self._times(-inner, per) if first is None else self._times(first - inner, per)
 
     def _per(self, under: Node) -> Term:
         """1 over a value: one division for all directions."""

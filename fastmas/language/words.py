@@ -14,7 +14,7 @@ from typing import Any
 from fastmas.language.graph import Term
 
 ROOT_HALF = math.sqrt(0.5)
-FAR = -40.0  # of the exponent of a density that counts as 0
+FAR = -30.0  # of the exponent of a density that counts as 0: less of one makes numbers so small that they are slow
 PER_ROOT_2_PI = 1.0 / math.sqrt(2.0 * math.pi)
 
 
