@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -14,9 +15,10 @@ import numpy as np
 import fastmas
 from fastmas import models
 from fastmas.calibration.fit import Fit, write_result
-from fastmas.calibration.game import average, find_start, play
-from fastmas.calibration.interval import LEVEL, METHOD, Uncertainty, score_uncertainty, warnings
+from fastmas.calibration.game import find_start, play
+from fastmas.calibration.interval import LEVEL, METHOD, Uncertainty, uncertainty, warnings
 from fastmas.calibration.record import Record
+from fastmas.calibration.settle import Settled, settle
 from fastmas.calibration.setup import Settings, Setup, decide
 from fastmas.calibration.verdict import Verdict, judge
 from fastmas.data import Observations, observe
@@ -187,27 +189,32 @@ def _run(setup: Setup, record: Record, run: RunDirectory | None,
 
 
 def _conclude(setup: Setup, record: Record, tell: Callable[[Mapping[str, Any]], None]) -> Fit:
-    assert record.start is not None
-    z = average(setup, record)
-    if setup.space.integer.any():
-        z = setup.space.to_z(setup.space.to_theta(z))
-    began = time.perf_counter()
-    tell({"phase": "verdict", "text": "training a discriminator from scratch"})
-    verdict = judge(setup, z)
-    record.seconds["verdict"] = time.perf_counter() - began
-    uncertainty = None
-    if setup.settings.interval:
+    def timed(phase: str, text: str, work: Callable[[], Any]) -> Any:
         began = time.perf_counter()
-        tell({"phase": "interval", "text": "simulating data sets at the estimate"})
-        uncertainty = score_uncertainty(setup, record, z)
-        record.seconds["interval"] = time.perf_counter() - began
-    return _fit(setup, record, z, verdict, uncertainty)
+        tell({"phase": phase, "text": text})
+        done = work()
+        record.seconds[phase] = time.perf_counter() - began
+        return done
+
+    settled = timed("last step", "comparing candidates by simulation", lambda: settle(setup, record))
+    if setup.space.integer.any():
+        z, z_train = (setup.space.to_z(setup.space.to_theta(z)) for z in (settled.z, settled.z_train))
+        settled = replace(settled, z=z, z_train=z_train)
+    verdict = timed("verdict", "training a discriminator from scratch", lambda: judge(setup, settled.z_train))
+    found = None
+    if setup.settings.interval:
+        found = timed("interval", "simulating data sets at the estimate",
+                      lambda: uncertainty(setup, record, settled.z))
+    return _fit(setup, record, settled, verdict, found)
 
 
-def _fit(setup: Setup, record: Record, z: np.ndarray, verdict: Verdict, uncertainty: Uncertainty | None) -> Fit:
+def _fit(setup: Setup, record: Record, settled: Settled, verdict: Verdict, uncertainty: Uncertainty | None) -> Fit:
     assert record.start is not None
-    named = dict(zip(setup.space.free, setup.space.to_theta(z).tolist(), strict=True))
-    start = dict(zip(setup.space.free, setup.space.to_theta(record.start.z).tolist(), strict=True))
+    z = settled.z
+    def by_name(z: np.ndarray) -> dict[str, float]:
+        return dict(zip(setup.space.free, setup.space.to_theta(z).tolist(), strict=True))
+
+    named, start = by_name(z), by_name(record.start.z)
     covariance = record.start.covariance if uncertainty is None else uncertainty.covariance
     said = warnings(setup, record, z, covariance)
     interval = None if uncertainty is None else uncertainty.interval(setup, z)
@@ -220,7 +227,9 @@ def _fit(setup: Setup, record: Record, z: np.ndarray, verdict: Verdict, uncertai
         "interval_method": None if interval is None else METHOD, "auc_heldout": verdict.auc,
         "auc_interval": list(verdict.auc_interval),
         "auc_blocked": None if verdict.auc_blocked is None else list(verdict.auc_blocked),
-        "value": verdict.value, "start": start,
+        "value": verdict.value, "start": start, "distance": settled.distance, "degrees": settled.degrees,
+        "misfit": settled.tau, "candidates": settled.distances, "estimate_training": by_name(settled.z_train),
+        "modes": [{"estimate": by_name(mode), "distance": distance} for mode, distance in settled.modes],
         "moment_distance": record.start.distance, "moment_degrees": record.start.degrees,
         "paths_simulated": setup.paths_simulated, "seconds": seconds, "seconds_by_phase": record.seconds,
         "version": fastmas.__version__, "warnings": said, "verdict": verdict.sentence,

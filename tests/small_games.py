@@ -12,12 +12,13 @@ from functools import cache
 import numpy as np
 
 from fastmas import models
-from fastmas.calibration import interval, setup, verdict
+from fastmas.calibration import setup, verdict
 from fastmas.calibration.setup import Setup, decide
 from fastmas.data import Observations, observe
 from fastmas.discriminators import Table, amortised, conditional, path, windowed
+from fastmas.distance import weigh
 from fastmas.simulate import simulate
-from fastmas.updaters import moments
+from fastmas.updaters import moments, scoring
 
 TRUTH = {"kappa": 1.0, "gamma": 2.0}
 
@@ -28,11 +29,13 @@ def cuts():
     few = {"batch": 256, "warmup": 15}
     return [
         (moments, "N_SCAN", 64), (moments, "N_STARTS", 1), (moments, "STAGES", stages),
-        (amortised, "WARMUP", 20), (amortised, "STEPS", 2), (amortised, "N_CONTRAST", 64),
+        (amortised, "STEPS", 30), (amortised, "RENEW", 10), (amortised, "N_CONTRAST", 64),
         (amortised, "N_WINDOWS", 8), (setup, "POOL_STEPS", 600), (conditional, "WARMUP", 20), (conditional, "STEPS", 2),
         (conditional, "BATCH", 256), (windowed, "RECIPE", replace(windowed.RECIPE, **few)),
         (path, "RECIPE", replace(path.RECIPE, **few)),
-        (verdict, "STEPS", 10), (verdict, "BATCH", 256), (interval, "N_SERIES", 8),
+        (verdict, "STEPS", 10), (verdict, "BATCH", 256),
+        (scoring, "N_POLISH", 2), (moments, "N_PROFILE", 3), (moments, "VALLEY", replace(moments.VALLEY, iterations=3)),
+        (setup, "LEAST_POLISH", 240), (setup, "POLISH", {"paths": 4, "series": 40}), (setup, "SERIES_WEIGH", 80),
     ]
 
 
@@ -75,11 +78,24 @@ def toy_samples(z, n_paths, run, purpose, *, common=True, n_times=None):
     return (mean + np.exp(log_sd) * noise).astype(np.float32)
 
 
+def toy_moments(samples):
+    """Of each path (..., n_samples, 3): the mean of its values."""
+    return samples.mean(axis=(-2, -1), dtype=np.float64)[..., None]
+
+
+def toy_look(z, n_paths, run, purpose, *, common=True):
+    samples = toy_samples(z, n_paths, run, purpose, common=common)
+    return samples, toy_moments(samples)
+
+
 def toy_table(**changes):
     """A table at which the toy stands for simulator and statistic; the data are its own at TOY_TRUTH."""
     real, heldout = toy_samples(TOY_TRUTH[None], 250, 0, 99)[0].copy(), toy_samples(TOY_TRUTH[None], 50, 1, 99)[0]
+    real = changes.pop("real", real)
     return Table(**{
-        "sample": toy_samples, "real": real, "heldout": heldout, "n_paths": 100, "start": np.zeros(2),
+        "sample": toy_samples, "look": toy_look, "moments": toy_moments(real), "n_weigh": 600,
+        "weigh": lambda features, gap, n: weigh(features, 1.0 / len(real) + 1.0 / n),
+        "real": real, "heldout": heldout, "n_paths": 100, "start": np.zeros(2),
         "spread": np.array([0.05, 0.05]), "low": TOY_LOW, "high": TOY_HIGH, "seed": 3, "first_run": 1 << 16,
         "n_generations": 20, "pool_paths": 4, "pool_times": None, "blur": 0.0, "map": map, **changes})
 

@@ -160,7 +160,7 @@ def test_the_truth_loses_least(name, monkeypatch):
     FAR is 2 sds off in the mean and has an sd 2.7 times too large; a hundred paths of six windows show either with
     tens of standard errors, so that no chance is involved.
     """
-    monkeypatch.setattr(amortised, "WARMUP", 150)
+    monkeypatch.setattr(amortised, "STEPS", 150)
     monkeypatch.setattr(conditional, "WARMUP", 150)
     for module in (windowed, path):
         monkeypatch.setattr(module, "RECIPE", replace(module.RECIPE, batch=500, warmup=90))
@@ -217,11 +217,11 @@ def test_the_learned_score_is_that_of_the_toy(monkeypatch):
     The score of a window of three normals is (sum e / sd, sum (e^2 - 1)). A learned one that were exact would correlate
     with it perfectly; errors of the network cost efficiency, of which correlations of .8 leave 64%.
     """
-    monkeypatch.setattr(amortised, "WARMUP", 200)
-    judge = seat("amortised", toy_table())
+    monkeypatch.setattr(amortised, "STEPS", 200)
+    judge, replay = seat("amortised", toy_table()), Replay(toy_table())
     judge.begin()
     w = toy_samples(TOY_TRUTH[None], 2000, 5, 98)[0].reshape(-1, 3)
-    learned = judge.network.slopes(torch.from_numpy(w), judge.replay.to_u(TOY_TRUTH)).detach().numpy()
+    learned = judge.network.slopes(torch.from_numpy(w), replay.to_u(TOY_TRUTH)).detach().numpy()
     e = (w - TOY_TRUTH[0]) / np.exp(TOY_TRUTH[1])
     exact = np.stack([e.sum(axis=1) / np.exp(TOY_TRUTH[1]), (e**2 - 1.0).sum(axis=1)], axis=1)
     for j in range(2):
@@ -229,15 +229,37 @@ def test_the_learned_score_is_that_of_the_toy(monkeypatch):
 
 
 def test_the_distance_is_the_one_of_its_formula(small):
-    judge = seat("amortised", toy_table())
+    """The gap of moments and of what was learned, by the covariance of paths at the start, for data and simulation."""
+    table = toy_table()
+    judge = seat("amortised", table)
     judge.begin()
-    z, here = np.array([[0.4, -0.1]]), centre(0)
-    u = judge.replay.to_u(here)
-    h_real = judge.mean_scores(judge.table.real, u)
-    h_fake = judge.mean_scores(toy_samples(z, 100, judge.table.first_run + 2, Purpose.CANDIDATES)[0], u)
-    gap = h_fake.mean(axis=0) - h_real.mean(axis=0)
-    expected = gap @ np.linalg.inv(np.cov(h_real.T) / len(h_real)) @ gap
-    assert judge.loss(2, z, here) == pytest.approx([expected], rel=1e-6)
+    z = np.array([[0.4, -0.1]])
+
+    def features(samples, moments):
+        return np.hstack([moments, amortised.learned_features(judge.network, samples)])
+
+    samples, moments = small_games.toy_look(z, 100, table.first_run + 2, Purpose.CANDIDATES)
+    at_start = [x[0] for x in small_games.toy_look(table.start[None], table.n_weigh, table.first_run, Purpose.WARMUP)]
+    gap = features(samples[0], moments[0]).mean(axis=0) - features(table.real, table.moments).mean(axis=0)
+    covariance = np.cov(features(*at_start).T) * (1 / 250 + 1 / 100)
+    assert judge.loss(2, z, centre(0)) == pytest.approx([gap @ np.linalg.inv(covariance) @ gap], rel=1e-4)
+
+
+def test_the_game_sees_what_moments_see():
+    """An untrained network is blind, and still the loss rises as it does for the moments alone, and not less."""
+    table = toy_table()
+    judge = seat("amortised", table)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(amortised, "STEPS", 0)
+        judge.begin()
+    way = TOY_TRUTH + np.array([[0.0, 0.0], [0.3, 0.0], [0.6, 0.0]])
+    loss = judge.loss(0, way, TOY_TRUTH)
+    _, moments = small_games.toy_look(way, 100, table.first_run, Purpose.CANDIDATES)
+    _, at_start = small_games.toy_look(table.start[None], table.n_weigh, table.first_run, Purpose.WARMUP)
+    variance = at_start[0].var(ddof=1) * (1 / 250 + 1 / 100)
+    alone = (moments.mean(axis=1)[:, 0] - table.moments.mean()) ** 2 / variance
+    assert loss[0] < loss[1] < loss[2]
+    assert (loss > 0.99 * alone).all()
 
 
 @pytest.mark.parametrize("shape", [(1, 1500), (1, 300), (1, 8), (3, 40), (7, 30)])

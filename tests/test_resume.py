@@ -101,10 +101,11 @@ GAMES = {
     "score-amortised": {"updater": "parameter-score", "discriminator": "amortised"},
     "moments": {"updater": "moments"},
 }
-# Event 0 is the start, 1 to 6 the game before and after its generations, 7 the verdict, 8 the interval; a resumed run
-# tells those that are left.
+# Event 0 is the start, 1 to 6 the game before and after its generations, 7 the last step, 8 the verdict, 9 the
+# interval; a resumed run tells those that are left.
 EVERYWHERE = (0, 1, 3, 5, 8, 12, 15, 18)
-STOPS = {"start": 0, "before the game": 1, "in the game": 3, "last generation": 6, "verdict": 7, "interval": 8}
+STOPS = {"start": 0, "before the game": 1, "in the game": 3, "last generation": 6, "last step": 7, "verdict": 8,
+         "interval": 9}
 
 
 @pytest.mark.parametrize("name", GAMES)
@@ -197,7 +198,8 @@ def test_a_run_in_use_is_left_alone(small, tmp_path):
 
 
 def test_a_record_comes_back():
-    record = Record(start=MomentFit(np.arange(2.0), np.eye(2), 1.5, 7), region=np.ones(2), round=2, generation=3,
+    start = MomentFit(np.arange(2.0), np.eye(2), 1.5, 7, 0.5, np.ones((1, 2)), np.ones(1))
+    record = Record(start=start, region=np.ones(2), round=2, generation=3,
                     is_played=True, is_settled=False, centres=[np.zeros(2), np.ones(2)],
                     rows=[{"generation": 0, "loss": float("nan")}], seconds={"start": 1.0}, paths_simulated=99)
     record.keep({"mean": np.zeros(3)}, {"network": np.ones(2)})

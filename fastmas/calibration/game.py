@@ -102,10 +102,12 @@ def arrange(setup: Setup, record: Record, region: np.ndarray | None = None,
     pool_paths, pool_times = setup.pool_size
     search = Search(start, spread, low, high, setup.space.integer, setup.settings.generations,
                     setup.settings.seed + record.round)
+    n = len(setup.x_train)
     table = Table(
-        sample=setup.sample_there, real=setup.real, heldout=setup.heldout, n_paths=setup.settings.paths, start=start,
-        spread=spread, low=low, high=high, seed=setup.settings.seed, first_run=first,
-        n_generations=setup.settings.generations, pool_paths=pool_paths, pool_times=pool_times,
+        sample=setup.sample_there, look=setup.look, moments=setup.moments_real, weigh=setup.weight,
+        n_weigh=max(setup.n_weigh(n), setup.n_polish(n)), real=setup.real, heldout=setup.heldout,
+        n_paths=setup.settings.paths, start=start, spread=spread, low=low, high=high, seed=setup.settings.seed,
+        first_run=first, n_generations=setup.settings.generations, pool_paths=pool_paths, pool_times=pool_times,
         blur=BLUR if setup.is_series else 0.0, map=setup.map, device=setup.device)
     return search, table
 

@@ -1,11 +1,8 @@
-"""Intervals from the learned score, and what the data cannot tell apart.
+"""Intervals of the estimator that was run, and what the data cannot tell apart.
 
-The covariance of the estimate is that of the estimating equation mean h(data) = mean h(theta):
-J^-1 S J^-T, with h the learned score of the amortised discriminator, J the derivative of its mean in
-theta and S its covariance over data sets of this size, both simulated at the estimate (Godambe 1960,
-Gourieroux, Monfort and Renault 1993). It is what refitting to simulated data sets gives to first
-order, at the cost of one training instead of one per refit. Added to it is the variance of the game
-itself, from batch means of where the search stood.
+The covariance is that of the last step's estimating equation, J^-1 S J^-T over the features that it used, simulated at
+the estimate (Godambe 1960, Gourieroux, Monfort and Renault 1993), with the noise of the simulation and, under a wrong
+model, the misfit tau. It is what refitting to simulated data sets gives to first order.
 """
 
 from __future__ import annotations
@@ -15,22 +12,20 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
-from fastmas.calibration.game import arrange
 from fastmas.calibration.record import Record
+from fastmas.calibration.settle import whole_problem
 from fastmas.calibration.setup import Setup
-from fastmas.discriminators.amortised import Amortised, covariance_of_mean
 from fastmas.parameters import Parameter
-from fastmas.random.address import Purpose
+from fastmas.updaters.scoring import covariance_at
 
 LEVEL = 0.9
-METHOD = "learned score: J^-1 S J^-T simulated at the estimate, plus the variance of the game"
-INTERVAL_RUN = 1 << 28  # run numbers of this training, apart from those of the rounds
-STEP = 3.0  # spreads: half the difference over which J is taken
-N_SERIES = 50  # simulated series behind J when the data are one
-N_BATCHES = 5
+METHOD = "J^-1 S J^-T of the features of the last step, simulated at the estimate"
 TOGETHER = 0.95  # correlation from which two parameters are said to move together
 VAGUE = 0.2  # standard error in boxes from which a parameter counts as not identified (uniform: 0.29)
 NEAR_BOUND = 0.01  # of the box
+NEGLIGIBLE = 0.01  # standard error in boxes below which a parameter is known by itself
+LEAST_SHARE = 0.1  # of a combination's largest part: a smaller one is left out
+ALIKE = 0.15  # exponents that differ by less are the same
 
 
 @dataclass(frozen=True)
@@ -51,40 +46,9 @@ class Uncertainty:
         return {n: [float(a), float(b)] for n, a, b in zip(setup.space.free, *ends, strict=True)}
 
 
-def score_uncertainty(setup: Setup, record: Record, z: np.ndarray) -> Uncertainty:
-    """Train an amortised discriminator around the estimate and read the covariance off its scores."""
-    _, table = arrange(setup, record, region=z, first_run=INTERVAL_RUN)
-    judge = Amortised(table)
-    judge.begin()
-    u = judge.replay.to_u(z)
-    n_paths = N_SERIES if setup.is_series else max(2000, 2 * len(setup.real))
-    step = np.minimum(STEP * table.spread, 0.5 * (table.high - table.low))
-    step = np.where(setup.space.integer, np.ceil(step), step)
-    above, below = np.minimum(z + np.diag(step), setup.high), np.maximum(z - np.diag(step), setup.low)
-
-    def means(points: np.ndarray) -> np.ndarray:
-        values = [judge.mean_scores(setup.sample(p[None], n_paths, INTERVAL_RUN, Purpose.INTERVAL)[0], u)
-                  for p in points]
-        return np.stack(values)
-
-    slopes = (means(above).mean(axis=1) - means(below).mean(axis=1)) / np.diag(above - below)[:, None]
-    # A series is long enough to say itself how much its mean score varies, also where the model is wrong.
-    score_covariance = covariance_of_mean(judge.data_scores(u)) if setup.is_series else (
-        covariance_of_mean(means(z[None])[0]) * n_paths / len(setup.real))
-    precision = slopes @ np.linalg.solve(score_covariance, slopes.T)
-    # A direction that the score does not see is as uncertain as the box is wide.
-    prior = np.diag(12.0 / (setup.high - setup.low) ** 2)
-    return Uncertainty(np.linalg.inv(precision + prior) + _game_covariance(setup, record))
-
-
-def _game_covariance(setup: Setup, record: Record) -> np.ndarray:
-    """Variance of the averaged search, from the means of N_BATCHES batches."""
-    d = setup.space.d
-    centres = record.centres[len(record.centres) // 2:]
-    if len(centres) < 2 * N_BATCHES:
-        return np.zeros((d, d))
-    batches = np.stack([np.mean(b, axis=0) for b in np.array_split(np.stack(centres), N_BATCHES)])
-    return np.diag(batches.var(axis=0, ddof=1) / N_BATCHES)
+def uncertainty(setup: Setup, record: Record, z: np.ndarray) -> Uncertainty:
+    """Of the estimate z (d,) from all data."""
+    return Uncertainty(covariance_at(whole_problem(setup, record), z))
 
 
 def warnings(setup: Setup, record: Record, z: np.ndarray, covariance: np.ndarray) -> list[str]:
@@ -93,33 +57,64 @@ def warnings(setup: Setup, record: Record, z: np.ndarray, covariance: np.ndarray
         "the search was still moving when its rounds were over: no convergence; free fewer parameters, or look at the "
         "learning curves before using these values"]
     spread, width = np.sqrt(np.diag(covariance)), setup.high - setup.low
-    correlation = covariance / np.outer(spread, spread)
-    names = setup.space.free
-    # A ridge makes both as vague as the box is long; what the data do identify is the news.
-    pairs = [(i, j) for i in range(len(names)) for j in range(i + 1, len(names)) if abs(correlation[i, j]) > TOGETHER]
+    names, ridges = setup.space.free, _ridges(covariance, width)
+    # A ridge makes each as vague as the box is long; what the data do identify is the news.
     for j, name in enumerate(names):
         for bound, where in ((setup.low[j], "lower"), (setup.high[j], "upper")):
             if abs(z[j] - bound) < NEAR_BOUND * width[j]:
                 said.append(f"{name} ended at its {where} bound: widen the bounds or fix it")
-        if spread[j] > VAGUE * width[j] and not any(j in pair for pair in pairs):
+        if spread[j] > VAGUE * width[j] and not any(j in members for members, _ in ridges):
             said.append(f"{name} is hardly identified by these data: its standard error is "
                         f"{spread[j] / width[j]:.0%} of its range")
-    return said + [f"{names[i]} and {names[j]} move together (correlation {correlation[i, j]:+.2f}): the data identify "
-                   f"{_combination(setup, covariance, i, j)}, not each of them" for i, j in pairs]
+    for members, weights in ridges:
+        first, last = [names[j] for j in members[:-1]], names[members[-1]]
+        how = ""
+        if len(members) == 2:
+            i, j = members
+            how = f" (correlation {covariance[i, j] / (spread[i] * spread[j]):+.2f})"
+        said.append(f"{', '.join(first)} and {last} move together{how}: the data identify "
+                    f"{_combination(setup, members, weights)}, not each of them")
+    return said
 
 
-def _combination(setup: Setup, covariance: np.ndarray, i: int, j: int) -> str:
-    """The best determined combination of two parameters, in words."""
-    pair = covariance[np.ix_([i, j], [i, j])]
-    weights = np.linalg.eigh(pair)[1][:, 0]
+def _ridges(covariance: np.ndarray, width: np.ndarray) -> list[tuple[list[int], np.ndarray]]:
+    """Groups of parameters of which a combination is known far better than each, with its weights.
+
+    A group holds those that the others predict with a correlation above TOGETHER, though the data leave each of them
+    vague; the combination is the one that varies least.
+    """
+    boxes = covariance / np.outer(width, width)
+    vague = [int(j) for j in np.flatnonzero(np.sqrt(np.diag(boxes)) > NEGLIGIBLE)]
+    found = []
+    while len(vague) > 1:
+        part = boxes[np.ix_(vague, vague)]
+        predicted = 1.0 - 1.0 / np.maximum(np.diag(part) * np.diag(np.linalg.pinv(part)), 1.0)
+        vague = [j for j, share in zip(vague, predicted, strict=True) if share > TOGETHER**2]
+        if len(vague) < 2:
+            break
+        part = boxes[np.ix_(vague, vague)]
+        weights = np.linalg.eigh(part)[1][:, 0]
+        share = np.abs(weights) * np.sqrt(np.diag(part))
+        kept = share > LEAST_SHARE * share.max()
+        members = [j for j, one in zip(vague, kept, strict=True) if one]
+        if len(members) > 1:
+            found.append((members, weights[kept] / width[members]))
+        vague = [j for j in vague if j not in members]
+    return found
+
+
+def _combination(setup: Setup, members: list[int], weights: np.ndarray) -> str:
+    """The best determined combination of parameters, in words."""
+    parameters, names = [setup.space.free_parameters[j] for j in members], [setup.space.free[j] for j in members]
     weights = weights / weights[np.argmax(np.abs(weights))]
-    (a, b), (p, q) = weights, (setup.space.free_parameters[i], setup.space.free_parameters[j])
-    x, y = setup.space.free[i], setup.space.free[j]
-    if p.scale == q.scale == "log":
-        if abs(abs(a) - abs(b)) < 0.15:
-            return f"{x} / {y}" if a * b < 0 else f"{x} * {y}"
-        return f"{_power(x, a)} * {_power(y, b)}"
-    return f"{a:.2g} {_coordinate(p, x)} {b:+.2g} {_coordinate(q, y)}"
+    if all(p.scale == "log" for p in parameters):
+        weights = np.where(np.abs(np.abs(weights) - 1.0) < ALIKE, np.sign(weights), weights)
+        if len(members) == 2 and (weights == [-1.0, 1.0]).all():
+            weights = -weights
+        above = " * ".join(_power(x, w) for x, w in zip(names, weights, strict=True) if w != -1.0)
+        return " / ".join([above or "1", *(x for x, w in zip(names, weights, strict=True) if w == -1.0)])
+    words = [f"{w:+.2g} {_coordinate(p, x)}" for w, p, x in zip(weights, parameters, names, strict=True)]
+    return " ".join(words).removeprefix("+")
 
 
 def _power(name: str, exponent: float) -> str:

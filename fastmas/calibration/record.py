@@ -38,7 +38,8 @@ class Record:
         arrays = dict(self.arrays)
         if self.start is not None:
             arrays |= {START + "z": self.start.z, START + "covariance": self.start.covariance,
-                       START + "distance": np.array(self.start.distance)}
+                       START + "distance": np.array(self.start.distance), START + "tau": np.array(self.start.tau),
+                       START + "modes": self.start.modes, START + "mode_distances": self.start.mode_distances}
         if self.region is not None:
             arrays["region"] = self.region
         if self.centres:
@@ -55,7 +56,8 @@ class Record:
         start = None
         if START + "z" in arrays:
             start = MomentFit(arrays[START + "z"], arrays[START + "covariance"],
-                              float(arrays[START + "distance"]), int(state["degrees"]))
+                              float(arrays[START + "distance"]), int(state["degrees"]), float(arrays[START + "tau"]),
+                              arrays[START + "modes"], arrays[START + "mode_distances"])
         kept = {k: v for k, v in arrays.items() if k.startswith((UPDATER, DISCRIMINATOR))}
         return cls(start=start, region=arrays.get("region"), round=state["round"], generation=state["generation"],
                    is_played=state["is_played"], is_settled=state["is_settled"],

@@ -13,6 +13,7 @@ import torch
 
 from fastmas import discriminators, objectives, statistics, updaters
 from fastmas.data import Observations
+from fastmas.distance import Weight, weigh
 from fastmas.engine import devices
 from fastmas.engine.job import Job
 from fastmas.engine.threads import count_threads
@@ -22,9 +23,10 @@ from fastmas.model import Model
 from fastmas.parameters import ParameterSpace, is_whole, shown
 from fastmas.random.address import Address, Purpose
 from fastmas.simulate import available_memory, simulate_job
-from fastmas.statistics.moments import path_moments
+from fastmas.statistics.characteristic import characteristic_moments
+from fastmas.statistics.moments import path_moments, series_moments
 from fastmas.statistics.scaling import Scaling
-from fastmas.updaters.moments import Problem
+from fastmas.updaters.scoring import Features, Problem
 
 WARMUP = {"paths": 50, "series": 200}  # steps; a lone series is meant to be stationary
 SERIES_PATHS = 12  # simulated series of the data's length per candidate
@@ -32,7 +34,11 @@ LEAST_PATHS = 8  # of a candidate
 LEAST_SAMPLES = 8  # of either part of a series
 POPULATION = 8  # candidates of a generation, for its memory
 POOL_STEPS = 2000  # simulated steps per theta of a replay
-BLOCK = 125  # steps: half a year of days, long against the dependence of returns
+POLISH = {"paths": 10, "series": 100}  # simulated in the last steps for each one observed
+SERIES_WEIGH = 300  # series whose figures give their covariance
+LEAST_POLISH, MOST_POLISH = 2000, 20_000  # paths; never fewer than twice the data's
+RIDGE = 0.02  # a covariance of one series' figures comes from few of them
+CACHED_VALUES = 1 << 16  # whose moments are taken at a time: what is made of them stays in the processor's cache
 CHUNK_VALUES = 1 << 24  # values of a path array simulated at a time
 
 
@@ -90,13 +96,6 @@ def decide(observations: Observations, *, updater: str, discriminator: str | Non
                     seed=int(seed), interval=bool(interval), **{k: int(v) for k, v in sizes.items()})
 
 
-def blocks_of(series: np.ndarray) -> np.ndarray:
-    """A series (n,) cut into stretches that share no step, (n_blocks, BLOCK + 1)."""
-    n_steps = len(series) - 1
-    length = max(1, min(BLOCK, max(min(50, n_steps // 4), n_steps // 8)))
-    return np.stack([series[i:i + length + 1] for i in range(0, len(series) - length, length)])
-
-
 class Setup:
     """Simulation and statistics of one calibration.
 
@@ -120,7 +119,8 @@ class Setup:
         self._check_samples()
         self._check_memory()
         self.scaling = Scaling.of(self.x_train)
-        self.blocks = blocks_of(self.x_train[0]) if self.is_series else None
+        self.moments_real = self.moments_of(self.x_train)
+        self._check_degrees()
         self.paths_simulated = 0
         self._pool: ThreadPoolExecutor | None = None
 
@@ -148,21 +148,30 @@ class Setup:
     def sample(self, z: np.ndarray, n_paths: int, run: int, purpose: int, *, common: bool = True,
                n_times: int | None = None) -> np.ndarray:
         """Samples of the statistic; a path that ran away looks like nothing in the data."""
-        paths = self.simulate(z, n_paths, run, purpose, common=common, n_times=n_times)
-        with np.errstate(all="ignore"):
-            samples = np.stack(list(self.map(self.statistic, paths)))
-        if not np.isfinite(paths).all():
-            np.nan_to_num(samples, copy=False, nan=statistics.CLIP)
-        return samples
+        return self._samples(self.simulate(z, n_paths, run, purpose, common=common, n_times=n_times))
 
     def sample_there(self, z: np.ndarray, n_paths: int, run: int, purpose: int, *, common: bool = True,
                      n_times: int | None = None) -> Any:
         """The same as a tensor: of paths on a GPU, which stay there, if the statistic reads them there."""
         if self.device == "cpu" or not self._reads_tensors:
             return self.sample(z, n_paths, run, purpose, common=common, n_times=n_times)
+        return self._samples_there(self._simulate_there(z, n_paths, run, purpose, common, n_times))
+
+    def _samples(self, paths: np.ndarray) -> np.ndarray:
+        with np.errstate(all="ignore"):
+            samples = np.stack(list(self.map(self.statistic, paths)))
+        if not np.isfinite(paths).all():
+            np.nan_to_num(samples, copy=False, nan=statistics.CLIP)
+        return samples
+
+    def _simulate_there(self, z: np.ndarray, n_paths: int, run: int, purpose: int, common: bool,
+                        n_times: int | None) -> Any:
         job = self._job(z, n_paths, Address(self.settings.seed, run, purpose), common, n_times)
         array = devices.engine_for(self.device).simulate_on_device(job, check_finite=False)
-        samples: list[Any] = [self.statistic(paths) for paths in torch.from_dlpack(array)[0]]
+        return torch.from_dlpack(array)[0]
+
+    def _samples_there(self, there: Any) -> torch.Tensor:
+        samples: list[Any] = [self.statistic(paths) for paths in there]
         return torch.nan_to_num(torch.stack(samples), nan=statistics.CLIP)
 
     def _job(self, z: np.ndarray, n_paths: int, address: Address, common: bool, n_times: int | None) -> Job:
@@ -172,26 +181,77 @@ class Setup:
             n_steps=self.settings.warmup + (n_times or self.n_times) - 1, warmup=self.settings.warmup, address=address,
             common=common, n_threads=self.n_threads, device=self.device)
 
+    def look(self, z: np.ndarray, n_paths: int, run: int, purpose: int, *,
+             common: bool = True) -> tuple[Any, np.ndarray]:
+        """What a discriminator sees: samples as `sample_there` gives them, and moments (n_theta, n_paths, k)."""
+        if self.device == "cpu" or not self._reads_tensors:
+            paths = self.simulate(z, n_paths, run, purpose, common=common)
+            return self._samples(paths), np.stack(list(self.map(self.moments_of, paths)))
+        there = self._simulate_there(z, n_paths, run, purpose, common, None)
+        return self._samples_there(there), np.stack(list(self.map(self.moments_of, there.cpu().numpy())))
+
+    def moments_of(self, paths: np.ndarray) -> np.ndarray:
+        """Moments of each path, (n_paths, n_times) to (n_paths, k); not finite for one that ran away."""
+        size = max(1, CACHED_VALUES // paths.shape[1])
+        with np.errstate(all="ignore"):
+            return np.concatenate([self._some_moments(paths[i:i + size]) for i in range(0, len(paths), size)])
+
+    def _some_moments(self, paths: np.ndarray) -> np.ndarray:
+        if self.is_series:  # the held-out part and the whole have the figures of the training part
+            return series_moments(self.scaling, paths, longest=self.n_times - 1)
+        moments = path_moments(self.scaling, paths, level=True)
+        return np.concatenate([moments, characteristic_moments(self.scaling, paths)], axis=-1)
+
     def moments(self, z: np.ndarray, n_paths: int, run: int, common: bool) -> np.ndarray:
         """Moments of each simulated path, (n_theta, n_paths, k)."""
-        size = max(1, CHUNK_VALUES // (n_paths * self.n_times))
-        parts = [self.simulate(z[i:i + size], n_paths, run, Purpose.MOMENTS, common=common)
-                 for i in range(0, len(z), size)]
-        with np.errstate(all="ignore"):
-            return np.concatenate([np.stack(list(self.map(self._moments, p))) for p in parts])
+        return self.featured(self.moments_of, z, n_paths, run, common)
+
+    def featured(self, features: Callable[[np.ndarray], np.ndarray], z: np.ndarray, n_paths: int, run: int,
+                 common: bool, n_times: int | None = None) -> np.ndarray:
+        """Features of each simulated path, (n_theta, n_paths, k)."""
+        size = max(1, CHUNK_VALUES // (n_paths * (n_times or self.n_times)))
+        parts: list[np.ndarray] = []
+        for i in range(0, len(z), size):
+            paths = self.simulate(z[i:i + size], n_paths, run, Purpose.MOMENTS, common=common, n_times=n_times)
+            parts += self.map(features, paths)
+        return np.stack(parts)
 
     def moment_problem(self) -> Problem:
         """The moment fit of these data."""
-        return Problem(simulated=self.moments, observed=self._moments(self.x_train).mean(axis=0),
-                       n_observed=len(self.x_train), n_sim=32 if self.is_series else max(500, 2 * len(self.x_train)),
-                       variance=self._moment_variance(), low=self.low, high=self.high, integer=self.space.integer,
-                       seed=self.settings.seed)
+        return self.problem(self.moments, self.moments_real)
 
-    def _moment_variance(self) -> np.ndarray | None:
-        """Long-run variance of the series' moments, from the means of its blocks (Carlstein 1986)."""
-        if self.blocks is None:
-            return None
-        return self._moments(self.blocks).var(axis=0, ddof=1) / len(self.blocks)
+    def problem(self, simulated: Features, real: np.ndarray, first_run: int = 0) -> Problem:
+        """The fit of features to those of real paths (n_paths, k); a series' scale alone must always be met."""
+        n = len(real)
+        soft = np.arange(real.shape[1]) > 0 if self.is_series else None
+        return Problem(simulated=simulated, observed=real.mean(axis=0), n_observed=n,
+                       n_sim=32 if self.is_series else max(500, 2 * n), n_polish=self.n_polish(n),
+                       n_weigh=self.n_weigh(n), low=self.low, high=self.high,
+                       integer=self.space.integer, seed=self.settings.seed, soft=soft,
+                       ridge=RIDGE if self.is_series else 0.0, first_run=first_run)
+
+    def n_polish(self, n_observed: int) -> int:
+        """Paths of the last steps and of covariances."""
+        if self.is_series:
+            return POLISH["series"]
+        return max(min(max(POLISH["paths"] * n_observed, LEAST_POLISH), MOST_POLISH), 2 * n_observed)
+
+    def n_weigh(self, n_observed: int) -> int:
+        """Paths of a covariance where fewer are simulated for a mean."""
+        return SERIES_WEIGH if self.is_series else min(LEAST_POLISH, self.n_polish(n_observed))
+
+    def weight(self, features: np.ndarray, gap: np.ndarray, n_simulated: int) -> Weight:
+        """The weight of the training data's features against the mean of `n_simulated` paths like these (n, k)."""
+        soft = np.arange(features.shape[1]) > 0 if self.is_series else None
+        return weigh(features, 1.0 / len(self.x_train) + 1.0 / n_simulated, gap=gap, soft=soft,
+                     ridge=RIDGE if self.is_series else 0.0)
+
+    @property
+    def x_all(self) -> np.ndarray:
+        """Training and held-out data together, (n_paths, n_times), or one whole series."""
+        if self.observations.series is not None:
+            return self.observations.series[None]
+        return np.concatenate([self.x_train, self.x_heldout])
 
     @property
     def pool_size(self) -> tuple[int, int | None]:
@@ -224,10 +284,12 @@ class Setup:
                 pool.shutdown(wait=True, cancel_futures=True)
             torch.set_num_threads(before)
 
-    def _moments(self, paths: np.ndarray) -> np.ndarray:
-        # A short series has short blocks, which must have the same moments as the whole.
-        longest = None if self.blocks is None else self.blocks.shape[1] - 1
-        return path_moments(self.scaling, paths, level=not self.is_series, longest=longest)
+    def _check_degrees(self) -> None:
+        d, k = self.space.d, self.moments_real.shape[-1]
+        if d > k:
+            raise ParameterError(
+                f"{d} free parameters and {k} moments of paths of {self.n_times} prices: more unknowns than figures; "
+                f"free at most {k}, or tie the parameters of agents of one type (leave per_agent away)")
 
     def _check_samples(self) -> None:
         name, k, k_heldout = self.settings.statistic, self.real.shape[-1], self.heldout.shape[-1]

@@ -2,8 +2,9 @@
 
 A discriminator is built as `DISCRIMINATOR(table, objective)`. Its class says `statistics` (the default
 for many paths, and for one series), `n_generations` (of a round, by default), `local` (it must be
-played in a region, not in the whole box) and `own_objective` (the name of the one divergence that it
-plays, or None: the user's choice). It has
+played in a region, not in the whole box), `own_objective` (the name of the one divergence that it
+plays, or None: the user's choice) and `sees_data` (it is trained on them). One that is trained on simulations alone has
+`features_of(arrays, k, d)`, which makes what it has learned features of the last steps. It has
 
 - `begin()`: train until the game can start;
 - `play(generation, centre)`: train for this generation, the search standing at `centre` (d,);
@@ -24,6 +25,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from fastmas import objectives
+from fastmas.distance import Weight
 from fastmas.registry import find
 
 
@@ -38,10 +40,20 @@ class Sampler(Protocol):
         """
 
 
+class Looker(Protocol):
+    """Simulate thetas, take the statistic and the moments."""
+
+    def __call__(self, z: np.ndarray, n_paths: int, run: int, purpose: int, *,
+                 common: bool = True) -> tuple[Any, np.ndarray]:
+        """Samples as of a `Sampler`, and moments (n_theta, n_paths, m), NaN for a path that ran away."""
+
+
 @dataclass(frozen=True, eq=False)
 class Table:
     """What a game is played on.
 
+    `look` simulates as `sample` does and gives moments beside the samples, `moments` (n_real, m) are the data's,
+    and `weigh(features (n, k), gap (k,), n_simulated)` is the metric of both; `n_weigh` paths are simulated for it.
     `real` (n_paths, n_samples, k) and `heldout` are the data's samples; `n_paths` paths are
     simulated for each candidate; `start`, `spread`, `low`, `high` (d,) bound the search;
     `first_run` numbers the simulations of this game; `pool_paths` and `pool_times` size one theta of
@@ -51,6 +63,10 @@ class Table:
     """
 
     sample: Sampler
+    look: Looker
+    moments: np.ndarray
+    weigh: Callable[[np.ndarray, np.ndarray, int], Weight]
+    n_weigh: int
     real: np.ndarray
     heldout: np.ndarray
     n_paths: int

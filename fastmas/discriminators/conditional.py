@@ -31,6 +31,7 @@ class Conditional:
     local = True
     n_generations = 60
     own_objective: str | None = None
+    sees_data = True
 
     def __init__(self, table: Table, objective: Objective) -> None:
         self.table, self.objective, self.replay = table, objective, Replay(table)

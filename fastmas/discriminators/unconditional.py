@@ -37,6 +37,7 @@ class Unconditional:
     local = False
     n_generations = 150
     own_objective: str | None = None
+    sees_data = True
 
     def __init__(self, table: Table, objective: Objective, recipe: Recipe) -> None:
         self.table, self.objective, self.recipe = table, objective, recipe

@@ -1,7 +1,9 @@
-"""Pooled moments of a path: what the moment fit matches, and the start of every game.
+"""Pooled moments of a path: what the moment fit matches, and every discriminator's start.
 
 Each moment is a mean over the times of one path. They see the distribution of returns, their serial
-dependence and that of their size, the pull of moving averages, and (for paths) of the level.
+dependence and that of their size, the pull of moving averages, and (for paths) of the level. Those of one
+long series are free of its scale, which is a figure of its own: under a wrong model the scale can then be
+matched and the shape be given up, and not the other way round.
 """
 
 from __future__ import annotations
@@ -17,6 +19,9 @@ QUANTILES = (0.5, 1.0, 1.5, 2.0)  # sds at which the distribution function of |r
 LAGS = (1, 2, 3, 4, 5, 6, 8, 10)
 SIZE_LAGS = (1, 2, 4, 10, 20, 40)
 SPANS = (2, 4, 7, 10)
+MEMORY = (1, 2, 5, 10, 20, 40, 80, 160)  # lags of the correlation of sizes in a series
+SQUARE = 1  # the place of the mean square among the moments
+AVERAGED = (5, 20, 60)  # steps over which sizes are averaged
 
 
 def path_moments(scaling: Scaling, paths: np.ndarray, *, level: bool, longest: int | None = None) -> np.ndarray:
@@ -29,6 +34,30 @@ def path_moments(scaling: Scaling, paths: np.ndarray, *, level: bool, longest: i
     if level:
         columns += _level(returns, np.clip(scaling.level(paths), -CLIP, CLIP).astype(np.float32))
     return np.stack([c.mean(axis=-1, dtype=np.float64) for c in columns], axis=-1)
+
+
+def series_moments(scaling: Scaling, paths: np.ndarray, longest: int | None = None) -> np.ndarray:
+    """Figures of each series, (..., n_times) to (..., n) in float64: log sd of its increments, then its shape.
+
+    The shape is that of the increments in units of their own sd: `path_moments` without the mean square, correlations
+    of their size over long lags, and the sds of averaged sizes. Lags and spans are at most half of `longest`.
+    """
+    increments = scaling.increments(paths)
+    sd = increments.std(axis=-1, keepdims=True)
+    z = np.clip(increments / sd, -CLIP, CLIP).astype(np.float32)
+    n = min(z.shape[-1], longest or z.shape[-1])
+    shape = [c.mean(axis=-1, dtype=np.float64) for i, c in enumerate(_returns(z, n)) if i != SQUARE]
+    return np.stack([np.log(sd[..., 0]), *shape, *_memory(np.arcsinh(np.abs(z)), n)], axis=-1)
+
+
+def _memory(size: np.ndarray, n: int) -> Iterator[np.ndarray]:
+    around = size - size.mean(axis=-1, keepdims=True, dtype=np.float64).astype(np.float32)
+    variance = np.square(around).mean(axis=-1, dtype=np.float64)
+    for k in (k for k in MEMORY if k < n // 2):
+        yield (around[..., k:] * around[..., :-k]).mean(axis=-1, dtype=np.float64) / variance
+    total = np.cumsum(around, axis=-1, dtype=np.float64)
+    for k in (k for k in AVERAGED if k < n // 2):
+        yield np.log((total[..., k:] - total[..., :-k]).std(axis=-1) / k)
 
 
 def _returns(r: np.ndarray, n: int) -> Iterator[np.ndarray]:

@@ -1,32 +1,33 @@
-"""Simulated moments with common random numbers: the start of every game and the baseline beside it.
+"""Simulated moments with common random numbers: the start of every game, its last step, and the baseline beside it.
 
-McFadden (1989), Duffie and Singleton (1993). The distance between the data's pooled moments and the
-simulated ones is weighed, for many paths, by the covariance that the model itself gives them at the
-present fit: one taken from the data is correlated with the moments and biases the fit. For one real
-series no model is true, and that weighting would chase whatever the model has least variance in;
-there the moments are weighed one by one by the data's own long-run variance. Derivatives are
-central differences under common random numbers, wide enough to see over the jumps of exact rules.
+McFadden (1989), Duffie and Singleton (1993), for any features of paths. A scan over the box gives a few points that are
+apart from one another, Gauss-Newton goes downhill from each, and what is left of them is compared by simulation: a
+distance may have several basins, and valleys that are flat at one end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from scipy.optimize import least_squares
 from scipy.stats import qmc
 
+from fastmas.distance import means
 from fastmas.errors import SimulationError
 from fastmas.updaters import Search
+from fastmas.updaters.scoring import COMPARING, FIRST_STEP, LOOKING, Problem, compare, linearise, polish
 
 N_SCAN = 512  # thetas of the first look over the box
-N_STARTS = 3
+N_STARTS = 4
+APART, SAME = 0.1, 0.02  # of the box: how far starts are from each other at least, and two ends of one basin at most
 WORST = 1e3  # residual, in sds, of a path that ran away
-LEAST_EIGENVALUE = 1e-5  # of the correlation of moments: below it a combination is left out
+VAGUE = 0.08  # of the box: a standard error that calls for a look along the coordinates
+FEW, N_PROFILE = 4, 12  # coordinates that are looked along at most, and values of each
+HOPELESS = 4.0  # times the least distance, or its expectation: no further that way
+MODE = 16.0  # of distance: 8 nats, within which another basin is told
 
-Moments = Callable[[np.ndarray, int, int, bool], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -38,38 +39,24 @@ class Stage:
     iterations: int
 
 
-STAGES = (Stage(1, 0.03, 6), Stage(2, 0.015, 4), Stage(4, 0.01, 4))
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What to fit.
-
-    `simulated(z (n, d), n_paths, run, common)` gives the moments of each path (n, n_paths, k);
-    `observed` (k,) are the data's means over `n_observed` paths; `n_sim` paths are simulated for
-    each theta at the least effort; `variance` (k,) is that of `observed` over data sets like it, if the
-    moments are to be weighed one by one; `integer` (d,) marks whole numbers.
-    """
-
-    simulated: Moments
-    observed: np.ndarray
-    n_observed: int
-    n_sim: int
-    variance: np.ndarray | None
-    low: np.ndarray
-    high: np.ndarray
-    integer: np.ndarray
-    seed: int
+STAGES = (Stage(1, 0.03, 6), Stage(2, 0.015, 4))
+PROFILE, VALLEY = Stage(1, 0.015, 3), Stage(2, 0.015, 20)
 
 
 @dataclass(frozen=True)
 class MomentFit:
-    """Fitted z (d,), its covariance (d, d), the weighted distance and what chi-square degrees it has."""
+    """Fitted z (d,), its covariance (d, d), the weighted distance, what chi-square degrees it has, and the misfit tau.
+
+    `modes` (n, d) are other basins within 8 nats, `mode_distances` (n,) theirs.
+    """
 
     z: np.ndarray
     covariance: np.ndarray
     distance: float
     degrees: int
+    tau: float = 0.0
+    modes: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
+    mode_distances: np.ndarray = field(default_factory=lambda: np.empty(0))
 
     @property
     def spread(self) -> np.ndarray:
@@ -77,42 +64,112 @@ class MomentFit:
         return np.sqrt(np.diag(self.covariance))
 
 
-def fit_moments(problem: Problem) -> MomentFit:
-    """Scan the box, refine from the best few points, then from the best one with ever more paths."""
-    starts = _scan(problem)
-    first = [_refine(problem, z, STAGES[0], 1) for z in starts]
-    z, _, _ = min(first, key=lambda fit: fit[1])
-    for number, stage in enumerate(STAGES[1:], start=2):
-        z, distance, jacobian = _refine(problem, z, stage, number)
-    covariance = _covariance(problem, z, jacobian)
-    return MomentFit(z, covariance, float(distance), len(jacobian) - len(z))
+def fit_moments(problem: Problem, starts: np.ndarray | None = None) -> MomentFit:
+    """Scan the box, or begin at `starts` (n, d); go downhill from each; compare the ends and polish the best."""
+    points = _scan(problem) if starts is None else starts
+    for number, stage in enumerate(STAGES, start=1):
+        points = _distinct(problem, [_refine(problem, z, stage, number)[0] for z in points])
+    points = _along_valleys(problem, points)
+    z, local = polish(problem, points[0])
+    others = points[1:]
+    others = others[np.abs((others - z) / problem.width).max(axis=1) > SAME]
+    seen = compare(problem, np.vstack([z, others]))
+    rise = seen.distances[1:] - seen.distances[0]
+    near = np.flatnonzero(rise < MODE)[np.argsort(rise[rise < MODE], kind="stable")]
+    return MomentFit(z, local.covariance(problem), float(seen.distances[0]), seen.n_combinations - len(z), seen.tau,
+                     others[near], seen.distances[1:][near])
 
 
 def _scan(problem: Problem) -> np.ndarray:
-    """The best points of a Sobol design over the box, (N_STARTS, d), weighing moments one by one."""
+    """The best points of a Sobol design over the box, apart from each other, weighing features one by one."""
     unit = qmc.Sobol(len(problem.low), seed=problem.seed).random(N_SCAN)
-    z = problem.low + (problem.high - problem.low) * unit
-    moments = problem.simulated(z, max(4, problem.n_sim // 16), 0, True)
-    means = _means(moments)
-    if np.isnan(means).all():
+    z = problem.low + problem.width * unit
+    parts = [_centre_and_variance(problem.simulated(z[i:i + 64], max(4, problem.n_sim // 16), problem.first_run, True))
+             for i in range(0, N_SCAN, 64)]
+    centre, variance = (np.concatenate(part) for part in zip(*parts, strict=True))
+    if np.isnan(centre).all():
         raise SimulationError("most paths ran away wherever the moment fit looked; check the model and its bounds")
-    variance = np.nanmedian(_means((moments - means[:, None]) ** 2), axis=0)
-    gap = (means - problem.observed) / np.sqrt(np.maximum(variance, 1e-12))
+    gap = (centre - problem.observed) / np.sqrt(np.maximum(np.nanmedian(variance, axis=0), 1e-12))
     distance = np.where(np.isfinite(gap), np.minimum(np.abs(gap), WORST), WORST).sum(axis=1)
-    return z[np.argsort(distance, kind="stable")[:N_STARTS]]
+    chosen: list[int] = []
+    for i in np.argsort(distance, kind="stable"):
+        if all(np.abs(unit[i] - unit[j]).max() > APART for j in chosen):
+            chosen.append(int(i))
+        if len(chosen) == N_STARTS:
+            break
+    return z[chosen]
 
 
-def _refine(problem: Problem, z: np.ndarray, stage: Stage, number: int) -> tuple[np.ndarray, float, np.ndarray]:
-    """Gauss-Newton from z: the fit, its distance and the whitened Jacobian (k, d)."""
+def _along_valleys(problem: Problem, points: np.ndarray) -> np.ndarray:
+    """The points, the nearest first, and before them the lowest that is found along what they leave vague.
+
+    Where a coordinate has hardly a slope Gauss-Newton stands still far from the best: each of a few coordinates is put
+    to values all over its box, from the point outwards, the others following each time (a profile of the distance).
+    """
+    points = points[np.argsort(compare(problem, points).distances, kind="stable")]
+    local = linearise(problem, points[0], FIRST_STEP * problem.width, LOOKING)
+    vague = np.flatnonzero((local.spread > VAGUE * problem.width) & ~problem.integer)
+    looked_along = np.flatnonzero(~problem.integer) if len(problem.low) <= FEW else vague
+    if len(problem.low) == 1 or not len(vague) > 0 or len(looked_along) > FEW:
+        return points
+    profile = np.vstack([_profile(problem, points[0], int(j)) for j in looked_along])
+    seen = compare(problem, np.vstack([points[0], profile]), COMPARING + 1).distances
+    if np.argmin(seen) == 0:
+        return points
+    lowest, _ = _refine(problem, profile[np.argmin(seen[1:])], VALLEY, len(STAGES))
+    return np.vstack([lowest, points])
+
+
+def _profile(problem: Problem, z: np.ndarray, j: int) -> np.ndarray:
+    values = np.linspace(problem.low[j], problem.high[j], N_PROFILE)
+    order = [values[values <= z[j]][::-1], values[values > z[j]]]
+    found, least = [], np.inf
+    for side in order:
+        rest = np.delete(z, j)
+        for value in side:
+            rest, distance = _refine(_without(problem, j, value), rest, PROFILE, len(STAGES))
+            found.append(np.insert(rest, j, value))
+            least = min(least, distance)
+            if distance > HOPELESS * max(least, len(problem.observed)):
+                break
+    return np.stack(found)
+
+
+def _without(problem: Problem, j: int, value: float) -> Problem:
+    """The problem of the other coordinates, the j-th held at a value."""
+    def simulated(z: np.ndarray, n_paths: int, run: int, common: bool) -> np.ndarray:
+        return problem.simulated(np.insert(z, j, value, axis=1), n_paths, run, common)
+
+    low, high, integer = (np.delete(x, j) for x in (problem.low, problem.high, problem.integer))
+    return replace(problem, simulated=simulated, low=low, high=high, integer=integer)
+
+
+def _centre_and_variance(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    centre = means(features)
+    return centre, means((features - centre[:, None]) ** 2)
+
+
+def _distinct(problem: Problem, points: list[np.ndarray]) -> np.ndarray:
+    """Without those that ended where another did, (n, d)."""
+    kept: list[np.ndarray] = []
+    for z in points:
+        if all(np.abs((z - other) / problem.width).max() > SAME for other in kept):
+            kept.append(z)
+    return np.stack(kept)
+
+
+def _refine(problem: Problem, z: np.ndarray, stage: Stage, number: int) -> tuple[np.ndarray, float]:
+    """Gauss-Newton from z to where the distance is least, (d,), and the distance there."""
     n_paths = problem.n_sim * stage.effort
-    whitener = _whitener(problem, _moments_at(problem, z, n_paths, 2 * number))
-    step = stage.step * (problem.high - problem.low)
-    step = np.where(problem.integer, np.maximum(step, 1.0), step)  # or rounding would hide the difference
+    weight, _ = problem.weight(z, n_paths, 2 * number)
+    step = stage.step * problem.width
+    step = np.where(problem.integer, np.maximum(step, 1.0), step)
+    middle, prior = (problem.low + problem.high) / 2.0, np.sqrt(problem.prior)
 
     def residuals(points: np.ndarray) -> np.ndarray:
-        means = _means(problem.simulated(points, n_paths, 2 * number + 1, True))
-        gap = (means - problem.observed) @ whitener.T
-        return np.where(np.isfinite(gap), np.clip(gap, -WORST, WORST), WORST)
+        gap = (problem.means(points, n_paths, 2 * number + 1) - problem.observed) @ weight.rows.T
+        gap = np.where(np.isfinite(gap), np.clip(gap, -WORST, WORST), WORST)
+        return np.hstack([gap, (points - middle) * prior])
 
     def jacobian(point: np.ndarray) -> np.ndarray:
         above = np.minimum(point + np.diag(step), problem.high)
@@ -124,51 +181,7 @@ def _refine(problem: Problem, z: np.ndarray, stage: Stage, number: int) -> tuple
     inside = np.clip(z, problem.low + 1e-6 * step, problem.high - 1e-6 * step)
     fit = least_squares(lambda p: residuals(p[None, :])[0], inside, jac=jacobian, x_scale=step,
                         bounds=(problem.low, problem.high), max_nfev=stage.iterations)
-    return fit.x, 2.0 * fit.cost, jacobian(fit.x)
-
-
-def _means(moments: np.ndarray) -> np.ndarray:
-    """Means over the paths that did not run away, (n, n_paths, k) to (n, k); NaN where most did."""
-    finite = np.isfinite(moments).all(axis=2)
-    if finite.all():
-        return moments.mean(axis=1)
-    count = finite.sum(axis=1)[:, None]
-    total = np.where(finite[:, :, None], moments, 0.0).sum(axis=1)
-    return np.where(count > moments.shape[1] / 2, total / np.maximum(count, 1), np.nan)
-
-
-def _moments_at(problem: Problem, z: np.ndarray, n_paths: int, run: int) -> np.ndarray:
-    moments = problem.simulated(z[None, :], n_paths, run, True)[0]
-    finite = moments[np.isfinite(moments).all(axis=1)]
-    if len(finite) < 2:
-        raise SimulationError(f"{n_paths - len(finite)} of {n_paths} paths ran away at the best parameters that the "
-                              "moment fit found; check the model, or narrow its bounds")
-    return finite
-
-
-def _whitener(problem: Problem, moments: np.ndarray) -> np.ndarray:
-    """Rows that turn the gap of mean moments into units of its standard error."""
-    n_paths = len(moments)
-    if problem.variance is not None:
-        return np.diag(1.0 / np.sqrt(np.maximum(problem.variance + moments.var(axis=0) / n_paths, 1e-300)))
-    covariance = np.cov(moments.T) * (1.0 / problem.n_observed + 1.0 / n_paths)
-    sd = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
-    eigenvalues, vectors = np.linalg.eigh(covariance / np.outer(sd, sd))
-    kept = eigenvalues > LEAST_EIGENVALUE
-    return (vectors[:, kept] / np.sqrt(eigenvalues[kept])).T / sd
-
-
-def _covariance(problem: Problem, z: np.ndarray, jacobian: np.ndarray) -> np.ndarray:
-    """Of the fit, (d, d): the sandwich, with the moments' covariance over data sets simulated at it."""
-    moments = _moments_at(problem, z, problem.n_sim * STAGES[-1].effort, 2 * len(STAGES) + 2)
-    whitener = _whitener(problem, moments)
-    noise = whitener @ (np.cov(moments.T) / problem.n_observed) @ whitener.T
-    width = problem.high - problem.low
-    # A direction the moments do not see is as uncertain as the box is wide.
-    bread = np.linalg.inv(jacobian.T @ jacobian + np.diag(12.0 / width**2))
-    if len(noise) != len(jacobian):
-        return bread
-    return bread @ (jacobian.T @ noise @ jacobian + np.diag(12.0 / width**2)) @ bread
+    return fit.x, 2.0 * float(fit.cost)
 
 
 class Stay:

@@ -1,0 +1,113 @@
+"""After the game: candidates are compared by simulation, the nearest is polished, and all data have the last word.
+
+The features are those of the game: moments of a path, and what the discriminator has learned from simulations. One that
+was trained on the data has no say here, since it knows them by heart. Nothing whose simulated distance is above that
+of the start is ever returned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from fastmas import discriminators, statistics
+from fastmas.calibration.game import average
+from fastmas.calibration.record import DISCRIMINATOR, Record
+from fastmas.calibration.setup import Setup
+from fastmas.updaters.moments import MODE, SAME
+from fastmas.updaters.scoring import COMPARING, Problem, compare, polish
+
+TRAINING_RUN, ALL_RUN = 1 << 16, 1 << 17  # first runs of the two problems
+BARRIER = 2.0  # of distance, a nat: less is a flat valley
+GAME_ROUNDS, LAST_ROUNDS = 4, 2  # linearisations on the training data and on all
+CHUNK = 1 << 13  # paths whose samples are held at a time
+
+PathFeatures = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Settled:
+    """`z` (d,) is the estimate from all data, `z_train` that from the training part.
+
+    `distance` is that of `z_train`, with its chi-square `degrees` and the misfit `tau`; `distances` are those of all
+    candidates by name; `modes` are other basins, each with its distance.
+    """
+
+    z: np.ndarray
+    z_train: np.ndarray
+    distance: float
+    degrees: int
+    tau: float
+    distances: dict[str, float]
+    modes: list[tuple[np.ndarray, float]]
+
+
+def features_of(setup: Setup, record: Record) -> PathFeatures:
+    """Features (n_paths, k) of paths (n_paths, n_times): moments first, then what was learned."""
+    kind, arrays = discriminators.get(setup.settings.discriminator), record.part(DISCRIMINATOR)
+    if kind.sees_data or not arrays:
+        return setup.moments_of
+    learned = kind.features_of(arrays, setup.real.shape[-1], setup.space.d)
+
+    def some(paths: np.ndarray) -> np.ndarray:
+        with np.errstate(all="ignore"):
+            samples = np.nan_to_num(setup.statistic(paths), nan=statistics.CLIP)
+        return np.concatenate([setup.moments_of(paths), learned(samples)], axis=1)
+
+    return lambda paths: np.concatenate([some(paths[i:i + CHUNK]) for i in range(0, len(paths), CHUNK)])
+
+
+def training_problem(setup: Setup, record: Record) -> Problem:
+    """The last steps on the training data."""
+    features = features_of(setup, record)
+    return setup.problem(partial(setup.featured, features), features(setup.x_train), TRAINING_RUN)
+
+
+def whole_problem(setup: Setup, record: Record) -> Problem:
+    """The same on all data."""
+    features, x = features_of(setup, record), setup.x_all
+    return setup.problem(partial(setup.featured, features, n_times=x.shape[1]), features(x), ALL_RUN)
+
+
+def settle(setup: Setup, record: Record) -> Settled:
+    """Compare, polish, compare again with fresh numbers, and take a last step on all data."""
+    assert record.start is not None
+    problem, start = training_problem(setup, record), record.start
+    points = {"start": start.z, **{f"mode {i}": z for i, z in enumerate(start.modes, start=2)}}
+    if record.rows:
+        points["game"] = average(setup, record)
+        first = compare(problem, np.stack(list(points.values())))
+        points["polished"] = polish(problem, list(points.values())[int(np.argmin(first.distances))], GAME_ROUNDS)[0]
+    z = np.stack(list(points.values()))
+    seen = compare(problem, z, COMPARING + 1)
+    best = int(np.argmin(seen.distances))
+    modes = [(z[i], float(seen.distances[i])) for i in np.argsort(seen.distances, kind="stable")
+             if seen.distances[i] - seen.distances[best] < MODE]
+    return Settled(z=_last_step(whole_problem(setup, record), z[0], z[best]), z_train=z[best],
+                   distance=float(seen.distances[best]), degrees=seen.n_combinations - setup.space.d, tau=seen.tau,
+                   distances=dict(zip(points, seen.distances.tolist(), strict=True)),
+                   modes=_apart(problem, z[best], modes))
+
+
+def _last_step(problem: Problem, start: np.ndarray, z: np.ndarray) -> np.ndarray:
+    candidates = np.stack([start, z, polish(problem, z, LAST_ROUNDS)[0]])
+    return candidates[int(np.argmin(compare(problem, candidates, COMPARING + 1).distances))]
+
+
+def _apart(problem: Problem, z: np.ndarray, modes: list[tuple[np.ndarray, float]]) -> list[tuple[np.ndarray, float]]:
+    """Those with a barrier between them and the estimate, and between one another: a flat valley is one basin."""
+    kept = [(z, 0.0)]
+    for mode, distance in modes:
+        if all(_is_barred(problem, mode, other) for other, _ in kept):
+            kept.append((mode, distance))
+    return kept[1:]
+
+
+def _is_barred(problem: Problem, one: np.ndarray, other: np.ndarray) -> bool:
+    if np.abs((one - other) / problem.width).max() < SAME:
+        return False
+    ends_and_middle = compare(problem, np.stack([one, other, (one + other) / 2.0]), COMPARING + 2).distances
+    return bool(ends_and_middle[2] > ends_and_middle[:2].max() + BARRIER)

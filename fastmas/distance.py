@@ -1,0 +1,85 @@
+"""The squared distance of features, in units of the error that the model itself gives them.
+
+Over the span of the features this is the inner maximum of eq. (1) in the form of Fisher GAN (Mroueh and Sercu 2017),
+and the criterion of simulated moments (McFadden 1989). A covariance taken from the data is correlated with the features
+and biases a fit; one series has none at all. Under a wrong model some features are further off than chance allows: the
+soft ones then get an extra variance, tau^2 times their own, so that no combination that the model happens to know
+precisely decides alone, and the others are matched as before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import chi2
+
+LEAST_EIGENVALUE = 1e-5  # of the correlation of features: below it a combination is left out
+LEVEL = 0.999  # of chi-square, beyond which the model counts as wrong
+MOST_TAU = 1e4
+
+
+@dataclass(frozen=True)
+class Weight:
+    """`rows` (m, k) turn gaps of features into m standard errors; `tau` is the misfit beside chance, in sds."""
+
+    rows: np.ndarray
+    tau: float = 0.0
+
+    def distance(self, gap: np.ndarray) -> np.ndarray:
+        """Squared distances of gaps (..., k)."""
+        return np.square(gap @ self.rows.T).sum(axis=-1)
+
+
+def weigh(features: np.ndarray, share: float, *, ridge: float = 0.0, gap: np.ndarray | None = None,
+          soft: np.ndarray | None = None) -> Weight:
+    """The weight of features whose paths (n, k) are these and whose means have `share` of a path's variance.
+
+    Parameters
+    ----------
+    share
+        1 / n_observed + 1 / n_simulated.
+    ridge
+        Added to the correlation's diagonal where few paths must give the covariance of many features.
+    gap, soft
+        Gap of means (k,) and which features may be off (k,): with both, tau is what brings a distance that is
+        too large down to the number of features.
+    """
+    covariance = np.cov(features.T).reshape(features.shape[1], features.shape[1]) * share
+    sd = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
+    correlation = covariance / np.outer(sd, sd) + ridge * np.eye(len(sd))
+    tau = 0.0 if gap is None or soft is None or not soft.any() else _tau(correlation, gap / sd, soft)
+    rows = _whitener(correlation + tau**2 * np.diag(np.zeros(len(sd)) if soft is None else soft.astype(float)))
+    return Weight(rows / sd, tau)
+
+
+def means(features: np.ndarray) -> np.ndarray:
+    """Means over the paths that did not run away, (n, n_paths, k) to (n, k); NaN where most did."""
+    finite = np.isfinite(features).all(axis=2)
+    if finite.all():
+        return features.mean(axis=1)
+    count = finite.sum(axis=1)[:, None]
+    total = np.where(finite[:, :, None], features, 0.0).sum(axis=1)
+    return np.where(count > features.shape[1] / 2, total / np.maximum(count, 1), np.nan)
+
+
+def _whitener(correlation: np.ndarray) -> np.ndarray:
+    eigenvalues, vectors = np.linalg.eigh(correlation)
+    kept = eigenvalues > LEAST_EIGENVALUE
+    return (vectors[:, kept] / np.sqrt(eigenvalues[kept])).T
+
+
+def _tau(correlation: np.ndarray, gap: np.ndarray, soft: np.ndarray) -> float:
+    def distance(tau: float) -> float:
+        return float(np.square(_whitener(correlation + tau**2 * np.diag(soft.astype(float))) @ gap).sum())
+
+    k = int(soft.sum())
+    if not np.isfinite(gap).all() or distance(0.0) <= chi2.ppf(LEVEL, k):
+        return 0.0
+    low, high = 0.0, 0.1
+    while distance(high) > k and high < MOST_TAU:
+        low, high = high, 2.0 * high
+    for _ in range(20):
+        middle = (low + high) / 2.0
+        low, high = (middle, high) if distance(middle) > k else (low, middle)
+    return high
