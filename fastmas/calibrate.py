@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +16,7 @@ import fastmas
 from fastmas import models
 from fastmas.calibration.fit import Fit, write_result
 from fastmas.calibration.game import find_start, play
+from fastmas.calibration.given import bounded, start_of
 from fastmas.calibration.interval import LEVEL, METHOD, Uncertainty, uncertainty, warnings
 from fastmas.calibration.record import Record
 from fastmas.calibration.settle import Settled, settle
@@ -37,7 +38,8 @@ def calibrate(
     model: Model, data: Any, *, free: Iterable[str] | None = None, fixed: Mapping[str, Any] | None = None,
     updater: str = "cma-es", discriminator: str | None = None, objective: str | None = None, statistic: Any = None,
     generations: int | None = None, paths: int | None = None, horizon: int | None = None,
-    warmup: int | None = None, column: str | None = None, heldout_share: float | None = None, seed: int = 1,
+    warmup: int | None = None, column: str | None = None, heldout_share: float | None = None,
+    bounds: Mapping[str, Sequence[float]] | None = None, start: Mapping[str, float] | None = None, seed: int = 1,
     n_threads: int | None = None, device: str = "cpu", interval: bool = True, out: str | Path | None = None,
     overwrite: bool = False, progress: Callable[[Mapping[str, Any]], None] | None = None,
 ) -> Fit:
@@ -66,6 +68,10 @@ def calibrate(
         Simulated for each candidate: as many as observed, or 32 series.
     horizon, column, heldout_share
         As in `observe`; a tenth of many paths, at most 50, is held out, and the last fifth of a series.
+    bounds : mapping of str to (low, high), optional
+        Narrower bounds of free parameters, in natural units, inside the model's own.
+    start : mapping of str to float, optional
+        Where to begin in place of a scan over the bounds; free parameters that are not named begin at their defaults.
     warmup : int, optional
         Steps simulated before the window: 50, or 200 for a series.
     device : {"cpu", "cuda"}
@@ -95,7 +101,10 @@ def calibrate(
     settings = decide(
         observations, updater=updater, discriminator=discriminator, objective=objective, statistic=statistic,
         generations=generations, paths=paths, warmup=warmup, seed=seed, interval=interval)
-    space = _space(model, free, fixed, observations.regime)
+    space = bounded(_space(model, free, fixed, observations.regime), bounds or {})
+    start_of(space, start or {})
+    settings = replace(settings, bounds={n: [float(x) for x in b] for n, b in (bounds or {}).items()},
+                       start={n: float(x) for n, x in (start or {}).items()})
     setup = Setup(model, space, observations, settings, statistic, n_threads, device)
     run = None
     if out is not None:
@@ -123,7 +132,7 @@ def resume(path: str | Path, *, n_threads: int | None = None,
     with _damage(run, "config.json"):
         model = models.get(config["model_factory"], **_plain_config(config["model_config"]))
         settings = Settings(**{k: config[k] for k in Settings.__dataclass_fields__})
-        space = model.space(config["free"], config["values"])
+        space = bounded(model.space(config["free"], config["values"]), settings.bounds)
     if not (run.path / DATA_FILE).exists():
         raise RunDirectoryError(f"{path} has no {DATA_FILE}: its run was stopped before it began; start it anew with "
                                 "--overwrite")

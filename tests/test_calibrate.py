@@ -19,6 +19,7 @@ from fastmas.data import observe
 from fastmas.errors import DataError, MemoryLimitError, ModelError, ParameterError, RunDirectoryError, SimulationError
 from fastmas.random.address import Purpose
 from fastmas.run_directory import RunDirectory
+from fastmas.updaters import moments
 
 FREE = ["kappa", "gamma"]
 
@@ -243,6 +244,31 @@ def test_the_models_own_choice_is_free_unless_it_has_a_value(small):
     assert set(calibrate(free=None, fixed={"gamma": 2.0}, updater="moments").estimate) == {"kappa"}
     assert calibrate(market_series(600), free=None, updater="moments").config["free"] == [
         "kappa", "gamma", "rho", "sigma_fundamental", "v1"]
+
+
+def test_bounds_keep_the_search_and_are_kept(small, tmp_path):
+    """The truth of gamma is 2, outside: the estimate goes to that end and the resumed run knows the bounds."""
+    run, options = tmp_path / "run", {"bounds": {"gamma": (3.0, 6.0)}, "start": {"gamma": 5.0}}
+    fit = calibrate(out=run, interval=True, **options)
+    assert 3.0 <= fit.estimate["gamma"] < 3.5
+    assert fit.interval["gamma"][0] >= 3.0 - 1e-9
+    (run / "result.json").unlink()
+    same(fit, fm.resume(run, n_threads=1))
+
+
+def test_a_start_of_the_users_takes_the_place_of_the_scan(small, monkeypatch):
+    monkeypatch.setattr(moments, "_scan", None)
+    begun = calibrate(updater="moments", start={"kappa": 0.6, "gamma": 3.0})
+    assert begun.estimate == calibrate(updater="moments", start={"kappa": 0.6, "gamma": 3.0}).estimate
+    assert begun.estimate["gamma"] == pytest.approx(TRUTH["gamma"], rel=0.5)
+    with pytest.raises(TypeError):
+        calibrate(updater="moments")
+
+
+def test_more_unknowns_than_figures_are_refused(small):
+    model = market(n_technical=20, per_agent=("gamma",))
+    with pytest.raises(ParameterError, match="20 free parameters and 14 moments of paths of 2 prices: more unknowns"):
+        calibrate(market_paths()[:, :2], model, free=["gamma"])
 
 
 def test_no_generations_leave_the_moment_fit(small):
@@ -547,6 +573,14 @@ def test_paths_simulated_counts_every_path(small, monkeypatch):
     ({"free": ["kappa", "kappa"]}, ParameterError, "named twice"),
     ({"fixed": {"gamma": 1.0}}, ParameterError, "'gamma' is both free and given a value"),
     ({"fixed": {"rho": 3.0}}, ParameterError, "parameter 'rho': 3 is outside"),
+    ({"bounds": {"gamma": (0.1, 99.0)}}, ParameterError, r"bounds of 'gamma': \[0.1, 99\] leaves the model's own"),
+    ({"bounds": {"gamma": (3.0, 1.0)}}, ParameterError, "low=3 must be below high=1"),
+    ({"bounds": {"gamma": 3.0}}, ParameterError, "3.0 is no pair of numbers"),
+    ({"bounds": {"rho": (0.1, 0.2)}}, ParameterError, "bounds of 'rho': it is not free; free are kappa, gamma"),
+    ({"start": {"gamma": 0.01}}, ParameterError, "start of 'gamma': 0.01 is outside its bounds"),
+    ({"start": {"gamma": 5.0}, "bounds": {"gamma": (1.0, 4.0)}}, ParameterError, r"5 is outside its bounds \[1, 4\]"),
+    ({"start": {"gamma": "two"}}, ParameterError, "start of 'gamma': 'two' is not a number"),
+    ({"start": 2.0}, ParameterError, "start=2.0: give a mapping of names"),
     ({"generations": -1}, ParameterError, "generations=-1: give a whole number of at least 0"),
     ({"generations": 1.5}, ParameterError, "generations=1.5: give a whole"),
     ({"generations": float("nan")}, ParameterError, "generations=nan: give a whole"),

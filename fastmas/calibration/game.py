@@ -33,7 +33,7 @@ def find_start(setup: Setup, record: Record, save: Save, tell: Tell) -> None:
         return
     began = time.perf_counter()
     tell({"phase": "start", "text": "fitting moments"})
-    record.start = fit_moments(setup.moment_problem())
+    record.start = fit_moments(setup.moment_problem(), setup.start)
     record.region = record.start.z
     record.seconds["start"] = time.perf_counter() - began
     record.paths_simulated = setup.paths_simulated

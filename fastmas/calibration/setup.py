@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 
 from fastmas import discriminators, objectives, statistics, updaters
+from fastmas.calibration.given import start_of
 from fastmas.data import Observations
 from fastmas.distance import Weight, weigh
 from fastmas.engine import devices
@@ -55,6 +56,8 @@ class Settings:
     warmup: int
     seed: int
     interval: bool
+    bounds: dict[str, list[float]] = field(default_factory=dict)
+    start: dict[str, float] = field(default_factory=dict)
 
 
 def decide(observations: Observations, *, updater: str, discriminator: str | None, objective: str | None,
@@ -93,7 +96,8 @@ def decide(observations: Observations, *, updater: str, discriminator: str | Non
     return Settings(updater=updater, discriminator=chosen,
                     objective=kind.own_objective or objective or "non-saturating",
                     statistic=name if isinstance(name, str) else getattr(name, "__name__", "function"),
-                    seed=int(seed), interval=bool(interval), **{k: int(v) for k, v in sizes.items()})
+                    generations=int(sizes["generations"]), paths=int(sizes["paths"]), warmup=int(sizes["warmup"]),
+                    seed=int(seed), interval=bool(interval))
 
 
 class Setup:
@@ -219,6 +223,12 @@ class Setup:
     def moment_problem(self) -> Problem:
         """The moment fit of these data."""
         return self.problem(self.moments, self.moments_real)
+
+    @property
+    def start(self) -> np.ndarray | None:
+        """Where the user wants to begin, (1, d)."""
+        z = start_of(self.space, self.settings.start)
+        return None if z is None else z[None, :]
 
     def problem(self, simulated: Features, real: np.ndarray, first_run: int = 0) -> Problem:
         """The fit of features to those of real paths (n_paths, k); a series' scale alone must always be met."""

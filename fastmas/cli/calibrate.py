@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from fastmas.cli import output
+from fastmas.cli import settings as read
 from fastmas.cli.options import GAME, PLACE, SIZES, Device, ModelName, Overwrite, Seed, Settings, Threads
 from fastmas.cli.progress import reporter
 from fastmas.cli.result import print_fit, print_report
@@ -27,6 +28,12 @@ def calibrate(
         help="Column of the prices, or array of a .npz file. By default it is recognised.")] = None,
     free: Annotated[str | None, typer.Option(
         metavar="NAMES", help="Parameters to calibrate, separated by commas: kappa,gamma.")] = None,
+    bounds: Annotated[list[str] | None, typer.Option(
+        "--bounds", metavar="NAME=LOW:HIGH",
+        help="Narrower bounds of a free parameter. May be given many times.")] = None,
+    start: Annotated[list[str] | None, typer.Option(
+        "--start", metavar="NAME=VALUE",
+        help="Begin here, in place of a scan over the bounds. May be given many times.")] = None,
     settings: Settings = None,
     rule: Annotated[str | None, typer.Option(
         metavar="RULE", help="Decisions of the agents: exact, smoothed (the paper's) or relaxed. "
@@ -68,6 +75,7 @@ def calibrate(
     chosen: dict[str, Any] = {
         "column": column, "free": _names(free), "updater": updater, "discriminator": discriminator,
         "objective": objective, "statistic": statistic, "generations": generations, "paths": paths,
+        "bounds": read.bounds(bounds or []), "start": read.start(start or []),
         "horizon": horizon, "warmup": warmup, "seed": seed, "n_threads": threads}
     given = {name: value for name, value in chosen.items() if value is not None}
     with output.stoppable(out), reporter() as progress:

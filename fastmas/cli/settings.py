@@ -44,7 +44,7 @@ def build(name: str, given: Iterable[str], rule: str | None = None) -> tuple[Mod
     return model, {k: _numbers(model, options, k, v) for k, v in values.items()}
 
 
-def parse(given: Iterable[str]) -> dict[str, str]:
+def parse(given: Iterable[str], option: str = "--set", example: str = "kappa=1.5") -> dict[str, str]:
     """Names and texts of NAME=VALUE.
 
     Raises
@@ -56,11 +56,35 @@ def parse(given: Iterable[str]) -> dict[str, str]:
     for one in given:
         name, sign, text = (part.strip() for part in one.partition("="))
         if not (name and sign and text):
-            raise ParameterError(f"--set {one!r}: give NAME=VALUE, for instance --set kappa=1.5")
+            raise ParameterError(f"{option} {one!r}: give NAME=VALUE, for instance {option} {example}")
         if name in settings:
-            raise ParameterError(f"--set {name}={text}: {name} is given twice")
+            raise ParameterError(f"{option} {name}={text}: {name} is given twice")
         settings[name] = text
     return settings
+
+
+def bounds(given: Iterable[str]) -> dict[str, list[float]]:
+    """Ends by name, of NAME=LOW:HIGH."""
+    ends = {}
+    for name, text in parse(given, "--bounds", "gamma=0.1:20").items():
+        try:
+            low, high = (float(part) for part in text.split(":"))
+        except ValueError as error:
+            raise ParameterError(f"--bounds {name}={text}: give two numbers, for instance --bounds "
+                                 f"{name}=0.1:20") from error
+        ends[name] = [low, high]
+    return ends
+
+
+def start(given: Iterable[str]) -> dict[str, float]:
+    """Values by name, of NAME=VALUE."""
+    values = {}
+    for name, text in parse(given, "--start").items():
+        try:
+            values[name] = float(text)
+        except ValueError as error:
+            raise ParameterError(f"--start {name}={text}: {text!r} is not a number, give one") from error
+    return values
 
 
 def value(text: str) -> Any:

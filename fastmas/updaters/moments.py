@@ -69,7 +69,10 @@ def fit_moments(problem: Problem, starts: np.ndarray | None = None) -> MomentFit
     points = _scan(problem) if starts is None else starts
     for number, stage in enumerate(STAGES, start=1):
         points = _distinct(problem, [_refine(problem, z, stage, number)[0] for z in points])
-    points = _along_valleys(problem, points)
+    if starts is None:
+        points = _along_valleys(problem, points)
+    else:
+        points = points[np.argsort(compare(problem, points).distances, kind="stable")]
     z, local = polish(problem, points[0])
     others = points[1:]
     others = others[np.abs((others - z) / problem.width).max(axis=1) > SAME]
