@@ -20,7 +20,7 @@ from fastmas.updaters import Search
 from fastmas.updaters.scoring import COMPARING, FIRST_STEP, LOOKING, Problem, compare, linearise, polish
 
 N_SCAN = 512  # thetas of the first look over the box
-N_STARTS = 4
+N_STARTS, MOST_BASINS = 4, 3
 APART, SAME = 0.1, 0.02  # of the box: how far starts are from each other at least, and two ends of one basin at most
 WORST = 1e3  # residual, in sds, of a path that ran away
 VAGUE = 0.08  # of the box: a standard error that calls for a look along the coordinates
@@ -68,7 +68,8 @@ def fit_moments(problem: Problem, starts: np.ndarray | None = None) -> MomentFit
     """Scan the box, or begin at `starts` (n, d); go downhill from each; compare the ends and polish the best."""
     points = _scan(problem) if starts is None else starts
     for number, stage in enumerate(STAGES, start=1):
-        points = _distinct(problem, [_refine(problem, z, stage, number)[0] for z in points])
+        ends = sorted((_refine(problem, z, stage, number) for z in points), key=lambda end: end[1])
+        points = _distinct(problem, [z for z, _ in ends])[:MOST_BASINS]
     if starts is None:
         points = _along_valleys(problem, points)
     else:

@@ -1,0 +1,115 @@
+"""The game and what follows it, by faults that must be seen: a dead game, a reversed one, a worse point, look-ahead."""
+
+import numpy as np
+import pytest
+import small_games
+from small_games import TRUTH, make_setup, market, market_paths, market_series, z_of
+
+import fastmas as fm
+from fastmas.calibration import settle as settling
+from fastmas.calibration.game import average, find_start, play
+from fastmas.calibration.record import Record
+from fastmas.calibration.settle import settle
+from fastmas.data import Observations
+from fastmas.discriminators import amortised
+from fastmas.updaters.moments import MomentFit
+from fastmas.updaters.scoring import Comparison
+
+
+def silent(*arguments):
+    """Nobody listens and nothing is saved."""
+
+
+@pytest.fixture
+def small(monkeypatch):
+    for module, name, value in small_games.cuts():
+        monkeypatch.setattr(module, name, value)
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize(("updater", "generations", "spread"), [("cma-es", 25, 0.06), ("parameter-score", 80, 0.02)])
+def test_the_game_alone_finds_the_way(updater, generations, spread, monkeypatch):
+    """From kappa 25% and gamma 20% too high, with no moment fit before and no last step after it.
+
+    The information bound of log kappa is .015 for 1,000 paths, .029 for 270, and .055 is what moments made of gamma;
+    the start is eight and three of them away. A game that is dead stays there, a reversed one leaves.
+    """
+    monkeypatch.setattr(amortised, "STEPS", 300)
+    setup = make_setup(market_paths(300, 51), updater=updater, generations=generations)
+    truth, away = z_of(setup, **TRUTH), z_of(setup, kappa=1.25, gamma=2.4)
+    record = Record(start=MomentFit(away, spread**2 * np.eye(2), 0.0, 1))
+    with setup.threads():
+        play(setup, record, silent, silent)
+    assert (np.abs(average(setup, record) - truth) < [4 * 0.029, 2 * 0.055]).all()
+    assert record.rows[-1]["loss"] < record.rows[0]["loss"] / 2
+
+
+def begun(setup, start):
+    """A record with a start and a game of one generation that ended there."""
+    record = Record(start=MomentFit(start, 0.03**2 * np.eye(len(start)), 0.0, 1), rows=[{"generation": 0}])
+    record.centres = [start]
+    return record
+
+
+def test_no_point_above_the_start_is_returned(small, monkeypatch):
+    """The start is at the truth, and polishing leads astray."""
+    setup = make_setup(market_paths())
+    start, bad = z_of(setup, **TRUTH), z_of(setup, kappa=3.0, gamma=1.0)
+    monkeypatch.setattr(settling, "polish", lambda *a, **k: (bad, None))
+    with setup.threads():
+        settled = settle(setup, begun(setup, start))
+    assert np.array_equal(settled.z, start)
+    assert np.array_equal(settled.z_train, start)
+    assert settled.distances["polished"] > settled.distances["start"] == settled.distance
+
+
+def test_a_better_point_is_taken(small):
+    setup = make_setup(market_paths())
+    with setup.threads():
+        settled = settle(setup, begun(setup, z_of(setup, kappa=2.0, gamma=3.0)))
+    assert settled.distances["polished"] < settled.distances["start"] / 2
+    assert settled.distance == min(settled.distances.values())
+
+
+def test_a_second_basin_is_told_and_a_flat_valley_is_not(small, monkeypatch):
+    """Distances are (z_0^2 - 1)^2: minima at -1 and 1, and nothing in the second coordinate."""
+    def compare(problem, points, run=0):
+        return Comparison((points[:, 0] ** 2 - 1.0) ** 2 * 50.0, 0.0, 2)
+
+    monkeypatch.setattr(settling, "compare", compare)
+    problem = make_setup(market_paths()).moment_problem()
+    modes = [(np.array([-1.0, 0.5]), 1.0), (np.array([1.0, 1.5]), 2.0)]
+    told = settling._apart(problem, np.array([1.0, 0.5]), modes)
+    assert [mode.tolist() for mode, _ in told] == [[-1.0, 0.5]]
+
+
+@pytest.mark.parametrize("regime", ["paths", "series"])
+def test_training_never_looks_at_what_is_held_out(regime):
+    """Scales, samples, moments and weights stay as they are when the held-out data are far wilder."""
+    if regime == "paths":
+        seen = make_setup(market_paths()).observations
+        other = Observations(x_obs=seen.x_obs, x_heldout=seen.x_heldout**1.5, regime=seen.regime,
+                             source=seen.source, column=seen.column)
+    else:
+        seen = make_setup(market_series(600)).observations
+        later = seen.series_train[-1] * (seen.series_heldout / seen.series_train[-1]) ** 5
+        other = Observations(x_obs=seen.x_obs, x_heldout=seen.x_heldout, regime=seen.regime, source=seen.source,
+                             column=seen.column, series=np.concatenate([seen.series_train, later]),
+                             series_train=seen.series_train, series_heldout=later)
+    first, second = make_setup(seen), make_setup(other)
+    assert first.scaling == second.scaling
+    assert np.array_equal(first.real, second.real)
+    assert np.array_equal(first.moments_real, second.moments_real)
+    assert not np.array_equal(first.x_all, second.x_all)
+
+
+def test_the_last_step_uses_all_data(small):
+    """The held-out paths are of another kappa: the estimate moves towards it, that of the training part does not."""
+    x = market_paths(80)
+    other = fm.simulate(market(), {"kappa": 1.6, "gamma": 2.0}, n_paths=80, n_steps=80, warmup=50, seed=9)
+    setup = make_setup(Observations(x_obs=x, x_heldout=other, regime="paths", source="array", column=None))
+    record = Record()
+    with setup.threads():
+        find_start(setup, record, silent, silent)
+        settled = settle(setup, record)
+    assert settled.z[0] > settled.z_train[0] + 0.1
