@@ -119,7 +119,7 @@ RIGHT: dict[str, Callable[[int], Case]] = {
     "series:right herd": lambda seed: _herd("series", seed, fm.models.get("herd")),
 }
 WRONG: dict[str, Callable[[int], Case]] = {
-    **{f"paths:relaxed rule, temperature {t:g}": _relaxed("paths", t) for t in (1.0, 0.3, 0.1, 0.01)},
+    **{f"paths:relaxed rule at temperature {t:g}": _relaxed("paths", t) for t in (1.0, 0.3, 0.1, 0.01)},
     "paths:stationary data fitted from t = 0": lambda seed: {"data": data("paths", seed, warmup=300), "warmup": 0},
     "paths:data from t = 0 fitted from t = 50": lambda seed: {"data": data("paths", seed, warmup=0)},
     "paths:5% are walks of sd .05": lambda seed: {"data": foreign(data("paths", seed), seed, 0.05)},
@@ -136,7 +136,7 @@ WRONG: dict[str, Callable[[int], Case]] = {
     "series:walk": lambda seed: {"data": walk(seed, lambda rng: rng.normal(0.0, 0.01, N_SERIES))},
     "series:second half 1.5 times as volatile": lambda seed: {"data": louder(data("series", seed))},
     "series:5% of prices are stale": lambda seed: {"data": stale(data("series", seed), seed)},
-    **{f"series:relaxed rule, temperature {t:g}": _relaxed("series", t) for t in (1.0, 0.1)},
+    **{f"series:relaxed rule at temperature {t:g}": _relaxed("series", t) for t in (1.0, 0.1)},
     "series:another moving average": lambda seed: {
         "data": data("series", seed), "model": market(moving_average="literal")},
     "series:a herd fitted by one with memory": lambda seed: _herd("series", seed, Mixed()),

@@ -212,19 +212,19 @@ def _fit(setup: Setup, record: Record, z: np.ndarray, verdict: Verdict, uncertai
     said = warnings(setup, record, z, covariance)
     interval = None if uncertainty is None else uncertainty.interval(setup, z)
     seconds = sum(record.seconds.values())
-    config = setup.describe()
+    config, judged = setup.describe(), verdict.result()
     result = {
         **{k: config[k] for k in ("model", "rule", "mode", "updater", "discriminator", "objective", "statistic",
                                   "seed")},
         "estimate": named, "interval": interval, "interval_level": LEVEL,
-        "interval_method": None if interval is None else METHOD, **verdict.result(), "start": start,
+        "interval_method": None if interval is None else METHOD, **judged, "start": start,
         "moment_distance": record.start.distance, "moment_degrees": record.start.degrees,
         "paths_simulated": setup.paths_simulated, "seconds": seconds, "seconds_by_phase": record.seconds,
         "version": fastmas.__version__, "warnings": said, "regime": setup.observations.regime,
         "effective_windows": setup.observations.n_effective_windows, "rounds": record.round + 1,
     }
     return Fit(estimate=named, interval=interval, p_value=verdict.p_value, verdict=verdict.sentence,
-               auc_heldout=verdict.told_apart.auc, warnings=said,
+               auc_heldout=judged["auc_heldout"], told_apart=judged["told_apart"], warnings=said,
                seconds=seconds, paths_simulated=setup.paths_simulated, start=start, history=record.rows,
                result=result, config=config, sample=verdict.sample)
 

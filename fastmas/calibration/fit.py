@@ -21,8 +21,8 @@ class Fit:
     `estimate` and `start` (the moment fit) map names to values, `interval` names to their two ends, or
     is None. `p_value` is the grade: how often data sets simulated at the estimate differ from their kind as
     much as the data do; `verdict` says it in words, with what is off. `auc_heldout` says how easily a
-    discriminator trained from scratch tells real from simulated, on data held out. `history` has one row
-    per generation. `result` is what `result.json` holds.
+    discriminator trained from scratch tells real from simulated, on data held out, and `told_apart` the
+    same in words. `history` has one row per generation. `result` is what `result.json` holds.
     """
 
     estimate: dict[str, float]
@@ -30,6 +30,7 @@ class Fit:
     p_value: float
     verdict: str
     auc_heldout: float
+    told_apart: str
     warnings: list[str]
     seconds: float
     paths_simulated: int
