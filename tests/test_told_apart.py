@@ -94,7 +94,7 @@ def test_judging_again_gives_the_same_bits(small):
 
 
 def test_what_it_trains_on_is_not_what_it_is_tested_on(small, monkeypatch):
-    """Networks see the training data and fakes of run 0 (and those of the null); the AUC comes from held-out data and fakes of run 1."""
+    """Networks see the training data and fakes of run 0; the AUC is of held-out data and fakes of run 1."""
     setup = make_setup(market_paths())
     seen = []
     train = told_apart._train

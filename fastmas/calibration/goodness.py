@@ -56,10 +56,9 @@ def smallest_p(statistics: Sequence[np.ndarray]) -> float:
 
 
 def _ranks(statistic: np.ndarray) -> np.ndarray:
-    """Share of data sets that are at least as far out as each, the data counted among them."""
-    order = np.sort(statistic[1:])
-    beyond = len(order) - np.searchsorted(order, statistic - ROUNDING * np.abs(statistic), "left")
-    return (1 + beyond) / (len(order) + 1)
+    """Share of all rows, the data among them, that are at least as far out as each: the same rule for every row."""
+    order = np.sort(statistic)
+    return 1.0 - np.searchsorted(order, statistic - ROUNDING * np.abs(statistic), "left") / len(order)
 
 
 def either(p: float, q: float) -> float:

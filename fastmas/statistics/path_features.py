@@ -29,8 +29,8 @@ TINY = 1e-6  # squared sds, under a logarithm
 class PathFeatures:
     """The features of paths of `n_times` values; `longest` is that of `path_moments`.
 
-    Called with paths (n, n_times), it gives (n, k) in float64, in the order of `names`; they are not
-    finite for a path that is not, or that has no logarithm where the data do.
+    Called with paths (n, n_times), it gives (n, k) in float64, in the order of `names`: NaN for a path
+    that ran away, or that falls to 0 or below where the data are positive.
     """
 
     scaling: Scaling
@@ -60,7 +60,13 @@ class PathFeatures:
             returns = np.clip(self.scaling.increments(paths), -CLIP, CLIP)
             level = np.clip(self.scaling.level(paths), -CLIP, CLIP)
             others = [column for _, column in self._others(paths, returns, level)]
-        return np.concatenate([moments, np.stack(others, axis=1)], axis=1)
+        features = np.concatenate([moments, np.stack(others, axis=1)], axis=1)
+        features[~self._usable(paths)] = np.nan  # what is clipped looks like a number
+        return features
+
+    def _usable(self, paths: np.ndarray) -> np.ndarray:
+        fine = np.isfinite(paths).all(axis=1)
+        return fine & (paths > 0).all(axis=1) if self.scaling.logarithm else fine
 
     def _others(self, paths: np.ndarray, r: np.ndarray, level: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
         yield from _grid(paths, r)
