@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 import fastmas
-from fastmas import models
+from fastmas import models, updaters
 from fastmas.calibration.fit import Fit, write_result
 from fastmas.calibration.game import average, find_start, play
 from fastmas.calibration.interval import LEVEL, METHOD, Uncertainty, score_uncertainty, warnings
@@ -192,13 +192,13 @@ def _conclude(setup: Setup, record: Record, tell: Callable[[Mapping[str, Any]], 
     if setup.space.integer.any():
         z = setup.space.to_z(setup.space.to_theta(z))
     began = time.perf_counter()
-    tell({"phase": "verdict", "text": "training a discriminator from scratch"})
-    verdict = judge(setup, z)
+    tell({"phase": "verdict", "text": "simulating data sets at the estimate"})
+    verdict = judge(setup, z, record.start.z if updaters.get(setup.settings.updater).is_game else None)
     record.seconds["verdict"] = time.perf_counter() - began
     uncertainty = None
     if setup.settings.interval:
         began = time.perf_counter()
-        tell({"phase": "interval", "text": "simulating data sets at the estimate"})
+        tell({"phase": "interval", "text": "learning a score at the estimate"})
         uncertainty = score_uncertainty(setup, record, z)
         record.seconds["interval"] = time.perf_counter() - began
     return _fit(setup, record, z, verdict, uncertainty)
@@ -212,22 +212,19 @@ def _fit(setup: Setup, record: Record, z: np.ndarray, verdict: Verdict, uncertai
     said = warnings(setup, record, z, covariance)
     interval = None if uncertainty is None else uncertainty.interval(setup, z)
     seconds = sum(record.seconds.values())
-    config = setup.describe()
+    config, judged = setup.describe(), verdict.result()
     result = {
         **{k: config[k] for k in ("model", "rule", "mode", "updater", "discriminator", "objective", "statistic",
                                   "seed")},
         "estimate": named, "interval": interval, "interval_level": LEVEL,
-        "interval_method": None if interval is None else METHOD, "auc_heldout": verdict.auc,
-        "auc_interval": list(verdict.auc_interval),
-        "auc_blocked": None if verdict.auc_blocked is None else list(verdict.auc_blocked),
-        "value": verdict.value, "start": start,
+        "interval_method": None if interval is None else METHOD, **judged, "start": start,
         "moment_distance": record.start.distance, "moment_degrees": record.start.degrees,
         "paths_simulated": setup.paths_simulated, "seconds": seconds, "seconds_by_phase": record.seconds,
-        "version": fastmas.__version__, "warnings": said, "verdict": verdict.sentence,
-        "stylised_facts": verdict.facts, "regime": setup.observations.regime,
+        "version": fastmas.__version__, "warnings": said, "regime": setup.observations.regime,
         "effective_windows": setup.observations.n_effective_windows, "rounds": record.round + 1,
     }
-    return Fit(estimate=named, interval=interval, auc_heldout=verdict.auc, verdict=verdict.sentence, warnings=said,
+    return Fit(estimate=named, interval=interval, p_value=verdict.p_value, verdict=verdict.sentence,
+               auc_heldout=judged["auc_heldout"], told_apart=judged["told_apart"], warnings=said,
                seconds=seconds, paths_simulated=setup.paths_simulated, start=start, history=record.rows,
                result=result, config=config, sample=verdict.sample)
 

@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 
 from fastmas import models
-from fastmas.calibration import interval, setup, verdict
+from fastmas.calibration import bootstrap, interval, setup, told_apart
 from fastmas.calibration.setup import Setup, decide
 from fastmas.data import Observations, observe
 from fastmas.discriminators import Table, amortised, conditional, path, windowed
@@ -32,7 +32,9 @@ def cuts():
         (amortised, "N_WINDOWS", 8), (setup, "POOL_STEPS", 600), (conditional, "WARMUP", 20), (conditional, "STEPS", 2),
         (conditional, "BATCH", 256), (windowed, "RECIPE", replace(windowed.RECIPE, **few)),
         (path, "RECIPE", replace(path.RECIPE, **few)),
-        (verdict, "STEPS", 10), (verdict, "BATCH", 256), (interval, "N_SERIES", 8),
+        (told_apart, "STEPS", 10), (told_apart, "BATCH", 256), (told_apart, "N_NULL", 2),
+        (bootstrap, "LEAST_BANK", 2000), (bootstrap, "N_SLOPE", 1000), (bootstrap, "N_SLOPE_SERIES", 20),
+        (interval, "N_SERIES", 8),
     ]
 
 

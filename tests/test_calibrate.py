@@ -12,7 +12,7 @@ import torch
 from small_games import TRUTH, make_setup, market, market_paths, market_series, z_of
 
 import fastmas as fm
-from fastmas.calibration import game, verdict
+from fastmas.calibration import game, told_apart
 from fastmas.calibration.game import arrange, average, find_start
 from fastmas.calibration.record import Record
 from fastmas.calibration.setup import blocks_of
@@ -33,7 +33,7 @@ def small(monkeypatch):
 @pytest.fixture
 def no_verdict(monkeypatch):
     """The verdict takes half of the time and these tests do not look at it."""
-    monkeypatch.setattr(verdict, "STEPS", 5)
+    monkeypatch.setattr(told_apart, "STEPS", 5)
 
 
 def calibrate(data=None, model=None, **options):

@@ -25,29 +25,40 @@ def path_moments(scaling: Scaling, paths: np.ndarray, *, level: bool, longest: i
     Lags are at most half of the returns, or half of `longest`: pieces and the whole then have the same moments.
     """
     returns = np.clip(scaling.increments(paths), -CLIP, CLIP).astype(np.float32)
-    columns = list(_returns(returns, min(returns.shape[-1], longest or returns.shape[-1])))
+    columns = [column for _, column in _returns(returns, min(returns.shape[-1], longest or returns.shape[-1]))]
     if level:
-        columns += _level(returns, np.clip(scaling.level(paths), -CLIP, CLIP).astype(np.float32))
+        columns += [c for _, c in _level(returns, np.clip(scaling.level(paths), -CLIP, CLIP).astype(np.float32))]
     return np.stack([c.mean(axis=-1, dtype=np.float64) for c in columns], axis=-1)
 
 
-def _returns(r: np.ndarray, n: int) -> Iterator[np.ndarray]:
+def moment_names(n_times: int, *, level: bool, longest: int | None = None) -> tuple[str, ...]:
+    """What `path_moments` calls its columns for paths of `n_times` values."""
+    r = np.zeros((1, n_times - 1), dtype=np.float32)
+    named = list(_returns(r, min(r.shape[-1], longest or r.shape[-1])))
+    named += _level(r, np.zeros((1, n_times), dtype=np.float32)) if level else []
+    return tuple(name for name, _ in named)
+
+
+def _returns(r: np.ndarray, n: int) -> Iterator[tuple[str, np.ndarray]]:
     size, square = np.abs(r), r * r
-    yield from (r, square, size, square * r, square * square)
+    yield from (("mean", r), ("square", square), ("size", size), ("cube", square * r), ("fourth", square * square))
     for q in QUANTILES:
-        yield np.tanh(np.float32(4.0) * (size - np.float32(q)))
+        yield f"beyond {q:g}", np.tanh(np.float32(4.0) * (size - np.float32(q)))
     for k in (k for k in LAGS if k < n // 2):
-        yield r[..., k:] * r[..., :-k]
+        yield f"lag {k}", r[..., k:] * r[..., :-k]
     for k in (k for k in SIZE_LAGS if k < n // 2):
-        yield size[..., k:] * size[..., :-k]
+        yield f"size lag {k}", size[..., k:] * size[..., :-k]
     total = np.cumsum(r, axis=-1)
     for k in (k for k in SPANS if k + 2 < n):
         pull = (total[..., k:-1] - total[..., :-k - 1]) / np.float32(np.sqrt(k))
         latest = r[..., k + 1:]
-        yield from (latest * np.tanh(pull), latest * pull * pull * pull, latest * latest * pull * pull)
+        yield f"pull {k}", latest * np.tanh(pull)
+        yield f"cubic pull {k}", latest * pull * pull * pull
+        yield f"size pull {k}", latest * latest * pull * pull
 
 
-def _level(r: np.ndarray, level: np.ndarray) -> Iterator[np.ndarray]:
+def _level(r: np.ndarray, level: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     before = level[..., :-1]
     square = before * before
-    yield from (before, square, before * r, square * r * r, square * before * r)
+    yield from (("level", before), ("squared level", square), ("reversion", before * r),
+                ("size reversion", square * r * r), ("cubic reversion", square * before * r))

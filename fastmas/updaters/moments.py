@@ -151,10 +151,17 @@ def _whitener(problem: Problem, moments: np.ndarray) -> np.ndarray:
     n_paths = len(moments)
     if problem.variance is not None:
         return np.diag(1.0 / np.sqrt(np.maximum(problem.variance + moments.var(axis=0) / n_paths, 1e-300)))
-    covariance = np.cov(moments.T) * (1.0 / problem.n_observed + 1.0 / n_paths)
+    return whitening(np.cov(moments.T) * (1.0 / problem.n_observed + 1.0 / n_paths))
+
+
+def whitening(covariance: np.ndarray, least: float = LEAST_EIGENVALUE) -> np.ndarray:
+    """Rows (r, k) that make the identity of a covariance (k, k).
+
+    Combinations whose eigenvalue in the correlation is not above `least` are left out.
+    """
     sd = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
     eigenvalues, vectors = np.linalg.eigh(covariance / np.outer(sd, sd))
-    kept = eigenvalues > LEAST_EIGENVALUE
+    kept = eigenvalues > least
     return (vectors[:, kept] / np.sqrt(eigenvalues[kept])).T / sd
 
 
