@@ -356,7 +356,7 @@ def test_the_datas_seed_may_be_the_calibrations(small):
 
 def test_purposes_differ():
     values = [v for k, v in vars(Purpose).items() if k.isupper()]
-    assert len(set(values)) == len(values) == 8
+    assert len(set(values)) == len(values) == 9
     assert 0 not in values
 
 
@@ -375,7 +375,8 @@ def test_every_simulation_of_a_calibration_has_an_address_of_its_own(small, monk
     fit = calibrate(interval=True)
     assert fit.result["rounds"] > 1
     repeated = {one for one in seen if seen.count(one) > 1}
-    assert {purpose for _, purpose, _ in repeated} <= {Purpose.INTERVAL}  # above and below share numbers
+    # Above and below share numbers.
+    assert {purpose for _, purpose, _ in repeated} <= {Purpose.INTERVAL, Purpose.BOOTSTRAP}
 
 
 # ---------------------------------------------------------------------- rounds
