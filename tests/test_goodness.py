@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+import small_games
 from scipy.stats import chi2, genpareto
 from small_games import make_setup, market_paths, market_series, z_of
 
@@ -18,6 +19,7 @@ from fastmas.calibration.setup import Setup
 from fastmas.calibration.verdict import judge
 from fastmas.data import Observations
 from fastmas.errors import SimulationError
+from fastmas.simulate import simulate
 
 TRUTH = {"kappa": 1.0, "gamma": 2.0}
 
@@ -75,6 +77,27 @@ def test_what_never_moves_in_simulation_counts_where_it_moves_by_more_than_one_c
     deviations = np.zeros((101, 2))
     deviations[0] = [0.1, 0.1]
     assert standardised(deviations, np.array([0.0, 0.05]))[0].tolist() == [30.0, 2.0]
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize(("shift", "most"), [(0.0, 12), (0.2, 18)])
+def test_right_data_sets_are_rejected_once_in_twenty(monkeypatch, shift, most):
+    """100 data sets of 60 paths, judged at the truth, and three standard errors of log kappa beside it.
+
+    13 or more rejected have probability .0015 at 5%; 25 were where simulated sets had .72 of their covariance. Beside
+    the truth the step mends most of it: 10 are rejected, and 31 without the step. Between are 19 at three sds of a
+    binomial of 10.
+    """
+    monkeypatch.setattr(bootstrap, "LEAST_BANK", 4000)
+    monkeypatch.setattr(bootstrap, "N_SLOPE", 4000)
+    sets = simulate(small_games.market(), TRUTH, n_paths=6000, n_steps=80, warmup=50, seed=77).astype(float)
+    setup = make_setup(Observations(sets[:60], sets[60:80], "paths", "array"))
+    p = []
+    for x in sets.reshape(100, 60, -1):
+        setup.x_train = x
+        p.append(judged(setup, kappa=np.exp(shift), gamma=2.0).p_value)
+    assert (np.array(p) <= 0.05).sum() <= most
+    assert np.mean(p) > 0.4
 
 
 # ---------------------------------------------------------------------- odd paths
