@@ -17,7 +17,7 @@ from fastmas.calibration.setup import Setup
 from fastmas.random.address import Purpose
 from fastmas.statistics.named_figures import Figure, defined, values_of
 from fastmas.statistics.path_features import PathFeatures
-from fastmas.updaters.moments import whitening
+from fastmas.updaters.moments import both_sides, whitening
 
 N_SETS = 499
 LEAST_SETS = 100  # that did not run away
@@ -86,9 +86,7 @@ def bootstrap(setup: Setup, z: np.ndarray, read: PathFeatures, bank: np.ndarray,
 
 def features_of(setup: Setup) -> PathFeatures:
     """What is read of a path of these data."""
-    # A short series has short blocks, which must have the same moments as the whole.
-    longest = None if setup.blocks is None else setup.blocks.shape[1] - 1
-    return PathFeatures(setup.scaling, setup.n_times, setup.is_series, longest)
+    return PathFeatures(setup.scaling, setup.n_times, setup.is_series, setup.longest)
 
 
 def _bank_size(setup: Setup) -> int:
@@ -126,7 +124,7 @@ def _slopes(setup: Setup, z: np.ndarray, read: PathFeatures, with_figures: WithF
     n_paths = min(n_paths, _bank_size(setup))
     step = (SLOPE_STEP_SERIES if setup.is_series else SLOPE_STEP) * (setup.high - setup.low)
     step = np.where(setup.space.integer, np.maximum(step, 1.0), step)
-    above, below = np.minimum(z + np.diag(step), setup.high), np.maximum(z - np.diag(step), setup.low)
+    above, below, apart = both_sides(z, step, setup.low, setup.high)
 
     def at(point: np.ndarray) -> np.ndarray:
         features = _simulated(setup, point, read, n_paths, SLOPE_RUN)
@@ -136,7 +134,7 @@ def _slopes(setup: Setup, z: np.ndarray, read: PathFeatures, with_figures: WithF
         return with_figures(features).mean(axis=0) if setup.is_series else with_figures(features.mean(axis=0))
 
     rise = np.stack([at(a) - at(b) for a, b in zip(above, below, strict=True)])
-    return np.nan_to_num(rise / np.diag(above - below)[:, None], nan=0.0, posinf=0.0, neginf=0.0)
+    return np.nan_to_num(rise / apart[:, None], nan=0.0, posinf=0.0, neginf=0.0)
 
 
 def _fit_step(setup: Setup, moments: np.ndarray, slopes: np.ndarray) -> np.ndarray:

@@ -21,6 +21,7 @@ from fastmas.calibration.setup import Setup
 from fastmas.discriminators.amortised import Amortised, covariance_of_mean
 from fastmas.parameters import Parameter
 from fastmas.random.address import Purpose
+from fastmas.updaters.moments import both_sides
 
 LEVEL = 0.9
 METHOD = "learned score: J^-1 S J^-T simulated at the estimate, plus the variance of the game"
@@ -60,14 +61,14 @@ def score_uncertainty(setup: Setup, record: Record, z: np.ndarray) -> Uncertaint
     n_paths = N_SERIES if setup.is_series else max(2000, 2 * len(setup.real))
     step = np.minimum(STEP * table.spread, 0.5 * (table.high - table.low))
     step = np.where(setup.space.integer, np.ceil(step), step)
-    above, below = np.minimum(z + np.diag(step), setup.high), np.maximum(z - np.diag(step), setup.low)
+    above, below, apart = both_sides(z, step, setup.low, setup.high)
 
     def means(points: np.ndarray) -> np.ndarray:
         values = [judge.mean_scores(setup.sample(p[None], n_paths, INTERVAL_RUN, Purpose.INTERVAL)[0], u)
                   for p in points]
         return np.stack(values)
 
-    slopes = (means(above).mean(axis=1) - means(below).mean(axis=1)) / np.diag(above - below)[:, None]
+    slopes = (means(above).mean(axis=1) - means(below).mean(axis=1)) / apart[:, None]
     # A series is long enough to say itself how much its mean score varies, also where the model is wrong.
     score_covariance = covariance_of_mean(judge.data_scores(u)) if setup.is_series else (
         covariance_of_mean(means(z[None])[0]) * n_paths / len(setup.real))

@@ -224,10 +224,13 @@ class Setup:
                 pool.shutdown(wait=True, cancel_futures=True)
             torch.set_num_threads(before)
 
+    @property
+    def longest(self) -> int | None:
+        """The `longest` of `path_moments`: short blocks of a short series must have the moments of the whole."""
+        return None if self.blocks is None else self.blocks.shape[1] - 1
+
     def _moments(self, paths: np.ndarray) -> np.ndarray:
-        # A short series has short blocks, which must have the same moments as the whole.
-        longest = None if self.blocks is None else self.blocks.shape[1] - 1
-        return path_moments(self.scaling, paths, level=not self.is_series, longest=longest)
+        return path_moments(self.scaling, paths, level=not self.is_series, longest=self.longest)
 
     def _check_samples(self) -> None:
         name, k, k_heldout = self.settings.statistic, self.real.shape[-1], self.heldout.shape[-1]

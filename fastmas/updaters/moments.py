@@ -115,11 +115,10 @@ def _refine(problem: Problem, z: np.ndarray, stage: Stage, number: int) -> tuple
         return np.where(np.isfinite(gap), np.clip(gap, -WORST, WORST), WORST)
 
     def jacobian(point: np.ndarray) -> np.ndarray:
-        above = np.minimum(point + np.diag(step), problem.high)
-        below = np.maximum(point - np.diag(step), problem.low)
+        above, below, apart = both_sides(point, step, problem.low, problem.high)
         values = residuals(np.vstack([above, below]))
         d = len(point)
-        return ((values[:d] - values[d:]) / np.diag(above - below)[:, None]).T
+        return ((values[:d] - values[d:]) / apart[:, None]).T
 
     inside = np.clip(z, problem.low + 1e-6 * step, problem.high - 1e-6 * step)
     fit = least_squares(lambda p: residuals(p[None, :])[0], inside, jac=jacobian, x_scale=step,
@@ -152,6 +151,13 @@ def _whitener(problem: Problem, moments: np.ndarray) -> np.ndarray:
     if problem.variance is not None:
         return np.diag(1.0 / np.sqrt(np.maximum(problem.variance + moments.var(axis=0) / n_paths, 1e-300)))
     return whitening(np.cov(moments.T) * (1.0 / problem.n_observed + 1.0 / n_paths))
+
+
+def both_sides(z: np.ndarray, step: np.ndarray, low: np.ndarray,
+               high: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Points (d, d) a step (d,) above and below z (d,) along each coordinate, inside the box; how far apart, (d,)."""
+    above, below = np.minimum(z + np.diag(step), high), np.maximum(z - np.diag(step), low)
+    return above, below, np.diag(above - below)
 
 
 def whitening(covariance: np.ndarray, least: float = LEAST_EIGENVALUE) -> np.ndarray:
