@@ -26,10 +26,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
+from numpy import float32, uint32
 
 import fastmas as fm
 from fastmas.bench.machine import machine
@@ -47,6 +49,7 @@ from fastmas.lowering.program import Derivatives, Program, program_of
 from fastmas.lowering.text_program import PATH_BY_PATH, lower
 from fastmas.model import Observable, State, declared
 from fastmas.random.address import Address
+from fastmas.random.philox import draw_words
 from fastmas.simulate import simulate, simulate_job, values_of
 
 Row = dict[str, Any]
@@ -169,7 +172,38 @@ def run(job: Job, program: Program | None = None) -> Callable[[], None]:
     return call
 
 
+@fm.kernel
+def draw_alone(t, lanes, state, words, history, address, theta, integers):
+    for k in range(3):
+        draw_words(lanes, address, t, k, words[4 * k], words[4 * k + 1], words[4 * k + 2], words[4 * k + 3])
+    for w in range(lanes):
+        drawn = words[0][w]
+        for k in range(1, 12):
+            drawn = uint32(drawn ^ words[k][w])
+        state[0][w] = float32(drawn)
+
+
+@fm.kernel
+def nothing(lanes, state, history, theta, integers):
+    pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class WordsAlone(fm.Model):
+    """The random words of the herd and nothing else: what no herd of 20 can be faster than."""
+
+    name: ClassVar[str] = "words of the herd alone"
+    n_state: ClassVar[int] = 1
+    n_words: ClassVar[int] = 12
+    kernels: ClassVar[fm.Kernels] = fm.Kernels(nothing, draw_alone)
+    observables: ClassVar[tuple[Observable, ...]] = (Observable("drawn", 0, ""),)
+    parameters: ClassVar[tuple[fm.Parameter, ...]] = (fm.Parameter(0.5, 0.0, 1.0, name="unread"),)
+
+
 def lanes(options: argparse.Namespace) -> Iterator[Row]:
+    alone = Job(model=WordsAlone(), values=values_of(WordsAlone(), None), n_paths=16384, n_steps=100, n_threads=1)
+    yield {"section": "lanes", "what": WordsAlone.name,
+           "ns": 1e9 * best([run(alone)], options.rounds)[0] / (16384 * 100)}
     for name, (config, n_paths, n_steps) in LANES.items():
         model = fm.models.get(name, **config)
         values = values_of(model, None)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 import fastmas
-from fastmas import models
+from fastmas import models, updaters
 from fastmas.calibration.fit import Fit, write_result
 from fastmas.calibration.game import find_start, play
 from fastmas.calibration.given import bounded, start_of
@@ -205,15 +205,16 @@ def _conclude(setup: Setup, record: Record, tell: Callable[[Mapping[str, Any]], 
         record.seconds[phase] = time.perf_counter() - began
         return done
 
+    assert record.start is not None
     settled = timed("last step", "comparing candidates by simulation", lambda: settle(setup, record))
     if setup.space.integer.any():
         z, z_train = (setup.space.to_z(setup.space.to_theta(z)) for z in (settled.z, settled.z_train))
         settled = replace(settled, z=z, z_train=z_train)
-    verdict = timed("verdict", "training a discriminator from scratch", lambda: judge(setup, settled.z_train))
+    start = record.start.z if updaters.get(setup.settings.updater).is_game else None
+    verdict = timed("verdict", "simulating data sets at the estimate", lambda: judge(setup, settled.z_train, start))
     found = None
     if setup.settings.interval:
-        found = timed("interval", "simulating data sets at the estimate",
-                      lambda: uncertainty(setup, record, settled.z))
+        found = timed("interval", "simulating around the estimate", lambda: uncertainty(setup, record, settled.z))
     return _fit(setup, record, settled, verdict, found)
 
 
@@ -228,24 +229,22 @@ def _fit(setup: Setup, record: Record, settled: Settled, verdict: Verdict, uncer
     said = warnings(setup, record, z, covariance)
     interval = None if uncertainty is None else uncertainty.interval(setup, z)
     seconds = sum(record.seconds.values())
-    config = setup.describe()
+    config, judged = setup.describe(), verdict.result()
     result = {
         **{k: config[k] for k in ("model", "rule", "mode", "updater", "discriminator", "objective", "statistic",
                                   "seed")},
         "estimate": named, "interval": interval, "interval_level": LEVEL,
-        "interval_method": None if interval is None else METHOD, "auc_heldout": verdict.auc,
-        "auc_interval": list(verdict.auc_interval),
-        "auc_blocked": None if verdict.auc_blocked is None else list(verdict.auc_blocked),
-        "value": verdict.value, "start": start, "distance": settled.distance, "degrees": settled.degrees,
+        "interval_method": None if interval is None else METHOD, **judged, "start": start,
+        "distance": settled.distance, "degrees": settled.degrees,
         "misfit": settled.tau, "candidates": settled.distances, "estimate_training": by_name(settled.z_train),
         "modes": [{"estimate": by_name(mode), "distance": distance} for mode, distance in settled.modes],
         "moment_distance": record.start.distance, "moment_degrees": record.start.degrees,
         "paths_simulated": setup.paths_simulated, "seconds": seconds, "seconds_by_phase": record.seconds,
-        "version": fastmas.__version__, "warnings": said, "verdict": verdict.sentence,
-        "stylised_facts": verdict.facts, "regime": setup.observations.regime,
+        "version": fastmas.__version__, "warnings": said, "regime": setup.observations.regime,
         "effective_windows": setup.observations.n_effective_windows, "rounds": record.round + 1,
     }
-    return Fit(estimate=named, interval=interval, auc_heldout=verdict.auc, verdict=verdict.sentence, warnings=said,
+    return Fit(estimate=named, interval=interval, p_value=verdict.p_value, verdict=verdict.sentence,
+               auc_heldout=judged["auc_heldout"], told_apart=judged["told_apart"], warnings=said,
                seconds=seconds, paths_simulated=setup.paths_simulated, start=start, history=record.rows,
                result=result, config=config, sample=verdict.sample)
 

@@ -63,9 +63,18 @@ def means(features: np.ndarray) -> np.ndarray:
     return np.where(count > features.shape[1] / 2, total / np.maximum(count, 1), np.nan)
 
 
-def _whitener(correlation: np.ndarray) -> np.ndarray:
+def whitening(covariance: np.ndarray, least: float = LEAST_EIGENVALUE) -> np.ndarray:
+    """Rows (r, k) that make the identity of a covariance (k, k).
+
+    Combinations whose eigenvalue in the correlation is not above `least` are left out.
+    """
+    sd = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
+    return _whitener(covariance / np.outer(sd, sd), least) / sd
+
+
+def _whitener(correlation: np.ndarray, least: float = LEAST_EIGENVALUE) -> np.ndarray:
     eigenvalues, vectors = np.linalg.eigh(correlation)
-    kept = eigenvalues > LEAST_EIGENVALUE
+    kept = eigenvalues > least
     return (vectors[:, kept] / np.sqrt(eigenvalues[kept])).T
 
 

@@ -12,7 +12,7 @@ import torch
 from small_games import TRUTH, make_setup, market, market_paths, market_series, z_of
 
 import fastmas as fm
-from fastmas.calibration import game, setup, verdict
+from fastmas.calibration import game, setup, told_apart
 from fastmas.calibration.game import arrange, average, find_start
 from fastmas.calibration.record import Record
 from fastmas.data import observe
@@ -33,7 +33,7 @@ def small(monkeypatch):
 @pytest.fixture
 def no_verdict(monkeypatch):
     """The verdict takes half of the time and these tests do not look at it."""
-    monkeypatch.setattr(verdict, "STEPS", 5)
+    monkeypatch.setattr(told_apart, "STEPS", 5)
 
 
 def calibrate(data=None, model=None, **options):
@@ -382,7 +382,7 @@ def test_the_datas_seed_may_be_the_calibrations(small):
 
 def test_purposes_differ():
     values = [v for k, v in vars(Purpose).items() if k.isupper()]
-    assert len(set(values)) == len(values) == 8
+    assert len(set(values)) == len(values) == 9
     assert 0 not in values
 
 
@@ -401,7 +401,8 @@ def test_every_simulation_of_a_calibration_has_an_address_of_its_own(small, monk
     fit = calibrate(interval=True)
     assert fit.result["rounds"] > 1
     repeated = {one for one in seen if seen.count(one) > 1}
-    assert {purpose for _, purpose, _ in repeated} <= {Purpose.INTERVAL}  # above and below share numbers
+    # Above and below share numbers.
+    assert {purpose for _, purpose, _ in repeated} <= {Purpose.INTERVAL, Purpose.BOOTSTRAP}
 
 
 # ---------------------------------------------------------------------- rounds

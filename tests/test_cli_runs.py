@@ -25,7 +25,8 @@ EVENTS = [{"phase": "start", "done": 1, "total": 1, "text": "moment fit"}] + [
 def fit(**changes):
     return SimpleNamespace(**{
         "estimate": {"kappa": 0.98765432, "gamma": 2.0}, "interval": {"kappa": (0.9, 1.1), "gamma": None},
-        "auc_heldout": 0.512, "verdict": "The model passes for the data.", "seconds": 12.345,
+        "verdict": "No misfit found (p = 0.30).", "told_apart": "How easily told apart: 51 times in 100.",
+        "seconds": 12.345,
         "warnings": ["gamma [price units] sits near its bound"], **changes})
 
 
@@ -85,19 +86,19 @@ def test_calibrate_prints_estimates_verdict_and_warnings(capsys, library):
     assert re.search(r"^parameter +estimate +interval +unit$", said.out, re.MULTILINE)
     assert re.search(r"^kappa +0\.987654 +0\.9 to 1\.1$", said.out, re.MULTILINE)
     assert re.search(r"^gamma +2 +price units$", said.out, re.MULTILINE)
-    for part in ("The model passes for the data.", "0.512", "calibrated in 12.3 s",
+    assert said.out.index("No misfit found (p = 0.30).") < said.out.index("How easily told apart: 51 times in 100.")
+    for part in ("calibrated in 12.3 s",
                  "warning: gamma [price units] sits near its bound"):
         assert part in said.out
     assert said.err.splitlines()[0] == "start 1/1, moment fit"
     assert not CONTROL.search(said.out + said.err)
 
 
-def test_calibrate_without_intervals_and_without_a_held_out_part(capsys, library):
-    library.result = fit(interval=None, auc_heldout=None, warnings=[])
+def test_calibrate_without_intervals(capsys, library):
+    library.result = fit(interval=None, warnings=[])
     assert main(["calibrate", "stock-market", "--data", "sp500"]) == 0
     out = capsys.readouterr().out
     assert "interval" not in out
-    assert "AUC" not in out
 
 
 def test_a_fault_of_the_library_is_one_line(capsys, library):
@@ -234,7 +235,7 @@ FAKE = """
     def calibrate(*arguments, progress, **given):
         for i in range(1, 4):
             progress({"phase": "game", "done": i, "total": 3, "loss": 1.4, "estimate": {"kappa": 1.0}})
-        return SimpleNamespace(estimate={"kappa": 1.0}, interval=None, auc_heldout=0.5, verdict="good",
+        return SimpleNamespace(estimate={"kappa": 1.0}, interval=None, verdict="good", told_apart="hard",
                                warnings=["near a bound"], seconds=1.0)
     module.calibrate = calibrate
     sys.modules["fastmas.calibrate"] = module

@@ -16,6 +16,7 @@ from fastmas import models
 from fastmas.cli import main
 from fastmas.conformance import compiled, declared
 from fastmas.conformance.plain import PLAIN_PATHS
+from fastmas.conformance.report import Finding, Report
 from fastmas.conformance.subject import Subject, corners
 from fastmas.engine import source
 from fastmas.engine.faults import explain, short
@@ -443,3 +444,9 @@ def test_a_kernel_is_found_in_the_file_of_the_class_that_the_users_is_built_on(t
     (tmp_path / "parent.py").write_text(MINE)
     (tmp_path / "heir.py").write_text("from parent import Mine\n\nclass Heir(Mine):\n    pass\n\nMODEL = Heir\n")
     assert runner(f"{tmp_path}/heir.py").__module__.startswith("fastmas_generated_")
+
+
+def test_what_would_take_too_long_is_no_failure():
+    findings = [Finding("ok", "block", ""), Finding("warning", "corners", ""), Finding("skipped", "CUDA", "")]
+    assert Report("slow", tuple(findings)).ok
+    assert not Report("slow", (*findings, Finding("failed", "lanes", ""))).ok

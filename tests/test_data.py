@@ -142,7 +142,7 @@ def test_csv(content):
     assert seen.column.strip() == "close"
     assert [day.strip() for day in seen.dates] == DAYS
     assert (seen.series.tolist(), seen.source) == (PRICES, file)
-    check(observe(write(gzip.compress(GOOD.encode()), "P.CSV.GZ"), horizon=1), "close", DAYS)
+    check(observe(write(gzip.compress(GOOD.encode(), mtime=0), "P.CSV.GZ"), horizon=1), "close", DAYS)
 
 
 @pytest.mark.parametrize("pair", ["Adj Close,Close", "ADJ_CLOSE,close", "Close,Price", "price,value"])
@@ -248,7 +248,7 @@ def test_sp500():
 # -- every fault -----------------------------------------------------------------------------------
 
 FOUR, DATE = "p.csv, row 4, column 'close'", "p.csv, row 4, column 'date'"
-PACKED = gzip.compress(GOOD.encode())
+PACKED = gzip.compress(GOOD.encode(), mtime=0)
 CSV_FAULTS = {
     "text": (",3.0", ",abc", FOUR, "'abc' is not a number", "plain numbers"),
     "decimal comma": (",3.0", ',"3,0"', FOUR, "'3,0' is not a number", "thousands"),

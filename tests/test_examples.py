@@ -12,10 +12,10 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 # Arguments of a small run, and words that its output must have.
 SMALL = {
     "01_simulate.py": (["--paths", "200"], ["(2, 200, 51)", "same bits: True"]),
-    "02_calibrate_paths.py": (["--paths", "80", "--updater", "moments"], ["kappa      1.500", "AUC"]),
+    "02_calibrate_paths.py": (["--paths", "80", "--updater", "moments"], ["kappa      1.500", "misfit found"]),
     "03_own_prices.py": (
         ["--days", "600", "--updater", "moments"], ["wrote prices.csv: 600 days", "rho: ", "report.html"]),
-    "04_own_model.py": (["80", "moments"], ["follow: truth 0.6", "rho: truth 0.03", "AUC"]),
+    "04_own_model.py": (["80", "moments"], ["follow: truth 0.6", "rho: truth 0.03", "misfit found"]),
 }
 LONGEST = 60  # lines
 

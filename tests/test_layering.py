@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -147,6 +148,24 @@ def test_no_file_is_long():
 # -- what an import loads -----------------------------------------------------------------------------
 
 HEAVY = ("numba", "torch", "pandas", "scipy", "matplotlib", "pyarrow")
+
+
+KERNEL = re.compile(r"^@(?:kernel|njit|cuda\.jit|jit)\b[^\n]*\ndef (\w+)\(([^)]*)\):", re.MULTILINE)
+MOST_ARGUMENTS = 8
+
+
+def crowded(source: str) -> list[str]:
+    """Kernels with too many arguments, also those in the text of modules to be generated."""
+    return [name for name, arguments in KERNEL.findall(source) if len(arguments.split(",")) > MOST_ARGUMENTS]
+
+
+def test_no_kernel_has_many_arguments():
+    sources = {name: file.read_text(encoding="utf-8") for name, file in files().items()}
+    assert sum(len(KERNEL.findall(source)) for source in sources.values()) > 100  # it finds them
+    outside = {name: crowded(source) for name, source in sources.items() if not name.startswith("random/")}
+    assert {name: found for name, found in outside.items() if found} == {}
+    planted = "@njit(cache=True)\ndef run(a, b, c, d, e,\n        f, g, h, i):\n"
+    assert crowded(planted) == ["run"]
 
 
 def loaded(statement: str) -> set[str]:

@@ -19,14 +19,18 @@ class Fit:
     """What `calibrate` found; values are in natural units.
 
     `estimate` and `start` (the moment fit) map names to values, `interval` names to their two ends, or
-    is None. `auc_heldout` is that of a discriminator trained from scratch, on data held out (0.5: it
-    cannot tell). `history` has one row per generation. `result` is what `result.json` holds.
+    is None. `p_value` is the grade: how often data sets simulated at the estimate differ from their kind as
+    much as the data do; `verdict` says it in words, with what is off. `auc_heldout` says how easily a
+    discriminator trained from scratch tells real from simulated, on data held out, and `told_apart` the
+    same in words. `history` has one row per generation. `result` is what `result.json` holds.
     """
 
     estimate: dict[str, float]
     interval: dict[str, list[float]] | None
-    auc_heldout: float
+    p_value: float
     verdict: str
+    auc_heldout: float
+    told_apart: str
     warnings: list[str]
     seconds: float
     paths_simulated: int

@@ -201,8 +201,8 @@ class Setup:
             return np.concatenate([self._some_moments(paths[i:i + size]) for i in range(0, len(paths), size)])
 
     def _some_moments(self, paths: np.ndarray) -> np.ndarray:
-        if self.is_series:  # the held-out part and the whole have the figures of the training part
-            return series_moments(self.scaling, paths, longest=self.n_times - 1)
+        if self.is_series:
+            return series_moments(self.scaling, paths, longest=self.longest)
         moments = path_moments(self.scaling, paths, level=True)
         return np.concatenate([moments, characteristic_moments(self.scaling, paths)], axis=-1)
 
@@ -293,6 +293,11 @@ class Setup:
             if pool is not None:
                 pool.shutdown(wait=True, cancel_futures=True)
             torch.set_num_threads(before)
+
+    @property
+    def longest(self) -> int | None:
+        """The `longest` of moments: a held-out part and the whole of a series have the figures of the training part."""
+        return self.n_times - 1 if self.is_series else None
 
     def _check_degrees(self) -> None:
         d, k = self.space.d, self.moments_real.shape[-1]

@@ -20,8 +20,7 @@ def print_fit(fit: Any, units: Mapping[str, str]) -> None:
     output.table(("parameter", "estimate", "interval", "unit"), rows)
     output.line()
     output.line(fit.verdict)
-    if fit.auc_heldout is not None:
-        output.line(f"AUC on held-out data: {fit.auc_heldout:.3f} (0.5: the discriminator cannot tell)")
+    output.line(fit.told_apart)
     for warning in fit.warnings:
         output.line(f"warning: {warning}", style="yellow")
     output.line(f"calibrated in {fit.seconds:.3g} s")

@@ -77,11 +77,11 @@ def simulate(job: Job, sink: Sink, *, lanes: int = LANES, program: Program | Non
     run, tables = ready.run, ready.tables
     layout = _layout(job, tables, sink.first, lanes)
     total, n_blocks, n_threads = job.total, len(layout.row), job.n_threads
-    whole_call = (*tables[:2], *layout, job.n_steps, job.warmup, *job.address[:3], ready.slots, sink.out)
+    whole_call = (tables[:2], tuple(layout), (job.n_steps, job.warmup), job.address[:3], ready.slots, sink.out)
 
     def task(first_block: int, last_block: int, stop: np.ndarray) -> None:
         began = time.perf_counter()
-        n_done = run(first_block, last_block, *whole_call, stop)
+        n_done = run((first_block, last_block), *whole_call, stop)
         if 0 < n_done == last_block - first_block:
             _remember(ready.pace, (time.perf_counter() - began) / (n_done * job.n_steps))
             if sink.finish is not None and not tables.grouped:
@@ -122,7 +122,7 @@ def _compile(job: Job, ready: _Ready, lanes: int) -> None:
     none = _lanes_of_one(0, 0, 0, lanes)
     out = np.empty((len(job.observables), 0, job.n_times), dtype=job.dtype)
     with compiling(job.model.name), compiling_only(ENTRY_POINT):
-        ready.run(0, 0, *ready.tables[:2], *none, job.n_steps, job.warmup, *job.address[:3], ready.slots, out,
+        ready.run((0, 0), ready.tables[:2], tuple(none), (job.n_steps, job.warmup), job.address[:3], ready.slots, out,
                   np.zeros(1, dtype=np.int64))
 
 

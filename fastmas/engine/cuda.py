@@ -266,8 +266,8 @@ def _launch(ready: _Ready, first: int, last: int, out: Any, offset: int, steps: 
     block = SMALL_BLOCK if n_threads < FEW_THREADS else BLOCK
     job, address = ready.job, ready.job.address
     ready.kernel[max(1, -(-n_threads // block)), block, ready.stream](
-        first, last, ready.thetas, ready.integers, job.n_paths, address.first_path, job.stride, job.n_steps, job.warmup,
-        address.seed, address.run, address.purpose, ready.slots, out, offset, *steps, ready.status)
+        (first, last), (ready.thetas, ready.integers), (job.n_paths, address.first_path, job.stride),
+        (job.n_steps, job.warmup), address[:3], ready.slots, (out, ready.status), (offset, *steps))
 
 
 def _free_bytes(needed: int) -> float:

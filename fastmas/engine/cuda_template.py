@@ -21,8 +21,14 @@ N_HISTORY = {n_history}
 
 
 @cuda.jit(cache=True)
-def run(first, last, thetas, integers, n_paths, first_path, stride, n_steps, warmup, seed, run_id, purpose,
-        slots, out, offset, per_row, per_path, per_time, status):
+def run(span, tables, paths, times, key, slots, sink, strides):
+    first, last = span
+    thetas, integers = tables
+    n_paths, first_path, stride = paths
+    n_steps, warmup = times
+    seed, run_id, purpose = key
+    out, status = sink
+    offset, per_row, per_path, per_time = strides
     thread = int64(cuda.grid(1))
     part = thread % int64(PARTS)
     lane = first + thread // int64(PARTS)

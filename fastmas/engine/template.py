@@ -97,9 +97,13 @@ def load_theta(block, lane_theta, thetas, theta):
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={{"contract"}})
-def run(first, last, thetas, integers, lane_theta, lane_path, lane_row, n_steps, warmup, seed, run_id,
-        purpose, slots, out, stop):
+def run(blocks, tables, lanes, times, key, slots, out, stop):
     widest_vectors()
+    first, last = blocks
+    thetas, integers = tables
+    lane_theta, lane_path, lane_row = lanes
+    n_steps, warmup = times
+    seed, run_id, purpose = key
     state = make_state()
     words = make_words()
     history = history_array()

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastmas.errors import ModelError, ParameterError
 from fastmas.language.graph import REAL, Node
 from fastmas.language.refusals import REASONS
-from fastmas.language.text import WRITTEN_OUT
+from fastmas.language.text import WRITTEN_OUT, Text
 
 if TYPE_CHECKING:
     from fastmas.language.reading import Graph, Site
@@ -32,6 +32,7 @@ NAMED_SLOTS = 8  # of a name
 NAMED_RANGES = 16  # for draws in loops
 NAMED_FROM = 0xD4000000
 NAMED_RANGE = 0x02C00000
+MOST_NAMED = NAMED_RANGE * PER_SLOT  # agents of a count with a name
 MOST = {AGENTS: 2**31 - 1, AGGREGATE: 10**12}  # agents of a type
 WORTH_AGGREGATING = 100  # agents of a type cost what its one number does, or a little more
 # Kinds of places.
@@ -129,8 +130,16 @@ class Addresses:
                 reason, remedy = (text.format(taken[at], site.name) for text in REASONS["names meet"])
                 raise ModelError(f"model {self.graph.text.name!r}: {reason}; {remedy}")
             taken[at] = site.name
+            if many:
+                self._check_named(site)
             how = ONE if self._takes_one(site.node) else RANGED if in_loop or many else OWN
             self.place[site.node] = Place(how, at)
+
+    def _check_named(self, site: Site) -> None:
+        n = size_of(self.graph.text, site.node.args[0])
+        if n is not None and n > MOST_NAMED:
+            raise ParameterError(f"draw {site.name!r}: a count with a name has words for at most {MOST_NAMED} agents, "
+                                 f"and there are {n}; leave the name away, or use mode='aggregate'")
 
 
 def is_few(node: Node) -> bool:
@@ -145,6 +154,13 @@ def resolved(mode: str, crowds: Sequence[int | None]) -> str:
     known = [n for n in crowds if n is not None]
     many = sum(known) > WORTH_AGGREGATING * sum(n > 0 for n in known)
     return AGGREGATE if many or None in crowds else AGENTS
+
+
+def size_of(text: Text, n: Any) -> int | None:
+    """How many agents a count has, or None if that differs between paths."""
+    if not isinstance(n, Node):
+        return int(n)
+    return int(text.options[n.args[0]]) if n.op == "option" else None
 
 
 def check_crowd(name: str, n: int, mode: str) -> None:

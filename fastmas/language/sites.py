@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from fastmas.language.addresses import Addresses, Place, resolved
+from fastmas.language.addresses import Addresses, Place, resolved, size_of
 from fastmas.language.following import follow_start, follow_step
 from fastmas.language.following.actions import Loop, all_of
-from fastmas.language.graph import Node
 from fastmas.language.reading import Graph, read_start, read_step
 from fastmas.language.refusals import NotForLanes
 from fastmas.language.text import Text
@@ -55,10 +54,4 @@ def mode_of(*graphs: Graph) -> str:
 
 def crowds_of(*graphs: Graph) -> list[int | None]:
     """How many agents each count has, or None if that differs between paths."""
-    return [_size(one.text, site.node.args[0]) for one in graphs for site in one.sites if site.node.op == "count"]
-
-
-def _size(text: Text, n: Any) -> int | None:
-    if not isinstance(n, Node):
-        return int(n)
-    return int(text.options[n.args[0]]) if n.op == "option" else None
+    return [size_of(one.text, site.node.args[0]) for one in graphs for site in one.sites if site.node.op == "count"]

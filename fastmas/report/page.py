@@ -37,8 +37,9 @@ def page(run: Run, drawn: Sequence[tuple[Picture, bytes]]) -> str:
     title = f"Calibration of {run.config['model']} to {_source(run)}"
     parts = [
         f"<h1>{escape(title)}</h1>", _opening(run), _unfinished(run), _verdict(run), _warnings(run),
-        _estimates(run), *(_figure(picture, image) for picture, image in drawn if picture.name in _FIT),
-        _facts(run), *(_figure(picture, image) for picture, image in drawn if picture.name not in _FIT),
+        _estimates(run), _figures(run), _told_apart(run),
+        *(_figure(picture, image) for picture, image in drawn if picture.name in _FIT), _facts(run),
+        *(_figure(picture, image) for picture, image in drawn if picture.name not in _FIT),
         _settings(run)]
     body = "\n".join(part for part in parts if part)
     return (f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -98,28 +99,32 @@ def _unfinished(run: Run) -> str:
 
 
 def _verdict(run: Run) -> str:
-    result = run.result
-    if not result:
-        return ""
-    said = f"<strong>{escape(str(result['verdict']))}</strong><br>" if result.get("verdict") else ""
-    return f'<div class="verdict">{said}{escape(auc_sentences(result))}</div>'
+    said = run.result.get("verdict")
+    return f'<div class="verdict"><strong>{escape(str(said))}</strong></div>' if said else ""
 
 
-def auc_sentences(result: Mapping[str, Any]) -> str:
-    """Return what the held-out AUC means, in plain words; empty if the result has none."""
-    auc, ends = result.get("auc_heldout"), result.get("auc_interval")
-    if number(auc) == "–":
+def _figures(run: Run) -> str:
+    """The named figures, those that deviate first."""
+    rows = [row for row in run.result.get("figures") or [] if isinstance(row, dict)]
+    if not rows:
         return ""
-    within = f" ({_level(result)} interval {_span(ends)})" if ends else ""
-    odds = (f"AUC on held-out data: {number(auc)}{within}. Shown one real and one simulated piece of data, "
-            "a discriminator trained from scratch names the real one "
-            f"{100 * float(auc or 0):.0f} times in 100; 50 in 100, an AUC of 0.5, means that the two cannot "
-            "be told apart.")
-    if not ends:
-        return odds
-    if ends[0] <= 0.5:
-        return odds + " The interval reaches 0.5: on this much data, they cannot be told apart."
-    return odds + " The interval lies above 0.5: the discriminator finds a real difference."
+    rows.sort(key=lambda row: (row.get("rank") is None, row.get("rank") or 0))
+    note = ("Each figure of the training data and at the estimate, and their distance in standard deviations of "
+            "simulated data sets, once a step of the fit has mended what another estimate could. Words stand where a "
+            "figure lies beyond what the largest of all reaches in 19 of 20 simulated data sets, for one of a kind.")
+    table = _table(["Figure", "Model", "Data", "Model − data, sd", "Misfit"], map(_figure_row, rows))
+    return f"<h2>What differs</h2><p>{note}</p>{table}"
+
+
+def _figure_row(row: Mapping[str, Any]) -> list[str]:
+    told = "–" if row.get("rank") is None else f"<strong>{escape(str(row.get('text')))}</strong>"
+    return [escape(str(row.get("title") or row.get("name"))), number(row.get("model"), 3), number(row.get("data"), 3),
+            number(row.get("sds"), 2), told]
+
+
+def _told_apart(run: Run) -> str:
+    said = run.result.get("told_apart")
+    return f"<h2>How easily told apart</h2><p>{escape(str(said))}</p>" if said else ""
 
 
 def _warnings(run: Run) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fastmas.errors import ParameterError
-from fastmas.registry import find
+from fastmas.registry import find, parts
 from fastmas.statistics.tensors import in_float32
 
 Statistic = Callable[[np.ndarray], np.ndarray]
@@ -34,6 +34,11 @@ def fit(chosen: str | Callable[[Any], Any], x_obs: np.ndarray) -> Statistic:
     if callable(chosen):
         return _standardised(chosen, x_obs)
     return find("fastmas.statistics", "STATISTIC", chosen, "statistic")(x_obs)
+
+
+def pieces() -> dict[str, str]:
+    """Statistics by name, with what one sample of each is in words."""
+    return parts("fastmas.statistics", "PIECE")
 
 
 def _standardised(function: Callable[[Any], Any], x_obs: np.ndarray) -> Statistic:

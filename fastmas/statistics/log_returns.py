@@ -15,3 +15,4 @@ def log_returns(x_obs: np.ndarray) -> Statistic:
 
 
 STATISTIC = log_returns
+PIECE = "all returns of a path"  # one sample, in words

@@ -20,7 +20,6 @@ LAGS = (1, 2, 3, 4, 5, 6, 8, 10)
 SIZE_LAGS = (1, 2, 4, 10, 20, 40)
 SPANS = (2, 4, 7, 10)
 MEMORY = (1, 2, 5, 10, 20, 40, 80, 160)  # lags of the correlation of sizes in a series
-SQUARE = 1  # the place of the mean square among the moments
 AVERAGED = (5, 20, 60)  # steps over which sizes are averaged
 
 
@@ -30,10 +29,18 @@ def path_moments(scaling: Scaling, paths: np.ndarray, *, level: bool, longest: i
     Lags are at most half of the returns, or half of `longest`: pieces and the whole then have the same moments.
     """
     returns = np.clip(scaling.increments(paths), -CLIP, CLIP).astype(np.float32)
-    columns = list(_returns(returns, min(returns.shape[-1], longest or returns.shape[-1])))
+    columns = [column for _, column in _returns(returns, min(returns.shape[-1], longest or returns.shape[-1]))]
     if level:
-        columns += _level(returns, np.clip(scaling.level(paths), -CLIP, CLIP).astype(np.float32))
+        columns += [c for _, c in _level(returns, np.clip(scaling.level(paths), -CLIP, CLIP).astype(np.float32))]
     return np.stack([c.mean(axis=-1, dtype=np.float64) for c in columns], axis=-1)
+
+
+def moment_names(n_times: int, *, level: bool, longest: int | None = None) -> tuple[str, ...]:
+    """What `path_moments` calls its columns for paths of `n_times` values."""
+    r = np.zeros((1, n_times - 1), dtype=np.float32)
+    named = list(_returns(r, min(r.shape[-1], longest or r.shape[-1])))
+    named += _level(r, np.zeros((1, n_times), dtype=np.float32)) if level else []
+    return tuple(name for name, _ in named)
 
 
 def series_moments(scaling: Scaling, paths: np.ndarray, longest: int | None = None) -> np.ndarray:
@@ -46,7 +53,7 @@ def series_moments(scaling: Scaling, paths: np.ndarray, longest: int | None = No
     sd = increments.std(axis=-1, keepdims=True)
     z = np.clip(increments / sd, -CLIP, CLIP).astype(np.float32)
     n = min(z.shape[-1], longest or z.shape[-1])
-    shape = [c.mean(axis=-1, dtype=np.float64) for i, c in enumerate(_returns(z, n)) if i != SQUARE]
+    shape = [c.mean(axis=-1, dtype=np.float64) for name, c in _returns(z, n) if name != "square"]
     return np.stack([np.log(sd[..., 0]), *shape, *_memory(np.arcsinh(np.abs(z)), n)], axis=-1)
 
 
@@ -60,23 +67,26 @@ def _memory(size: np.ndarray, n: int) -> Iterator[np.ndarray]:
         yield np.log((total[..., k:] - total[..., :-k]).std(axis=-1) / k)
 
 
-def _returns(r: np.ndarray, n: int) -> Iterator[np.ndarray]:
+def _returns(r: np.ndarray, n: int) -> Iterator[tuple[str, np.ndarray]]:
     size, square = np.abs(r), r * r
-    yield from (r, square, size, square * r, square * square)
+    yield from (("mean", r), ("square", square), ("size", size), ("cube", square * r), ("fourth", square * square))
     for q in QUANTILES:
-        yield np.tanh(np.float32(4.0) * (size - np.float32(q)))
+        yield f"beyond {q:g}", np.tanh(np.float32(4.0) * (size - np.float32(q)))
     for k in (k for k in LAGS if k < n // 2):
-        yield r[..., k:] * r[..., :-k]
+        yield f"lag {k}", r[..., k:] * r[..., :-k]
     for k in (k for k in SIZE_LAGS if k < n // 2):
-        yield size[..., k:] * size[..., :-k]
+        yield f"size lag {k}", size[..., k:] * size[..., :-k]
     total = np.cumsum(r, axis=-1)
     for k in (k for k in SPANS if k + 2 < n):
         pull = (total[..., k:-1] - total[..., :-k - 1]) / np.float32(np.sqrt(k))
         latest = r[..., k + 1:]
-        yield from (latest * np.tanh(pull), latest * pull * pull * pull, latest * latest * pull * pull)
+        yield f"pull {k}", latest * np.tanh(pull)
+        yield f"cubic pull {k}", latest * pull * pull * pull
+        yield f"size pull {k}", latest * latest * pull * pull
 
 
-def _level(r: np.ndarray, level: np.ndarray) -> Iterator[np.ndarray]:
+def _level(r: np.ndarray, level: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     before = level[..., :-1]
     square = before * before
-    yield from (before, square, before * r, square * r * r, square * before * r)
+    yield from (("level", before), ("squared level", square), ("reversion", before * r),
+                ("size reversion", square * r * r), ("cubic reversion", square * before * r))

@@ -15,3 +15,4 @@ def prices(x_obs: np.ndarray) -> Statistic:
 
 
 STATISTIC = prices
+PIECE = "a whole path"  # one sample, in words

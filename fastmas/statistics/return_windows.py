@@ -39,3 +39,6 @@ def return_windows(x_obs: np.ndarray) -> Statistic:
 
 
 STATISTIC = return_windows
+# One sample, in words.
+PIECE = (f"a window of {WIDTH} returns in a row, with the mean sizes of the {', '.join(map(str, AVERAGES))} returns "
+         "before the last of them")

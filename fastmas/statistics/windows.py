@@ -30,3 +30,5 @@ def windows(x_obs: np.ndarray) -> Statistic:
 
 
 STATISTIC = windows
+# One sample, in words.
+PIECE = f"a window of {WIDTH} returns in a row, or all of a shorter path, with the price level before the last of them"

@@ -17,7 +17,7 @@ from scipy.stats import qmc
 from fastmas.distance import means
 from fastmas.errors import SimulationError
 from fastmas.updaters import Search
-from fastmas.updaters.scoring import COMPARING, FIRST_STEP, LOOKING, Problem, compare, linearise, polish
+from fastmas.updaters.scoring import COMPARING, FIRST_STEP, LOOKING, Problem, both_sides, compare, linearise, polish
 
 N_SCAN = 512  # thetas of the first look over the box
 N_STARTS, MOST_BASINS = 4, 3
@@ -176,11 +176,10 @@ def _refine(problem: Problem, z: np.ndarray, stage: Stage, number: int) -> tuple
         return np.hstack([gap, (points - middle) * prior])
 
     def jacobian(point: np.ndarray) -> np.ndarray:
-        above = np.minimum(point + np.diag(step), problem.high)
-        below = np.maximum(point - np.diag(step), problem.low)
+        above, below, apart = both_sides(point, step, problem.low, problem.high)
         values = residuals(np.vstack([above, below]))
         d = len(point)
-        return ((values[:d] - values[d:]) / np.diag(above - below)[:, None]).T
+        return ((values[:d] - values[d:]) / apart[:, None]).T
 
     inside = np.clip(z, problem.low + 1e-6 * step, problem.high - 1e-6 * step)
     fit = least_squares(lambda p: residuals(p[None, :])[0], inside, jac=jacobian, x_scale=step,

@@ -158,10 +158,9 @@ def linearise(problem: Problem, z: np.ndarray, step: np.ndarray, run: int) -> Lo
     weight, _ = problem.weight(z, problem.n_polish, run)
     step = np.clip(step, LEAST_STEP * problem.width, MOST_STEP * problem.width)
     step = np.where(problem.integer, np.maximum(np.ceil(step), 1.0), step)  # or rounding would hide the difference
-    above = np.minimum(z + np.diag(step), problem.high)
-    below = np.maximum(z - np.diag(step), problem.low)
-    apart = np.diag(above - below)[:, None, None]
-    slopes = (_group_means(problem, above, run + 1) - _group_means(problem, below, run + 1)) / apart
+    above, below, apart = both_sides(z, step, problem.low, problem.high)
+    rise = _group_means(problem, above, run + 1) - _group_means(problem, below, run + 1)
+    slopes = rise / apart[:, None, None]
     slopes = np.where(np.isfinite(slopes), slopes, 0.0) @ weight.rows.T  # (d, groups, m)
     n = slopes.shape[1]
     mean = slopes.mean(axis=1)
@@ -186,6 +185,13 @@ def covariance_at(problem: Problem, z: np.ndarray, run: int = JUDGING) -> np.nda
     if problem.soft is not None:
         noise = noise + local.weight.tau**2 * np.diag(problem.soft * np.diag(noise))
     return local.sandwich(problem, local.weight.rows @ noise @ local.weight.rows.T)
+
+
+def both_sides(z: np.ndarray, step: np.ndarray, low: np.ndarray,
+               high: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Points (d, d) a step (d,) above and below z (d,) along each coordinate, inside the box; how far apart, (d,)."""
+    above, below = np.minimum(z + np.diag(step), high), np.maximum(z - np.diag(step), low)
+    return above, below, np.diag(above - below)
 
 
 def _solve(problem: Problem, local: Local, z: np.ndarray, run: int) -> np.ndarray:

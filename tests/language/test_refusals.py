@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 import textwrap
+from contextlib import nullcontext
 
 import pytest
 
@@ -221,6 +222,17 @@ def test_addresses(tmp_path):
     step = "\n".join(f"for i in range(self.n):\n    self.x += draw.normal('{name}')" for name in names)
     with pytest.raises(ModelError, match=f"the names {names[0]} and {names[1]} stand for one address; rename"):
         Addresses(read_step(Text(market(tmp_path, step)[0])))
+
+
+def test_a_count_with_a_name_has_words_for_so_many(tmp_path):
+    from fastmas.language.addresses import MOST_NAMED  # noqa: PLC0415
+
+    for n, refused in ((MOST_NAMED, False), (MOST_NAMED + 1, True)):
+        text = Text(market(tmp_path, f"self.x = draw.count({n}, 0.5, 'crowd')")[0])
+        expected = pytest.raises(ParameterError, match=f"draw 'crowd'.*at most {MOST_NAMED} agents, and there are {n}")
+        with expected if refused else nullcontext():
+            Addresses(read_step(text), "agents")
+        Addresses(read_step(text), "aggregate")
 
 
 def _names_that_meet():

@@ -35,10 +35,11 @@ class Device:
 
 def signature(model, dtype):
     real, whole = getattr(types, dtype), types.int64
-    return types.void(
-        whole, whole, types.Array(real, 3, "C"), types.Array(whole, 2, "C"), *[whole] * 8,
-        types.UniTuple(whole, len(rows_of(program_of(model), ()).state)), types.Array(real, 1, "C"), *[whole] * 4,
-        types.Array(whole, 1, "C"))
+    some = [types.UniTuple(whole, n) for n in (2, 3, 2, 3, len(rows_of(program_of(model), ()).state), 4)]
+    span, paths, times, key, slots, strides = some
+    tables = types.Tuple([types.Array(real, 3, "C"), types.Array(whole, 2, "C")])
+    sink = types.Tuple([types.Array(real, 1, "C"), types.Array(whole, 1, "C")])
+    return types.void(span, tables, paths, times, key, slots, sink, strides)
 
 
 def has_lines(function):
