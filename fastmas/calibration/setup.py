@@ -25,7 +25,7 @@ from fastmas.parameters import ParameterSpace, is_whole, shown
 from fastmas.random.address import Address, Purpose
 from fastmas.simulate import available_memory, simulate_job
 from fastmas.statistics.characteristic import characteristic_moments
-from fastmas.statistics.moments import path_moments, series_moments
+from fastmas.statistics.moments import BOUNDED, path_moments, series_moments
 from fastmas.statistics.scaling import Scaling
 from fastmas.updaters.scoring import Features, Problem
 
@@ -203,7 +203,7 @@ class Setup:
     def _some_moments(self, paths: np.ndarray) -> np.ndarray:
         if self.is_series:
             return series_moments(self.scaling, paths, longest=self.longest)
-        moments = path_moments(self.scaling, paths, level=True)
+        moments = path_moments(self.scaling, paths, level=True, reach=BOUNDED)
         return np.concatenate([moments, characteristic_moments(self.scaling, paths)], axis=-1)
 
     def moments(self, z: np.ndarray, n_paths: int, run: int, common: bool) -> np.ndarray:

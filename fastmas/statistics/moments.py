@@ -19,19 +19,23 @@ QUANTILES = (0.5, 1.0, 1.5, 2.0)  # sds at which the distribution function of |r
 LAGS = (1, 2, 3, 4, 5, 6, 8, 10)
 SIZE_LAGS = (1, 2, 4, 10, 20, 40)
 SPANS = (2, 4, 7, 10)
+BOUNDED = (4.0, 3.0)  # sds of returns and of levels beyond which a few far paths would decide a mean of powers
 MEMORY = (1, 2, 5, 10, 20, 40, 80, 160)  # lags of the correlation of sizes in a series
 AVERAGED = (5, 20, 60)  # steps over which sizes are averaged
 
 
-def path_moments(scaling: Scaling, paths: np.ndarray, *, level: bool, longest: int | None = None) -> np.ndarray:
+def path_moments(scaling: Scaling, paths: np.ndarray, *, level: bool, longest: int | None = None,
+                 reach: tuple[float, float] = (CLIP, CLIP)) -> np.ndarray:
     """Moments of each path, (..., n_times) to (..., n_moments) in float64.
 
     Lags are at most half of the returns, or half of `longest`: pieces and the whole then have the same moments.
+    Returns and levels count no further than `reach` sds.
     """
-    returns = np.clip(scaling.increments(paths), -CLIP, CLIP).astype(np.float32)
+    returns = np.clip(scaling.increments(paths), -reach[0], reach[0]).astype(np.float32)
     columns = [column for _, column in _returns(returns, min(returns.shape[-1], longest or returns.shape[-1]))]
     if level:
-        columns += [c for _, c in _level(returns, np.clip(scaling.level(paths), -CLIP, CLIP).astype(np.float32))]
+        levels = np.clip(scaling.level(paths), -reach[1], reach[1]).astype(np.float32)
+        columns += [c for _, c in _level(returns, levels)]
     return np.stack([c.mean(axis=-1, dtype=np.float64) for c in columns], axis=-1)
 
 
