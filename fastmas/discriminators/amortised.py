@@ -32,7 +32,7 @@ N_CONTRAST, N_WINDOWS = 128, 32  # thetas that compete in a batch, and windows o
 STEPS, RENEW = 2000, 25  # of training before the game, and between two shares of new simulations
 MOST_FEATURES = 24  # coefficients of theta's squares and products are features only if there are no more in all
 NETWORK = "network."  # prefix of its weights in a checkpoint
-CHUNK = 1 << 17  # windows that the network sees at a time
+CHUNK = 1 << 11  # windows that the network sees at a time: what is made of them stays in the cache
 
 
 class Amortised:
