@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 
 from fastmas import discriminators, objectives, statistics, updaters
 from fastmas.calibration.given import start_of
@@ -283,7 +284,7 @@ class Setup:
 
     @contextmanager
     def threads(self) -> Iterator[None]:
-        """Threads for `map`; torch itself works on one, since its sums depend on how many it has."""
+        """Threads for `map`; torch and BLAS work on one, since sums depend on how many, and small ones only get slower."""
         before = torch.get_num_threads()
         torch.set_num_threads(1)
         # Every thread must be told: the matrix products under torch ask the thread they run in.
@@ -291,7 +292,8 @@ class Setup:
                 if self.n_threads > 1 else None)
         self._pool = pool
         try:
-            yield
+            with threadpool_limits(1, user_api="blas"):
+                yield
         finally:
             self._pool = None
             if pool is not None:
