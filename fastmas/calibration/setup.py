@@ -284,7 +284,7 @@ class Setup:
 
     @contextmanager
     def threads(self) -> Iterator[None]:
-        """Threads for `map`; torch and BLAS work on one, since sums depend on how many, and small ones only get slower."""
+        """Threads for `map`; torch and BLAS work on one: sums depend on how many, and small ones only get slower."""
         before = torch.get_num_threads()
         torch.set_num_threads(1)
         # Every thread must be told: the matrix products under torch ask the thread they run in.
