@@ -179,9 +179,12 @@ def fw5_further(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def scored(what: str, estimates: Sequence[Values]) -> str:
-    """The protocol's figure for some estimates."""
-    each = franke_westerhoff.root_mean_square(np.array([[x[n] for n in franke_westerhoff.TRUTH] for x in estimates]))
-    return (f"  {what}: {each.mean():.3f} (" +
+    """The protocol's figure for some estimates, with its standard error (delta method) if there are several."""
+    found = np.array([[x[n] for n in franke_westerhoff.TRUTH] for x in estimates])
+    each, truth = franke_westerhoff.root_mean_square(found), np.array(list(franke_westerhoff.TRUTH.values()))
+    by_set = ((found - truth) ** 2 / np.abs(truth) / np.where(each > 0, 2 * each, 1)).mean(axis=1)
+    error = f" +- {by_set.std(ddof=1) / np.sqrt(len(found)):.3f}" if len(found) > 1 else ""
+    return (f"  {what}: {each.mean():.3f}{error} (" +
             ", ".join(f"{n} {x:.2f}" for n, x in zip(franke_westerhoff.TRUTH, each, strict=True)) + ")")
 
 
