@@ -24,9 +24,9 @@ from fastmas.model import Model
 from fastmas.parameters import ParameterSpace, is_whole, shown
 from fastmas.random.address import Address, Purpose
 from fastmas.simulate import available_memory, simulate_job
-from fastmas.statistics.characteristic import characteristic_moments
-from fastmas.statistics.moments import BOUNDED, path_moments, series_moments
+from fastmas.statistics.moments import BOUNDED, path_moments
 from fastmas.statistics.scaling import Scaling
+from fastmas.statistics.series import series_moments
 from fastmas.updaters.scoring import Features, Problem
 
 WARMUP = {"paths": 50, "series": 200}  # steps; a lone series is meant to be stationary
@@ -203,8 +203,7 @@ class Setup:
     def _some_moments(self, paths: np.ndarray) -> np.ndarray:
         if self.is_series:
             return series_moments(self.scaling, paths, longest=self.longest)
-        moments = path_moments(self.scaling, paths, level=True, reach=BOUNDED)
-        return np.concatenate([moments, characteristic_moments(self.scaling, paths)], axis=-1)
+        return path_moments(self.scaling, paths, level=True, reach=BOUNDED, characteristic=True)
 
     def moments(self, z: np.ndarray, n_paths: int, run: int, common: bool) -> np.ndarray:
         """Moments of each simulated path, (n_theta, n_paths, k)."""
