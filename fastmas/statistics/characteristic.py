@@ -21,7 +21,8 @@ OF_TWO = (0.5, 1.0, 2.0, 3.0)
 OF_THREE = (0.5, 1.0, 2.0)
 OF_LEVEL = (1.0, 2.0, 4.0)
 OF_PAIRS = (1.0, 2.0)
-ALONE = (*(f"cos {w:g}" for w in OF_ONE), *(f"cos {w:g} far" for w in OF_LEVEL), *(f"sin {w:g} level" for w in OF_LEVEL))
+ALONE = (*(f"cos {w:g}" for w in OF_ONE), *(f"cos {w:g} far" for w in OF_LEVEL),
+         *(f"sin {w:g} level" for w in OF_LEVEL))
 PAIRS = (*(f"cos {w:g} of two" for w in OF_TWO), *(f"cos {w:g} of a difference" for w in OF_TWO),
          *(f"sines {w:g} of neighbours" for w in OF_PAIRS))
 THREES = tuple(f"cos {w:g} of three" for w in OF_THREE)
@@ -85,6 +86,7 @@ def add_characteristic(rows, part, j, sums, weights):
 def add_alone(rows, part, j, sums, weights):
     r, level, cosines, sines = rows
     first, last, _ = part
+    own = sums[j:]
     for base in range(first, last, WIDTH):
         at, of = uint64(base), beyond(base, last)
         for i in range(WIDTH):
@@ -101,49 +103,57 @@ def add_alone(rows, part, j, sums, weights):
             c_4, s_4 = twice(c_2, s_2)
             c_6 = ONE - TWO * (s_3 * s_3)
             far = min(before * before, FAR)
-            sums[uint64(j), i] += weight * c_half
-            sums[uint64(j + 1), i] += weight * c_1
-            sums[uint64(j + 2), i] += weight * c_1_half
-            sums[uint64(j + 3), i] += weight * c_2
-            sums[uint64(j + 4), i] += weight * c_3
-            sums[uint64(j + 5), i] += weight * c_4
-            sums[uint64(j + 6), i] += weight * c_6
-            sums[uint64(j + 7), i] += weight * (c_1 * far)
-            sums[uint64(j + 8), i] += weight * (c_2 * far)
-            sums[uint64(j + 9), i] += weight * (c_4 * far)
-            sums[uint64(j + 10), i] += weight * (s_1 * before)
-            sums[uint64(j + 11), i] += weight * (s_2 * before)
-            sums[uint64(j + 12), i] += weight * (s_4 * before)
+            own[0, i] += weight * c_half
+            own[1, i] += weight * c_1
+            own[2, i] += weight * c_1_half
+            own[3, i] += weight * c_2
+            own[4, i] += weight * c_3
+            own[5, i] += weight * c_4
+            own[6, i] += weight * c_6
+            own[7, i] += weight * (c_1 * far)
+            own[8, i] += weight * (c_2 * far)
+            own[9, i] += weight * (c_4 * far)
+            own[10, i] += weight * (s_1 * before)
+            own[11, i] += weight * (s_2 * before)
+            own[12, i] += weight * (s_4 * before)
 
 
 @kernel
 def add_pairs(rows, part, j, sums, weights):
     _, _, cosines, sines = rows
     first, last, lanes = part
+    own = sums[j:]
     for base in range(max(first, lanes), last, WIDTH):
         at, before, of = uint64(base), uint64(base - lanes), beyond(base, last)
         for i in range(WIDTH):
             weight = weights[of + uint64(i)]
             c, s = cosines[at + uint64(i)], sines[at + uint64(i)]
             d, t = cosines[before + uint64(i)], sines[before + uint64(i)]
-            for place, sign in ((0, ONE), (4, -ONE)):
-                c_half, s_half = both(c, s, d, sign * t)
-                c_1, s_1 = twice(c_half, s_half)
-                c_2, s_2 = twice(c_1, s_1)
-                sums[uint64(j + place), i] += weight * c_half
-                sums[uint64(j + place + 1), i] += weight * c_1
-                sums[uint64(j + place + 2), i] += weight * c_2
-                sums[uint64(j + place + 3), i] += weight * (c_1 * c_2 - s_1 * s_2)
+            c_half, s_half = both(c, s, d, t)
+            c_1, s_1 = twice(c_half, s_half)
+            c_2, s_2 = twice(c_1, s_1)
+            own[0, i] += weight * c_half
+            own[1, i] += weight * c_1
+            own[2, i] += weight * c_2
+            own[3, i] += weight * (c_1 * c_2 - s_1 * s_2)
+            c_half, s_half = both(c, s, d, -t)
+            c_1, s_1 = twice(c_half, s_half)
+            c_2, s_2 = twice(c_1, s_1)
+            own[4, i] += weight * c_half
+            own[5, i] += weight * c_1
+            own[6, i] += weight * c_2
+            own[7, i] += weight * (c_1 * c_2 - s_1 * s_2)
             s_1, t_1 = TWO * (s * c), TWO * (t * d)
             c_1, d_1 = ONE - TWO * (s * s), ONE - TWO * (t * t)
-            sums[uint64(j + 8), i] += weight * (s_1 * t_1)
-            sums[uint64(j + 9), i] += weight * ((TWO * s_1 * c_1) * (TWO * t_1 * d_1))
+            own[8, i] += weight * (s_1 * t_1)
+            own[9, i] += weight * ((TWO * s_1 * c_1) * (TWO * t_1 * d_1))
 
 
 @kernel
 def add_threes(rows, part, j, sums, weights):
     _, _, cosines, sines = rows
     first, last, lanes = part
+    own = sums[j:]
     for base in range(max(first, 2 * lanes), last, WIDTH):
         at, before, of = uint64(base), uint64(base - lanes), beyond(base, last)
         long_before = uint64(base - 2 * lanes)
@@ -153,6 +163,6 @@ def add_threes(rows, part, j, sums, weights):
                         cosines[before + uint64(i)], sines[before + uint64(i)])
             c_half, s_half = both(c, s, cosines[long_before + uint64(i)], sines[long_before + uint64(i)])
             c_1, s_1 = twice(c_half, s_half)
-            sums[uint64(j), i] += weight * c_half
-            sums[uint64(j + 1), i] += weight * c_1
-            sums[uint64(j + 2), i] += weight * (ONE - TWO * (s_1 * s_1))
+            own[0, i] += weight * c_half
+            own[1, i] += weight * c_1
+            own[2, i] += weight * (ONE - TWO * (s_1 * s_1))

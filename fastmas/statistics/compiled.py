@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy import float32, float64, int64, uint64
@@ -44,9 +44,9 @@ row = stack_array(({width},), float32)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={{"contract"}})
-def run(paths, scale, tables, out):
+def run(paths, scale, tables, space, out):
     widest_vectors()
-    {function}(paths, scale, tables, (sums(), totals(), weights(), row()), out)
+    {function}(paths, scale, tables, space, (sums(), totals(), weights(), row()), out)
 '''
 
 
@@ -60,17 +60,32 @@ def runner(function: Any, n_columns: int) -> Callable[..., None]:
     return run
 
 
+class Room(NamedTuple):
+    """Columns of sums, and arrays of float64 and of float32 for values, that a kernel needs."""
+
+    n_columns: int
+    n_wide: int
+    n_single: int
+    n_values: int
+
+    def arrays(self) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
+        """Zeros, and as many beyond the last value as a vector may read."""
+        size = self.n_values + WIDTH
+        return tuple(np.zeros((self.n_wide, size))), tuple(np.zeros((self.n_single, size), dtype=np.float32))
+
+
 def figures(function: Any, scaling: Scaling, paths: np.ndarray, tables: tuple[Any, ...], n_columns: int,
-            most_columns: int) -> np.ndarray:
+            room: Room) -> np.ndarray:
     """What a kernel makes of each path, (..., n_times) to (..., n_columns) in float64: NaN where one is not finite."""
     rows = np.ascontiguousarray(paths.reshape(-1, paths.shape[-1]), dtype=np.float64)
     out = np.empty((len(rows), n_columns))
     scale = (scaling.logarithm, float(scaling.increment_sd), float(scaling.level_mean), float(scaling.level_sd))
-    run = runner(function, most_columns)
+    space = room.arrays()
+    run = runner(function, room.n_columns)
     if not run.signatures:  # type: ignore[attr-defined]
         with compiling_only(run.__name__):
-            run(rows[:0], scale, tables, out[:0])
-    run(rows, scale, tables, out)
+            run(rows[:0], scale, tables, space, out[:0])
+    run(rows, scale, tables, space, out)
     return out.reshape(*paths.shape[:-1], n_columns)
 
 
@@ -113,6 +128,12 @@ def increments(level, n, lanes, sd, reach, out):
     """Standardised and bounded, n of them."""
     for i in range(n):
         out[i] = float32(min(max((level[uint64(i) + uint64(lanes)] - level[i]) / sd, -reach), reach))
+
+
+@kernel
+def sizes(r, n, out):
+    for i in range(n):
+        out[i] = abs(r[i])
 
 
 @kernel

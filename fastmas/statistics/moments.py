@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy import float32, float64, uint64
+from numpy import float32, float64, int64, uint64
 
 from fastmas.kernel import kernel
 from fastmas.statistics import CLIP
@@ -23,6 +23,7 @@ from fastmas.statistics.characteristic import (
 from fastmas.statistics.compiled import (
     CHUNK,
     WIDTH,
+    Room,
     add_lost,
     add_up,
     begin,
@@ -33,6 +34,7 @@ from fastmas.statistics.compiled import (
     lanes_for,
     mean_of,
     read,
+    sizes,
     standardised,
 )
 from fastmas.statistics.scaling import Scaling
@@ -92,35 +94,35 @@ def path_moments(scaling: Scaling, paths: np.ndarray, *, level: bool, longest: i
     n = n_times - 1
     shape = Shape.of(min(n, longest or n))
     more = characteristic_names(n_times) if characteristic else ()
-    n_columns = len(shape.names()) + (len(OF_LEVEL) if level else 0) + len(more)
     counts = np.concatenate([shape.counts(n), np.full(len(OF_LEVEL) if level else 0, float(n)),
                              characteristic_counts(n) if more else ()])
     tables = (lanes_for(n_times), (level, bool(more)), (float(reach[0]), float(reach[1])), tuple(shape), counts)
-    return figures(path_columns, scaling, paths, tables, n_columns, MOST_COLUMNS)
+    room = Room(MOST_COLUMNS, 1, 7, n_times * tables[0])
+    return figures(path_columns, scaling, paths, tables, len(counts), room)
 
 
-def moment_names(n_times: int, *, level: bool, longest: int | None = None) -> tuple[str, ...]:
+def moment_names(n_times: int, *, level: bool, longest: int | None = None,
+                 characteristic: bool = False) -> tuple[str, ...]:
     """What `path_moments` calls its columns for paths of `n_times` values."""
     n = n_times - 1
-    return (*Shape.of(min(n, longest or n)).names(), *(OF_LEVEL if level else ()))
+    return (*Shape.of(min(n, longest or n)).names(), *(OF_LEVEL if level else ()),
+            *(characteristic_names(n_times) if characteristic else ()))
 
 
 @kernel
-def path_columns(paths, scale, tables, work, out):
+def path_columns(paths, scale, tables, space, work, out):
     """The columns of all paths, in groups of `lanes`."""
     logarithm, sd, level_mean, level_sd = scale
     lanes, (has_level, has_more), reach, shape, counts = tables
     sums, totals, weights, _ = work
     n_columns = out.shape[1]
     n, n_values = (paths.shape[1] - 1) * lanes, paths.shape[1] * lanes
-    values = np.zeros(n_values + WIDTH, dtype=float64)
-    r, level = np.zeros(n + WIDTH, dtype=float32), np.zeros(n + WIDTH, dtype=float32)
-    far_r, far_level = np.zeros(n + WIDTH, dtype=float32), np.zeros(n + WIDTH, dtype=float32)
-    sines, cosines = np.zeros(n + WIDTH, dtype=float32), np.zeros(n + WIDTH, dtype=float32)
+    (values,), (r, size, level, far_r, far_level, sines, cosines) = space
     begin(weights)
     for first in range(0, paths.shape[0], lanes):
         read(paths, first, lanes, logarithm, values)
         increments(values, n, lanes, sd, reach[0], r)
+        sizes(r, n, size)
         standardised(values, n, level_mean, level_sd, reach[1], level)
         if has_more:
             increments(values, n, lanes, sd, CLIP, far_r)
@@ -129,7 +131,7 @@ def path_columns(paths, scale, tables, work, out):
         for begun in range(0, n_values, CHUNK):
             part = (begun, min(begun + CHUNK, n), lanes)
             clear(n_columns + 1, sums)
-            j = add_shape(r, part, shape, work)
+            j = add_shape(r, size, part, shape, work)
             if has_level:
                 j = add_level(r, level, part, j, work)
             if has_more:
@@ -150,20 +152,20 @@ def bounded(x):
 
 
 @kernel
-def add_shape(r, part, shape, work):
+def add_shape(r, size, part, shape, work):
     """Sums of the columns that `Shape.names` lists; gives the number of them."""
     quantiles, lags, size_lags, spans = shape
     sums, _, weights, _ = work
     add_powers(r, part, sums, weights)
-    j = 5
+    j = int64(len(POWERS))
     for q in quantiles:
-        add_beyond(r, part, q, j, sums, weights)
+        add_beyond(size, part, q, j, sums, weights)
         j += 1
     for k in lags:
         add_products(r, part, k, j, sums, weights)
         j += 1
     for k in size_lags:
-        add_size_products(r, part, k, j, sums, weights)
+        add_products(size, part, k, j, sums, weights)
         j += 1
     for k in spans:
         add_pull(r, part, k, j, work)
@@ -187,13 +189,12 @@ def add_powers(r, part, sums, weights):
 
 
 @kernel
-def add_beyond(r, part, q, j, sums, weights):
+def add_beyond(size, part, q, j, sums, weights):
     first, last, _ = part
     for base in range(first, last, WIDTH):
         at, of = uint64(base), beyond(base, last)
         for i in range(WIDTH):
-            size = abs(r[at + uint64(i)])
-            sums[uint64(j), i] += weights[of + uint64(i)] * bounded(STEEP * (size - q))
+            sums[uint64(j), i] += weights[of + uint64(i)] * bounded(STEEP * (size[at + uint64(i)] - q))
 
 
 @kernel
@@ -206,20 +207,11 @@ def add_products(r, part, k, j, sums, weights):
 
 
 @kernel
-def add_size_products(r, part, k, j, sums, weights):
-    first, last, lanes = part
-    for base in range(max(first, k * lanes), last, WIDTH):
-        at, before, of = uint64(base), uint64(base - k * lanes), beyond(base, last)
-        for i in range(WIDTH):
-            sums[uint64(j), i] += weights[of + uint64(i)] * abs(r[at + uint64(i)] * r[before + uint64(i)])
-
-
-@kernel
 def add_pull(r, part, k, j, work):
     """A return and the sum of the k before it, per its sd."""
     first, last, lanes = part
     sums, _, weights, pulls = work
-    per_sd = float32(1.0 / np.sqrt(float64(k)))
+    own, per_sd = sums[j:], float32(1.0 / np.sqrt(float64(k)))
     for base in range(max(first, (k + 1) * lanes), last, WIDTH):
         at, of = uint64(base), beyond(base, last)
         for i in range(WIDTH):
@@ -230,9 +222,9 @@ def add_pull(r, part, k, j, work):
                 pulls[i] += r[before + uint64(i)]
         for i in range(WIDTH):
             x, weight, pull = r[at + uint64(i)], weights[of + uint64(i)], pulls[i] * per_sd
-            sums[uint64(j), i] += weight * (x * bounded(pull))
-            sums[uint64(j + 1), i] += weight * (x * (pull * pull * pull))
-            sums[uint64(j + 2), i] += weight * ((x * x) * (pull * pull))
+            own[0, i] += weight * (x * bounded(pull))
+            own[1, i] += weight * (x * (pull * pull * pull))
+            own[2, i] += weight * ((x * x) * (pull * pull))
 
 
 @kernel
@@ -240,14 +232,15 @@ def add_level(r, level, part, j, work):
     """A return and the level before it."""
     first, last, _ = part
     sums, _, weights, _ = work
+    own = sums[j:]
     for base in range(first, last, WIDTH):
         at, of = uint64(base), beyond(base, last)
         for i in range(WIDTH):
             x, before, weight = r[at + uint64(i)], level[at + uint64(i)], weights[of + uint64(i)]
             square, product = before * before, before * x
-            sums[uint64(j), i] += weight * before
-            sums[uint64(j + 1), i] += weight * square
-            sums[uint64(j + 2), i] += weight * product
-            sums[uint64(j + 3), i] += weight * (product * product)
-            sums[uint64(j + 4), i] += weight * (square * product)
+            own[0, i] += weight * before
+            own[1, i] += weight * square
+            own[2, i] += weight * product
+            own[3, i] += weight * (product * product)
+            own[4, i] += weight * (square * product)
     return j + 5

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from numpy import float32, float64, uint64
+from numpy import float32, float64, int64, uint64
 
 from fastmas.kernel import kernel
 from fastmas.random.functions import log_single
@@ -17,15 +17,16 @@ from fastmas.statistics import CLIP
 from fastmas.statistics.compiled import (
     CHUNK,
     WIDTH,
+    Room,
     add_lost,
     add_up,
     begin,
-    beyond,
     clear,
     figures,
     increments,
     mean_of,
     read,
+    sizes,
 )
 from fastmas.statistics.moments import MOST_SHAPE, Shape, add_products, add_shape
 from fastmas.statistics.scaling import Scaling
@@ -46,9 +47,9 @@ def series_moments(scaling: Scaling, paths: np.ndarray, longest: int | None = No
     """
     n = paths.shape[-1] - 1
     shape, memory, averaged = _tables(min(n, longest or n))
-    tables = (tuple(shape), shape.counts(n), memory, averaged)
+    tables = (1, tuple(shape), shape.counts(n), memory, averaged)
     n_columns = len(shape.names()) + len(memory) + len(averaged)
-    return figures(series_columns, scaling, paths, tables, n_columns, MOST_COLUMNS)
+    return figures(series_columns, scaling, paths, tables, n_columns, Room(MOST_COLUMNS, 2, 3, n + 1))
 
 
 def series_names(n_times: int, longest: int | None = None) -> tuple[str, ...]:
@@ -66,42 +67,43 @@ def _tables(n: int) -> tuple[Shape, np.ndarray, np.ndarray]:
 
 
 @kernel
-def series_columns(paths, scale, tables, work, out):
+def series_columns(paths, scale, tables, space, work, out):
     """The columns of all series, one after the other."""
     logarithm, sd, _, _ = scale
-    shape, counts, memory, averaged = tables
+    lanes, shape, counts, memory, averaged = tables
     sums, totals, weights, _ = work
     n_values, n = paths.shape[1], paths.shape[1] - 1
-    values, total = np.zeros(n_values + WIDTH, dtype=float64), np.zeros(n_values + WIDTH, dtype=float64)
-    r, size = np.zeros(n + WIDTH, dtype=float32), np.zeros(n + WIDTH, dtype=float32)
+    (values, total), (r, size, logged) = space
     n_shape, n_memory = len(counts), len(memory)
-    lost = n_shape + n_memory
+    lost, zero = n_shape + n_memory, int64(0)
     begin(weights)
     for row in range(paths.shape[0]):
-        read(paths, row, 1, logarithm, values)
-        increments(values, n, 1, sd, FURTHEST, r)
-        own_sd = np.sqrt(variance_of(r, mean(r, 0, n, totals), 0, n, totals))
-        in_sds(r, n, own_sd, size)
-        centre(size, n, mean(size, 0, n, totals))
-        variance = variance_of(size, 0.0, 0, n, totals)
+        read(paths, row, lanes, logarithm, values)
+        increments(values, n, lanes, sd, FURTHEST, r)
+        own_sd = np.sqrt(variance_of(r, mean(r, zero, n, totals), zero, n, totals))
+        in_sds(r, n, own_sd, logged)
+        sizes(r, n, size)
+        centre(logged, n, mean(logged, zero, n, totals))
+        variance = variance_of(logged, 0.0, zero, n, totals)
         clear(lost + 1, totals)
         for begun in range(0, n_values, CHUNK):
-            part = (begun, min(begun + CHUNK, n), 1)
+            part = (begun, min(begun + CHUNK, n), lanes)
             clear(lost + 1, sums)
-            j = add_shape(r, part, shape, work)
+            j = add_shape(r, size, part, shape, work)
             for k in memory:
-                add_products(size, part, k, j, sums, weights)
+                add_products(logged, part, k, j, sums, weights)
                 j += 1
             add_lost(values, min(begun + CHUNK, n_values), begun, lost, sums)
             add_up(lost + 1, sums, totals)
-        nothing = mean_of(totals, lost, 0, 1, 1.0) + 0.0 / own_sd
+        nothing = mean_of(totals, lost, zero, lanes, 1.0) + 0.0 / own_sd
         for j in range(n_shape):
-            out[row, uint64(j)] = mean_of(totals, j, 0, 1, counts[j]) + nothing
+            out[row, uint64(j)] = mean_of(totals, j, zero, lanes, counts[j]) + nothing
         for i in range(n_memory):
-            out[row, uint64(n_shape + i)] = mean_of(totals, n_shape + i, 0, 1, n - memory[i]) / variance + nothing
+            product = mean_of(totals, n_shape + i, zero, lanes, float64(n - memory[i]))
+            out[row, uint64(n_shape + i)] = product / variance + nothing
         out[row, 1] = out[row, 0]  # in the place of the mean square
         out[row, 0] = np.log(own_sd) + nothing
-        running_sums(size, n, total)
+        running_sums(logged, n, total)
         for i in range(len(averaged)):
             k = averaged[i]
             sums_over(total, k, n, values)
