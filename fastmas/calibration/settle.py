@@ -13,7 +13,7 @@ from functools import partial
 
 import numpy as np
 
-from fastmas import discriminators, statistics
+from fastmas import discriminators
 from fastmas.calibration.game import average
 from fastmas.calibration.record import DISCRIMINATOR, Record
 from fastmas.calibration.setup import Setup
@@ -23,7 +23,7 @@ from fastmas.updaters.scoring import COMPARING, Problem, compare, polish
 TRAINING_RUN, ALL_RUN = 1 << 16, 1 << 17  # first runs of the two problems
 BARRIER = 2.0  # of distance, a nat: less is a flat valley
 GAME_ROUNDS, LAST_ROUNDS = 4, 2  # linearisations on the training data and on all
-CHUNK = 1 << 13  # paths whose samples are held at a time
+CACHED_VALUES = 1 << 14  # of paths whose samples are made at a time: they stay in the processor's cache
 
 PathFeatures = Callable[[np.ndarray], np.ndarray]
 
@@ -52,12 +52,12 @@ def features_of(setup: Setup, record: Record) -> PathFeatures:
         return setup.moments_of
     learned = kind.features_of(arrays, setup.real.shape[-1], setup.space.d)
 
-    def some(paths: np.ndarray) -> np.ndarray:
-        with np.errstate(all="ignore"):
-            samples = np.nan_to_num(setup.statistic(paths), nan=statistics.CLIP)
-        return np.concatenate([setup.moments_of(paths), learned(samples)], axis=1)
+    def features(paths: np.ndarray) -> np.ndarray:
+        size = max(1, CACHED_VALUES // paths.shape[1])
+        seen = [learned(setup.samples_of(paths[i:i + size])) for i in range(0, len(paths), size)]
+        return np.concatenate([setup.moments_of(paths), np.concatenate(seen)], axis=1)
 
-    return lambda paths: np.concatenate([some(paths[i:i + CHUNK]) for i in range(0, len(paths), CHUNK)])
+    return features
 
 
 def training_problem(setup: Setup, record: Record) -> Problem:

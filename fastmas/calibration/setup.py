@@ -162,10 +162,14 @@ class Setup:
         return self._samples_there(self._simulate_there(z, n_paths, run, purpose, common, n_times))
 
     def _samples(self, paths: np.ndarray) -> np.ndarray:
+        return np.stack(list(self.map(self.samples_of, paths)))
+
+    def samples_of(self, paths: np.ndarray) -> np.ndarray:
+        """Samples of paths (n_paths, n_times); one that ran away looks like nothing in the data."""
         with np.errstate(all="ignore"):
-            samples = np.stack(list(self.map(self.statistic, paths)))
-        if not np.isfinite(paths).all():
-            np.nan_to_num(samples, copy=False, nan=statistics.CLIP)
+            samples = self.statistic(paths)
+        if not np.isfinite(samples).all():
+            samples = np.nan_to_num(samples, nan=statistics.CLIP)
         return samples
 
     def _simulate_there(self, z: np.ndarray, n_paths: int, run: int, purpose: int, common: bool,

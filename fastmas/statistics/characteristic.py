@@ -75,14 +75,6 @@ def both(c, s, c_more, s_more):
 
 
 @kernel
-def add_characteristic(rows, part, j, sums, weights):
-    """Sums of the columns of CHARACTERISTIC from j on."""
-    add_alone(rows, part, j, sums, weights)
-    add_pairs(rows, part, j + len(ALONE), sums, weights)
-    add_threes(rows, part, j + len(ALONE) + len(PAIRS), sums, weights)
-
-
-@kernel
 def add_alone(rows, part, j, sums, weights):
     r, level, cosines, sines = rows
     first, last, _ = part

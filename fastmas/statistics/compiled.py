@@ -143,17 +143,20 @@ def standardised(level, n, mean, sd, reach, out):
 
 
 @kernel
-def clear(n_columns, sums):
+def clear(n_columns, sums, totals):
     for j in range(n_columns):
         for i in range(WIDTH):
-            sums[j, i] = sums.dtype.type(0)
+            sums[j, i] = float32(0.0)
+            totals[j, i] = 0.0
 
 
 @kernel
 def add_up(n_columns, sums, totals):
+    """Into the totals; the sums begin anew."""
     for j in range(n_columns):
         for i in range(WIDTH):
             totals[j, i] += float64(sums[j, i])
+            sums[j, i] = float32(0.0)
 
 
 @kernel

@@ -15,8 +15,12 @@ from numpy import float32, float64, int64, uint64
 from fastmas.kernel import kernel
 from fastmas.statistics import CLIP
 from fastmas.statistics.characteristic import (
+    ALONE,
     CHARACTERISTIC,
-    add_characteristic,
+    PAIRS,
+    add_alone,
+    add_pairs,
+    add_threes,
     characteristic_counts,
     characteristic_names,
 )
@@ -127,15 +131,17 @@ def path_columns(paths, scale, tables, space, work, out):
         if has_more:
             increments(values, n, lanes, sd, CLIP, far_r)
             standardised(values, n, level_mean, level_sd, CLIP, far_level)
-        clear(n_columns + 1, totals)
+        clear(n_columns + 1, sums, totals)
         for begun in range(0, n_values, CHUNK):
             part = (begun, min(begun + CHUNK, n), lanes)
-            clear(n_columns + 1, sums)
             j = add_shape(r, size, part, shape, work)
             if has_level:
                 j = add_level(r, level, part, j, work)
             if has_more:
-                add_characteristic((far_r, far_level, cosines, sines), part, j, sums, weights)
+                rows = (far_r, far_level, cosines, sines)
+                add_alone(rows, part, j, sums, weights)
+                add_pairs(rows, part, j + len(ALONE), sums, weights)
+                add_threes(rows, part, j + len(ALONE) + len(PAIRS), sums, weights)
             add_lost(values, min(begun + CHUNK, n_values), begun, n_columns, sums)
             add_up(n_columns + 1, sums, totals)
         for w in range(min(lanes, paths.shape[0] - first)):

@@ -80,15 +80,14 @@ def series_columns(paths, scale, tables, space, work, out):
     for row in range(paths.shape[0]):
         read(paths, row, lanes, logarithm, values)
         increments(values, n, lanes, sd, FURTHEST, r)
-        own_sd = np.sqrt(variance_of(r, mean(r, zero, n, totals), zero, n, totals))
+        own_sd = np.sqrt(mean_and_variance(r, zero, n, totals)[1])
         in_sds(r, n, own_sd, logged)
         sizes(r, n, size)
-        centre(logged, n, mean(logged, zero, n, totals))
-        variance = variance_of(logged, 0.0, zero, n, totals)
-        clear(lost + 1, totals)
+        middle, variance = mean_and_variance(logged, zero, n, totals)
+        centre(logged, n, middle)
+        clear(lost + 1, sums, totals)
         for begun in range(0, n_values, CHUNK):
             part = (begun, min(begun + CHUNK, n), lanes)
-            clear(lost + 1, sums)
             j = add_shape(r, size, part, shape, work)
             for k in memory:
                 add_products(logged, part, k, j, sums, weights)
@@ -106,36 +105,30 @@ def series_columns(paths, scale, tables, space, work, out):
         running_sums(logged, n, total)
         for i in range(len(averaged)):
             k = averaged[i]
-            sums_over(total, k, n, values)
-            spread = variance_of(values, mean(values, k, n, totals), k, n, totals)
+            sums_over(total, k, n, size)
+            spread = mean_and_variance(size, k, n, totals)[1]
             out[row, uint64(lost + i)] = 0.5 * np.log(spread) - np.log(float64(k)) + nothing
 
 
 @kernel
-def mean(x, first, last, places):
-    return _sum(x, 0.0, first, last, places, False) / (last - first)
-
-
-@kernel
-def variance_of(x, around, first, last, places):
-    return _sum(x, around, first, last, places, True) / (last - first)
-
-
-@kernel
-def _sum(x, around, first, last, places, squared):
-    """Of x - around, or its square, in float64."""
-    whole = last - (last - first) % WIDTH
-    for i in range(WIDTH):
-        places[0, i] = 0.0
-    for base in range(first, last, WIDTH):
-        at = uint64(base)
-        for i in range(WIDTH if base < whole else last - whole):
-            apart = float64(x[at + uint64(i)]) - around
-            places[0, i] += apart * apart if squared else apart
-    total = 0.0
-    for i in range(WIDTH):
-        total += places[0, i]
-    return total
+def mean_and_variance(x, first, last, places):
+    """Of x[first:last], in float64."""
+    whole, count = last - (last - first) % WIDTH, float64(last - first)
+    mean, moment = 0.0, 0.0
+    for squared in (False, True):
+        for i in range(WIDTH):
+            places[0, i] = 0.0
+        for base in range(first, last, WIDTH):
+            at = uint64(base)
+            for i in range(WIDTH if base < whole else last - whole):
+                apart = float64(x[at + uint64(i)]) - mean
+                places[0, i] += apart * apart if squared else apart
+        moment = 0.0
+        for i in range(WIDTH):
+            moment += places[0, i]
+        moment /= count
+        mean = mean if squared else moment
+    return mean, moment
 
 
 @kernel
@@ -166,4 +159,4 @@ def running_sums(x, n, total):
 def sums_over(total, k, n, out):
     """Of the k values that end at each of those from k on."""
     for i in range(k, n):
-        out[uint64(i)] = total[uint64(i)] - total[uint64(i - k)]
+        out[uint64(i)] = float32(total[uint64(i)] - total[uint64(i - k)])
