@@ -64,7 +64,8 @@ def test_no_point_above_the_start_is_returned(small, monkeypatch):
 
 
 def test_a_better_point_is_taken(small):
-    setup = make_setup(market_paths())
+    """From 300 paths: a covariance of 58 figures from fewer changes with the rounding of a sum."""
+    setup = make_setup(market_paths(300))
     with setup.threads():
         settled = settle(setup, begun(setup, z_of(setup, kappa=2.0, gamma=3.0)))
     assert settled.distances["polished"] < settled.distances["start"] / 2
