@@ -91,8 +91,8 @@ def test_the_search_is_told_in_words(small):
     setup = make_setup(market_paths())
     here, there = z_of(setup, **TRUTH), z_of(setup, kappa=3.0, gamma=1.0)
     settled = Settled(here, here, 41.5, 60, 0.0, {"start": 43.0, "game": 44.0, "polished": 41.5}, [(there, 45.5)])
-    assert modes_in_words(setup, settled) == ["another basin fits nearly as well (2.0 nats worse): kappa = 3, gamma = 1;"
-                                              " a mean of the two fits neither way"]
+    assert modes_in_words(setup, settled) == ["another basin fits nearly as well (2.0 nats worse): kappa = 3, gamma = "
+                                              "1; a mean of the two fits neither way"]
     said = search_in_words(settled)
     assert "on 60 degrees of freedom: its last step 41.5, the moment fit 43.0, the game 44.0" in said
     assert "Chance does not explain" not in said
