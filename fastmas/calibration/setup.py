@@ -38,6 +38,7 @@ POOL_STEPS = 2000  # simulated steps per theta of a replay
 POLISH = {"paths": 10, "series": 100}  # simulated in the last steps for each one observed
 SERIES_WEIGH = 300  # series whose figures give their covariance
 LEAST_POLISH, MOST_POLISH = 2000, 20_000  # paths; never fewer than twice the data's
+N_DRAWS = 2000  # from the posterior
 RIDGE = 0.02  # a covariance of one series' figures comes from few of them
 CACHED_VALUES = 1 << 16  # whose moments are taken at a time: what is made of them stays in the processor's cache
 CHUNK_VALUES = 1 << 24  # values of a path array simulated at a time
@@ -58,6 +59,7 @@ class Settings:
     interval: bool
     bounds: dict[str, list[float]] = field(default_factory=dict)
     start: dict[str, float] = field(default_factory=dict)
+    draws: int = N_DRAWS
 
 
 def decide(observations: Observations, *, updater: str, discriminator: str | None, objective: str | None,

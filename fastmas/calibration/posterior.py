@@ -1,0 +1,188 @@
+"""Draws from the posterior of the parameters under a uniform prior over the search box.
+
+Two ways. Where the data leave a parameter vague, as one series often does, a regression on summaries of simulated data
+sets gives the density; it is learned over the box, then again over the part of it where the first one's draws lie, with
+what of the first simulations lies there (truncation leaves a uniform prior uniform: Deistler, Goncalves and Macke
+2022). It is used only if the data look like data sets simulated at its draws. Else, and where the estimate is sharp,
+the draws are the normal law of the estimate, within the box.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import qmc
+
+from fastmas.calibration.goodness import quadratic_form
+from fastmas.calibration.regression import Regression, learn, squashed, standard
+from fastmas.calibration.setup import CACHED_VALUES, Setup
+from fastmas.distance import means
+from fastmas.random.address import Purpose
+from fastmas.statistics.level_summaries import level_summaries
+
+MOST_SETS, FIRST_SHARE = 8192, 0.5  # simulated data sets of a regression, and what part of them the first one has
+MOST_VALUES = 25_000_000  # simulated values of a regression: about four seconds of summaries
+LEAST_SETS = 1024  # from fewer a regression learns little
+MOST_PARAMETERS = 12  # a regression of more would need more
+NARROW = 0.08  # of the box: many paths whose standard errors are all below have no need of a regression
+N_NARROWING, WIDENED, NARROWER = 2000, 0.1, 0.7  # draws that span the second box; its margin; volume worth its while
+N_CHECK = 999  # data sets simulated at draws: the data must not be further out than all of them
+NEAR_RUN, CHECK_RUN = 1 << 20, 1 << 21  # first run numbers of the second simulations and of the check
+CHUNK_VALUES = 1 << 18  # values simulated and read at a time, by one thread
+TRIES = 100  # rounds of draws that must fall into the box
+ALL_BOX, NEAR, FINAL = range(3)  # streams of random numbers
+
+Summarise = Callable[[np.ndarray], np.ndarray]  # data sets (n, n_paths, n_times) to (n, k)
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """Draws `z` (n, d) in search coordinates; `method` says how they were made, `warning` what a user must know."""
+
+    z: np.ndarray
+    method: str
+    warning: str | None = None
+
+
+@dataclass(frozen=True)
+class DataSets:
+    """Summaries (n, k) of data sets simulated at z (n, d); none of them ran away."""
+
+    z: np.ndarray
+    summaries: np.ndarray
+
+    def within(self, low: np.ndarray, high: np.ndarray) -> DataSets:
+        inside = ((self.z >= low) & (self.z <= high)).all(axis=1)
+        return DataSets(self.z[inside], self.summaries[inside])
+
+    def and_also(self, others: DataSets) -> DataSets:
+        return DataSets(np.concatenate([self.z, others.z]), np.concatenate([self.summaries, others.summaries]))
+
+
+def draw(setup: Setup, z: np.ndarray, covariance: np.ndarray) -> Posterior:
+    """Draws of the posterior; the estimate z (d,) and its covariance (d, d) are for where no regression is used."""
+    normal = normal_draws(setup, z, covariance)
+    spread = np.sqrt(np.diag(covariance)) / (setup.high - setup.low)
+    if not setup.is_series and spread.max() < NARROW:
+        return Posterior(normal, NORMAL)
+    if n_sets(setup) < LEAST_SETS:
+        return Posterior(normal, f"{NORMAL}; simulating enough data sets of this size for a regression takes too long")
+    if setup.space.d > MOST_PARAMETERS:
+        return Posterior(normal, f"{NORMAL}; a regression is for at most {MOST_PARAMETERS} free parameters")
+    return _by_regression(setup) or Posterior(normal, f"{NORMAL}; {OUTSIDE}", f"posterior draws: {OUTSIDE}, so the "
+                                              "draws are the normal law of the estimate and its covariance")
+
+
+NORMAL = "the normal law of the estimate and its covariance, within the bounds"
+OUTSIDE = "the data are unlike any that the model simulates, and a regression on its simulations says nothing about them"
+
+
+def n_sets(setup: Setup) -> int:
+    """Data sets that a regression may have."""
+    return int(min(MOST_SETS, MOST_VALUES // setup.x_all.size))
+
+
+def normal_draws(setup: Setup, z: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    """Draws (n, d) around z (d,) that lie in the box: others are drawn again, and clipped in the end."""
+    rng = np.random.default_rng([setup.settings.seed, Purpose.POSTERIOR])
+    n = setup.settings.draws
+    values, vectors = np.linalg.eigh(covariance)
+    root = vectors * np.sqrt(np.maximum(values, 0.0))
+    kept = np.empty((0, len(z)))
+    for _ in range(TRIES):
+        drawn = z + rng.standard_normal((n, len(z))) @ root.T
+        inside = ((drawn >= setup.low) & (drawn <= setup.high)).all(axis=1)
+        kept = np.concatenate([kept, drawn[inside]])
+        if len(kept) >= n:
+            return kept[:n]
+    return np.concatenate([kept, np.clip(drawn, setup.low, setup.high)[: n - len(kept)]])
+
+
+def summariser(setup: Setup) -> Summarise:
+    """The summaries of a data set: means of its paths' moments, and on one series those of its level as well."""
+    some = max(1, CACHED_VALUES // setup.x_all.shape[1])
+
+    def of_sets(sets: np.ndarray) -> np.ndarray:
+        n, n_paths, n_times = sets.shape
+        moments = setup.moments_of(sets.reshape(n * n_paths, n_times)).reshape(n, n_paths, -1)
+        if not setup.is_series:
+            return means(moments)
+        with np.errstate(all="ignore"):
+            level = [level_summaries(setup.scaling, sets[i:i + some, 0], setup.longest) for i in range(0, n, some)]
+        return np.concatenate([moments[:, 0], np.concatenate(level)], axis=1)
+
+    return of_sets
+
+
+def simulate_sets(setup: Setup, z: np.ndarray, first_run: int) -> DataSets:
+    """One data set of the size of the data at each z (n, d), without those that ran away."""
+    n_paths, n_times = setup.x_all.shape
+    size = max(1, CHUNK_VALUES // (n_paths * n_times))
+    chunks = (setup.simulate(z[i:i + size], n_paths, first_run + i, Purpose.POSTERIOR, common=False, n_times=n_times)
+              for i in range(0, len(z), size))
+    summaries = np.concatenate(list(setup.map(summariser(setup), chunks)))
+    kept = np.isfinite(summaries).all(axis=1)
+    return DataSets(z[kept], summaries[kept])
+
+
+def design(low: np.ndarray, high: np.ndarray, n: int, seed: int) -> np.ndarray:
+    """Points (n, d) evenly over the box."""
+    unit = qmc.Sobol(len(low), seed=seed).random_base2(int(np.ceil(np.log2(n))))[:n]
+    return low + (high - low) * unit
+
+
+def over_box(setup: Setup, n: int) -> tuple[Regression | None, DataSets]:
+    """The regression over the whole box and its data sets; none if nearly all ran away."""
+    seed = setup.settings.seed
+    sets = simulate_sets(setup, design(setup.low, setup.high, n, seed), 0)
+    if len(sets.z) < LEAST_SETS // 2:
+        return None, sets
+    return learn(sets.summaries, sets.z, setup.low, setup.high, (seed, Purpose.POSTERIOR, ALL_BOX)), sets
+
+
+def nearer(setup: Setup, first: Regression, sets: DataSets, x: np.ndarray, n: int) -> Regression:
+    """The regression over the part of the box that the first one leaves for summaries x (k,), if that is smaller."""
+    seed = setup.settings.seed
+    spanned = first.draw(x, N_NARROWING, seed, Purpose.POSTERIOR, NEAR)
+    margin = WIDENED * np.ptp(spanned, axis=0)
+    low = np.maximum(spanned.min(axis=0) - margin, setup.low)
+    high = np.minimum(spanned.max(axis=0) + margin, setup.high)
+    if np.prod((high - low) / (setup.high - setup.low)) > NARROWER:
+        low, high = setup.low, setup.high
+    near = sets.within(low, high).and_also(simulate_sets(setup, design(low, high, n, seed + 1), NEAR_RUN))
+    if len(near.z) < LEAST_SETS // 2:
+        return first
+    return learn(near.summaries, near.z, low, high, (seed, Purpose.POSTERIOR, NEAR))
+
+
+def is_outside(setup: Setup, z: np.ndarray, x: np.ndarray) -> bool:
+    """Whether summaries x (k,) are further out than those of all data sets simulated at draws z (n, d).
+
+    Each is judged by the covariance of the others, so that a right model is refused once in a thousand times.
+    """
+    simulated = simulate_sets(setup, z[:N_CHECK], CHECK_RUN).summaries
+    if len(simulated) < 2 * len(x):
+        return True
+    centre, scale = standard(simulated)
+    rows = squashed(np.vstack([x, simulated]), centre, scale).astype(np.float64)
+    distances = quadratic_form(rows - rows[1:].mean(axis=0))
+    return bool(distances[0] > distances[1:].max())
+
+
+def _by_regression(setup: Setup) -> Posterior | None:
+    """None where the data lie outside of what the regression was trained on."""
+    x, n = summariser(setup)(setup.x_all[None])[0], n_sets(setup)
+    if not np.isfinite(x).all():
+        return None
+    first, sets = over_box(setup, int(FIRST_SHARE * n))
+    if first is None:
+        return None
+    last = nearer(setup, first, sets, x, n - int(FIRST_SHARE * n))
+    z = last.draw(x, max(setup.settings.draws, N_CHECK), setup.settings.seed, Purpose.POSTERIOR, FINAL)
+    if is_outside(setup, z, x):
+        return None
+    what = "series" if setup.is_series else "data sets"
+    return Posterior(z[:setup.settings.draws], f"a regression on {len(x)} summaries of {n:,} simulated {what}, over the "
+                     "bounds and then nearer by, under a uniform prior over the bounds")
