@@ -45,6 +45,10 @@ class Posterior:
     method: str
     warning: str | None = None
 
+    def by_name(self, setup: Setup) -> dict[str, np.ndarray]:
+        """Draws (n,) of each free parameter in natural units."""
+        return dict(zip(setup.space.free, setup.space.to_theta(self.z).T, strict=True))
+
 
 @dataclass(frozen=True)
 class DataSets:
@@ -61,7 +65,7 @@ class DataSets:
         return DataSets(np.concatenate([self.z, others.z]), np.concatenate([self.summaries, others.summaries]))
 
 
-def draw(setup: Setup, z: np.ndarray, covariance: np.ndarray) -> Posterior:
+def posterior(setup: Setup, z: np.ndarray, covariance: np.ndarray) -> Posterior:
     """Draws of the posterior; the estimate z (d,) and its covariance (d, d) are for where no regression is used."""
     normal = normal_draws(setup, z, covariance)
     spread = np.sqrt(np.diag(covariance)) / (setup.high - setup.low)
@@ -76,7 +80,7 @@ def draw(setup: Setup, z: np.ndarray, covariance: np.ndarray) -> Posterior:
 
 
 NORMAL = "the normal law of the estimate and its covariance, within the bounds"
-OUTSIDE = "the data are unlike any that the model simulates, and a regression on its simulations says nothing about them"
+OUTSIDE = "the data are unlike any that the model simulates, and a regression on its simulations does not reach them"
 
 
 def n_sets(setup: Setup) -> int:
@@ -184,5 +188,5 @@ def _by_regression(setup: Setup) -> Posterior | None:
     if is_outside(setup, z, x):
         return None
     what = "series" if setup.is_series else "data sets"
-    return Posterior(z[:setup.settings.draws], f"a regression on {len(x)} summaries of {n:,} simulated {what}, over the "
-                     "bounds and then nearer by, under a uniform prior over the bounds")
+    return Posterior(z[:setup.settings.draws], f"a regression on {len(x)} summaries of {n:,} simulated {what}, over "
+                     "the bounds and then nearer by, under a uniform prior over the bounds")

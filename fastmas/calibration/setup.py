@@ -64,7 +64,7 @@ class Settings:
 
 def decide(observations: Observations, *, updater: str, discriminator: str | None, objective: str | None,
            statistic: Any, generations: int | None, paths: int | None, warmup: int | None, seed: int,
-           interval: bool) -> Settings:
+           interval: bool, draws: int = N_DRAWS) -> Settings:
     """Fill in what was not given, by the regime of the data, and check what was.
 
     Raises
@@ -90,7 +90,7 @@ def decide(observations: Observations, *, updater: str, discriminator: str | Non
         "warmup": WARMUP[regime] if warmup is None else warmup,
     }
     for option, value, least in (("generations", sizes["generations"], 0), ("paths", sizes["paths"], LEAST_PATHS),
-                                 ("warmup", sizes["warmup"], 0)):
+                                 ("warmup", sizes["warmup"], 0), ("draws", draws, 0)):
         if not is_whole(value) or value < least:
             raise ParameterError(f"{option}={shown(value)}: give a whole number of at least {least}")
     if not is_whole(seed) or not 0 <= seed < 2**32:
@@ -99,7 +99,7 @@ def decide(observations: Observations, *, updater: str, discriminator: str | Non
                     objective=kind.own_objective or objective or "non-saturating",
                     statistic=name if isinstance(name, str) else getattr(name, "__name__", "function"),
                     generations=int(sizes["generations"]), paths=int(sizes["paths"]), warmup=int(sizes["warmup"]),
-                    seed=int(seed), interval=bool(interval))
+                    seed=int(seed), interval=bool(interval), draws=int(draws))
 
 
 class Setup:
