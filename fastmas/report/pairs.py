@@ -39,13 +39,15 @@ def pair_plot(draws: Mapping[str, np.ndarray], ranges: Mapping[str, Mapping[str,
     n = len(names)
     fig = Figure(figsize=(WIDTH, WIDTH if n > 1 else WIDTH / 2), layout="constrained")
     axes = np.atleast_2d(fig.subplots(n, n))
+    ends = {name: _ends(np.append(draws[name], [point[name] for point in (estimate, *modes)]), spec)
+            for name, spec in ranges.items()}
     for i, row in enumerate(names):
         for j, column in enumerate(names):
             ax = axes[i, j]
             if j > i:
                 ax.remove()
                 continue
-            _limits(ax, draws, column, row if j < i else None, ranges)
+            _limits(ax, ends, column, row if j < i else None, ranges)
             if i == j:
                 _one(ax, draws[row], ranges[row], estimate[row], [m[row] for m in modes])
             else:
@@ -60,7 +62,7 @@ def _one(ax: Axes, values: np.ndarray, spec: Mapping[str, Any], estimate: float,
     scaled = _scaled(values, spec)
     edges = np.linspace(scaled.min(), scaled.max(), N_BINS + 1)
     edges = np.exp(edges) if spec.get("scale") == "log" else edges
-    ax.hist(values, bins=edges, color=SIMULATED, alpha=0.6)
+    ax.hist(values, bins=edges.tolist(), color=SIMULATED, alpha=0.6)
     ax.axvline(estimate, color=ESTIMATE, lw=1.4, label="estimate")
     for mode in modes:
         ax.axvline(mode, color=OBSERVED, lw=1.0, ls=":", label="other mode")
@@ -79,19 +81,23 @@ def _two(ax: Axes, draws: Mapping[str, np.ndarray], pair: tuple[str, str], estim
                 label="other mode" if number == 0 else None)
 
 
-def _limits(ax: Axes, draws: Mapping[str, np.ndarray], x: str, y: str | None,
+def _ends(values: np.ndarray, spec: Mapping[str, Any]) -> np.ndarray:
+    """From a little below the values to a little above, in natural units."""
+    scaled = _scaled(values, spec)
+    margin = 0.05 * np.ptp(scaled) or 0.5 * abs(scaled[0]) or 1.0
+    ends = np.array([scaled.min() - margin, scaled.max() + margin])
+    return np.exp(ends) if spec.get("scale") == "log" else ends
+
+
+def _limits(ax: Axes, ends: Mapping[str, np.ndarray], x: str, y: str | None,
             ranges: Mapping[str, Mapping[str, Any]]) -> None:
     for name, set_scale, set_limits in ((x, ax.set_xscale, ax.set_xlim), (y, ax.set_yscale, ax.set_ylim)):
         if name is None:
             continue
-        spec = ranges[name]
-        values = _scaled(draws[name], spec)
-        margin = 0.05 * np.ptp(values) or 0.5 * abs(values[0]) or 1.0
-        ends = np.array([values.min() - margin, values.max() + margin])
-        wide = spec.get("scale") == "log" and np.ptp(ends) > 1.0
-        if wide:
+        low, high = ends[name]
+        if ranges[name].get("scale") == "log" and high > 3 * low:
             set_scale("log")
-        set_limits(*(np.exp(ends) if spec.get("scale") == "log" else ends))
+        set_limits(low, high)
 
 
 def _labels(ax: Axes, below: str, left: str) -> None:
