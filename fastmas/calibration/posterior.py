@@ -1,10 +1,10 @@
 """Draws from the posterior of the parameters under a uniform prior over the search box.
 
 Two ways. Where the data leave a parameter vague, as one series often does, a regression on summaries of simulated data
-sets gives the density; it is learned over the box, then again over the part of it where the first one's draws lie, with
-what of the first simulations lies there (truncation leaves a uniform prior uniform: Deistler, Goncalves and Macke
-2022). It is used only if the data look like data sets simulated at its draws. Else, and where the estimate is sharp,
-the draws are the normal law of the estimate, within the box.
+sets gives the density; it is learned over the box, then again over the part of it where the first one is dense, with
+what of the first simulations lies there (a truncated uniform prior is uniform: Deistler, Goncalves and Macke 2022). It
+is used only if the data look like data sets simulated at its draws. Else, and where the estimate of many paths is
+sharp, the draws are the normal law of the estimate, within the box.
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ MOST_VALUES = 25_000_000  # simulated values of a regression: about four seconds
 LEAST_SETS = 1024  # from fewer a regression learns little
 MOST_PARAMETERS = 12  # a regression of more would need more
 NARROW = 0.08  # of the box: many paths whose standard errors are all below have no need of a regression
-N_NARROWING, WIDENED, NARROWER = 2000, 0.1, 0.7  # draws that span the second box; its margin; volume worth its while
+N_NARROWING, WIDENED = 2000, 0.1  # draws that span the part where the second one is learned, and the margin of its box
+NARROWER = 0.7  # volume of that part, from which on it is no gain
+CANDIDATES, MOST_CANDIDATES = 1 << 14, 1 << 18  # points of a box that are looked at to find those in the part
+RARE = 0.01  # share of them from which on the box itself is the part
 N_CHECK = 999  # data sets simulated at draws: the data must not be further out than all of them
 NEAR_RUN, CHECK_RUN = 1 << 20, 1 << 21  # first run numbers of the second simulations and of the check
 CHUNK_VALUES = 1 << 18  # values simulated and read at a time, by one thread
@@ -51,14 +54,63 @@ class Posterior:
 
 
 @dataclass(frozen=True)
+class Part:
+    """Where a regression is at least as dense as at its draws, given summaries x (1, k), inside a box (d,), (d,).
+
+    The `floor` is minus infinity where the box is not much larger than that, or far larger: then it is all of the box.
+    """
+
+    regression: Regression
+    x: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    floor: float
+
+    @classmethod
+    def of(cls, regression: Regression, x: np.ndarray, key: tuple[int, ...]) -> Part:
+        """The part for summaries x (k,)."""
+        x = x[None]
+        spanned = regression.draw(x[0], N_NARROWING, *key)
+        margin = WIDENED * np.ptp(spanned, axis=0)
+        low = np.maximum(spanned.min(axis=0) - margin, regression.low)
+        high = np.minimum(spanned.max(axis=0) + margin, regression.high)
+        part = cls(regression, x, low, high, float(regression.log_density(x, spanned).min()))
+        share = part.holds(design(low, high, CANDIDATES, key[0])).mean()
+        whole = np.prod((high - low) / (regression.high - regression.low))
+        if share * whole > NARROWER:
+            return cls(regression, x, regression.low, regression.high, -np.inf)
+        return part if share > RARE else cls(regression, x, low, high, -np.inf)
+
+    def holds(self, z: np.ndarray) -> np.ndarray:
+        """Which of z (n, d) lie in the part, (n,)."""
+        inside = np.asarray(((z >= self.low) & (z <= self.high)).all(axis=1))
+        if np.isfinite(self.floor):
+            inside[inside] = self.regression.log_density(self.x, z[inside]) >= self.floor
+        return inside
+
+    def points(self, n: int, seed: int) -> np.ndarray:
+        """At most n points (m, d) evenly over it."""
+        if not np.isfinite(self.floor):
+            return design(self.low, self.high, n, seed)
+        tried = design(self.low, self.high, MOST_CANDIDATES, seed)
+        found = np.empty((0, len(self.low)))
+        for i in range(0, MOST_CANDIDATES, CANDIDATES):
+            some = tried[i:i + CANDIDATES]
+            found = np.concatenate([found, some[self.holds(some)]])
+            if len(found) >= n:
+                break
+        return found[:n]
+
+
+@dataclass(frozen=True)
 class DataSets:
     """Summaries (n, k) of data sets simulated at z (n, d); none of them ran away."""
 
     z: np.ndarray
     summaries: np.ndarray
 
-    def within(self, low: np.ndarray, high: np.ndarray) -> DataSets:
-        inside = ((self.z >= low) & (self.z <= high)).all(axis=1)
+    def within(self, part: Part) -> DataSets:
+        inside = part.holds(self.z)
         return DataSets(self.z[inside], self.summaries[inside])
 
     def and_also(self, others: DataSets) -> DataSets:
@@ -149,16 +201,12 @@ def over_box(setup: Setup, n: int) -> tuple[Regression | None, DataSets]:
 def nearer(setup: Setup, first: Regression, sets: DataSets, x: np.ndarray, n: int) -> Regression:
     """The regression over the part of the box that the first one leaves for summaries x (k,), if that is smaller."""
     seed = setup.settings.seed
-    spanned = first.draw(x, N_NARROWING, seed, Purpose.POSTERIOR, NEAR)
-    margin = WIDENED * np.ptp(spanned, axis=0)
-    low = np.maximum(spanned.min(axis=0) - margin, setup.low)
-    high = np.minimum(spanned.max(axis=0) + margin, setup.high)
-    if np.prod((high - low) / (setup.high - setup.low)) > NARROWER:
-        low, high = setup.low, setup.high
-    near = sets.within(low, high).and_also(simulate_sets(setup, design(low, high, n, seed + 1), NEAR_RUN))
+    part = Part.of(first, x, (seed, Purpose.POSTERIOR, NEAR))
+    z = part.points(n, seed + 1)
+    near = sets.within(part).and_also(simulate_sets(setup, z, NEAR_RUN))
     if len(near.z) < LEAST_SETS // 2:
         return first
-    return learn(near.summaries, near.z, low, high, (seed, Purpose.POSTERIOR, NEAR))
+    return learn(near.summaries, near.z, part.low, part.high, (seed, Purpose.POSTERIOR, NEAR))
 
 
 def is_outside(setup: Setup, z: np.ndarray, x: np.ndarray) -> bool:

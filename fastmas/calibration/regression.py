@@ -53,7 +53,7 @@ class Regression:
         return self.low + (self.high - self.low) * ndtr(u.numpy().astype(np.float64))
 
     def log_density(self, summaries: np.ndarray, z: np.ndarray) -> np.ndarray:
-        """Of z (n, d) given summaries (n, k), less that of the prior over the box, (n,)."""
+        """Of z (n, d) given summaries (n, k), or one row (1, k) for all, less that of the prior over the box, (n,)."""
         x = torch.from_numpy(squashed(summaries, self.centre, self.scale))
         u = torch.from_numpy(to_normal(z, self.low, self.high))
         with torch.no_grad():
