@@ -15,17 +15,17 @@ data.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import lines
 import numpy as np
+from calibration_tasks import BOUND_PATHS, FIRST_SEED, exact_market
 from scipy.special import comb, roots_hermitenorm
 from scipy.stats import binom, norm
 
 import fastmas as fm
-from fastmas.bench.machine import machine
 
 STEP = 1e-3  # of log kappa: half the width of a difference of two quadratures
 NODES = 200
@@ -101,23 +101,22 @@ def observed(market: Any, truth: dict[str, float], n_paths: int, seed: int) -> d
 
 
 def main() -> None:
-    from calibration import data_set  # noqa: PLC0415  -- the script beside this one
-
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", type=int, default=20)
     parser.add_argument("--particles", type=int, default=100)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "bounds.jsonl")
+    parser.add_argument("--out", type=Path, default=lines.place_of("bounds"))
     options = parser.parse_args()
     rows = []
     for number in range(options.sets):
-        market, truth, _ = data_set(number)
-        found = bound_of(market, truth, observed(market, truth, 1000, 30_000 + number), 50, options.particles)
+        market, truth = exact_market(number)
+        seen = observed(market, truth, BOUND_PATHS, FIRST_SEED + number)
+        found = bound_of(market, truth, seen, 50, options.particles)
         rows.append({"set": number, "truth": truth, **found._asdict()})
         print(f"{number:2d} kappa {truth['kappa']:.3f}: bound {found.sd:.4f}, efficient error {found.error:+.4f} "
               f"(+-{found.error_sd:.4f}), {found.error / found.sd:+.2f} bounds", flush=True)
     units = np.array([r["error"] / r["sd"] for r in rows])
     print(f"efficient errors: rms {np.sqrt((units**2).mean()):.2f} bounds", file=sys.stderr)
-    options.out.write_text("\n".join(json.dumps(x) for x in [{"machine": machine()}, *rows]) + "\n")
+    lines.write(options.out, [lines.head(), *rows])
 
 
 if __name__ == "__main__":

@@ -24,9 +24,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import lines
 import numpy as np
-
-from fastmas.bench.machine import machine
 
 FIRST = ("import fastmas as fm; "
          "fm.simulate(fm.models.stock_market(), n_paths=1000, n_steps=100)")
@@ -57,9 +56,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--cold", type=int, default=3)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "startup.jsonl")
+    parser.add_argument("--out", type=Path, default=lines.place_of("startup"))
     options = parser.parse_args()
-    rows = [{"machine": machine()}]
+    rows = [lines.head()]
     with tempfile.TemporaryDirectory() as folder:
         for what, command in COLD.items():
             rows.append(row(what, [seconds(command, Path(folder) / f"{what}-{i}") for i in range(options.cold)]))
@@ -71,8 +70,7 @@ def main() -> None:
                 if repeat:  # the first fills the disk's cache
                     times[what].append(spent)
         rows += [row(what, spent) for what, spent in times.items()]
-    options.out.parent.mkdir(exist_ok=True)
-    options.out.write_text("\n".join(json.dumps(r) for r in rows) + "\n")
+    lines.write(options.out, rows)
     for r in rows:
         print(json.dumps(r))
 

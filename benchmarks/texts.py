@@ -30,11 +30,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+import lines
 import numpy as np
 from numpy import float32, uint32
 
 import fastmas as fm
-from fastmas.bench.machine import machine
 from fastmas.conformance.text import relative_gap
 from fastmas.differentiate import differentiate
 from fastmas.engine import cpu
@@ -356,14 +356,14 @@ def main() -> None:
     parser.add_argument("--cold", type=int, default=3, help="processes of each case")
     parser.add_argument("--paths", type=int, default=200_000, help="of the gradients")
     parser.add_argument("--quick", action="store_true", help="small: to see that it works")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "texts.jsonl")
+    parser.add_argument("--out", type=Path, default=lines.place_of("texts"))
     options = parser.parse_args()
     chosen = options.sections or [name for name in SECTIONS if name != "against" or options.against]
     if "against" in chosen and options.against is None:
         parser.error("against: give --against DIR, a checkout of another state")
     if options.quick:
         options.rounds = 3
-    every: list[Row] = [{"machine": machine()}]
+    every: list[Row] = [lines.head()]
     for name in chosen:
         rows = []
         for row in SECTIONS[name](options):
@@ -371,8 +371,7 @@ def main() -> None:
             print(f"{name}: {row['what']}", file=sys.stderr)
         print(f"\n{name} (load {os.getloadavg()[0]:.1f})\n{table(rows)}", flush=True)
         every += [*rows, {"section": name, "load": os.getloadavg()}]
-    options.out.parent.mkdir(exist_ok=True)
-    options.out.write_text("\n".join(json.dumps(row) for row in every) + "\n")
+    lines.write(options.out, every)
 
 
 if __name__ == "__main__":

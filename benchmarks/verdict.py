@@ -16,11 +16,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import lines
 import numpy as np
 from scipy.stats import binomtest
 
 import fastmas as fm
-from fastmas.bench.machine import machine
 from fastmas.calibration.judgement import judge_at
 from fastmas.calibration.sentence import sentence
 from fastmas.calibration.setup import Setup, decide
@@ -172,15 +172,15 @@ def one(name: str, number: int) -> dict[str, Any]:
 
 def table(rows: list[dict[str, Any]]) -> str:
     """One line per case: how many were rejected, the band of that share, and the slowest verdict."""
-    lines = [f"{'case':48s} rejected   95% band       CPU s (median, most)"]
+    shown = [f"{'case':48s} rejected   95% band       CPU s (median, most)"]
     for name in dict.fromkeys(row["case"] for row in rows):
         mine = [row for row in rows if row["case"] == name]
         rejected = sum(row["p"] <= 0.05 for row in mine)
         band = binomtest(rejected, len(mine)).proportion_ci()
         cpu = [row["cpu_seconds"] for row in mine]
-        lines.append(f"{name:48s} {rejected:3d} / {len(mine):<3d}  {band.low:.3f} to {band.high:.3f}  "
+        shown.append(f"{name:48s} {rejected:3d} / {len(mine):<3d}  {band.low:.3f} to {band.high:.3f}  "
                      f"{np.median(cpu):.2f}, {max(cpu):.2f}")
-    return "\n".join(lines)
+    return "\n".join(shown)
 
 
 def main() -> None:
@@ -189,7 +189,7 @@ def main() -> None:
     parser.add_argument("--right", type=int, default=40, help="data sets of each right case")
     parser.add_argument("--wrong", type=int, default=6, help="data sets of each wrong case")
     parser.add_argument("--only", help="cases, separated by commas")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "verdict.jsonl")
+    parser.add_argument("--out", type=Path, default=lines.place_of("verdict"))
     options = parser.parse_args()
     chosen = options.only.split(",") if options.only else [*RIGHT, *WRONG]
     rows = []
@@ -198,8 +198,8 @@ def main() -> None:
             row = one(name, number)
             rows.append(row)
             print(f"{name} {number}: {row['sentence']}", flush=True)
-    head = {"machine": machine(), "right": options.right, "wrong": options.wrong}
-    options.out.write_text("\n".join(json.dumps(x) for x in [head, *rows]) + "\n")
+    head = lines.head(right=options.right, wrong=options.wrong)
+    lines.write(options.out, [head, *rows])
     print(json.dumps(head))
     print(table(rows))
 

@@ -79,11 +79,22 @@ def _whitener(correlation: np.ndarray, least: float = LEAST_EIGENVALUE) -> np.nd
 
 
 def _tau(correlation: np.ndarray, gap: np.ndarray, soft: np.ndarray) -> float:
-    def distance(tau: float) -> float:
-        return float(np.square(_whitener(correlation + tau**2 * np.diag(soft.astype(float))) @ gap).sum())
-
     k = int(soft.sum())
-    if not np.isfinite(gap).all() or distance(0.0) <= chi2.ppf(LEVEL, k):
+    if not np.isfinite(gap).all():
+        return 0.0
+    # What the hard features say of the soft ones is taken off; the rest is diagonal for every tau at once.
+    across = correlation[np.ix_(soft, ~soft)]
+    hard = _whitener(correlation[np.ix_(~soft, ~soft)])
+    told = across @ hard.T @ hard
+    values, vectors = np.linalg.eigh(correlation[np.ix_(soft, soft)] - told @ across.T)
+    kept = values > LEAST_EIGENVALUE
+    fixed = float(np.square(hard @ gap[~soft]).sum())
+    along = np.square(vectors.T @ (gap[soft] - told @ gap[~soft]))
+
+    def distance(tau: float) -> float:
+        return fixed + float((along[kept] / (values[kept] + tau**2)).sum())
+
+    if distance(0.0) <= chi2.ppf(LEVEL, k):
         return 0.0
     low, high = 0.0, 0.1
     while distance(high) > k and high < MOST_TAU:

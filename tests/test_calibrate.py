@@ -250,7 +250,7 @@ def test_bounds_keep_the_search_and_are_kept(small, tmp_path):
     """The truth of gamma is 2, outside: the estimate goes to that end and the resumed run knows the bounds."""
     run, options = tmp_path / "run", {"bounds": {"gamma": (3.0, 6.0)}, "start": {"gamma": 5.0}}
     fit = calibrate(out=run, interval=True, **options)
-    assert 3.0 <= fit.estimate["gamma"] < 3.5
+    assert 3.0 <= fit.estimate["gamma"] < 4.0
     assert fit.interval["gamma"][0] >= 3.0 - 1e-9
     (run / "result.json").unlink()
     same(fit, fm.resume(run, n_threads=1))
@@ -272,8 +272,9 @@ def test_more_unknowns_than_figures_are_refused(small):
 
 
 def test_no_generations_leave_the_moment_fit(small):
+    """And its last step on all data, as without a game."""
     fit = calibrate(generations=0)
-    assert fit.estimate == fit.start
+    assert fit.result["estimate_training"] == fit.start
     assert fit.history == []
     assert fit.estimate == calibrate(updater="moments").estimate
 

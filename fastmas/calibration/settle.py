@@ -13,7 +13,7 @@ from functools import partial
 
 import numpy as np
 
-from fastmas import discriminators, statistics
+from fastmas import discriminators
 from fastmas.calibration.game import average
 from fastmas.calibration.record import DISCRIMINATOR, Record
 from fastmas.calibration.setup import Setup
@@ -23,7 +23,6 @@ from fastmas.updaters.scoring import COMPARING, Problem, compare, polish
 TRAINING_RUN, ALL_RUN = 1 << 16, 1 << 17  # first runs of the two problems
 BARRIER = 2.0  # of distance, a nat: less is a flat valley
 GAME_ROUNDS, LAST_ROUNDS = 4, 2  # linearisations on the training data and on all
-CHUNK = 1 << 13  # paths whose samples are held at a time
 
 PathFeatures = Callable[[np.ndarray], np.ndarray]
 
@@ -52,24 +51,19 @@ def features_of(setup: Setup, record: Record) -> PathFeatures:
         return setup.moments_of
     learned = kind.features_of(arrays, setup.real.shape[-1], setup.space.d)
 
-    def some(paths: np.ndarray) -> np.ndarray:
-        with np.errstate(all="ignore"):
-            samples = np.nan_to_num(setup.statistic(paths), nan=statistics.CLIP)
-        return np.concatenate([setup.moments_of(paths), learned(samples)], axis=1)
-
-    return lambda paths: np.concatenate([some(paths[i:i + CHUNK]) for i in range(0, len(paths), CHUNK)])
+    return lambda paths: np.concatenate([setup.moments_of(paths), learned(setup.samples_of(paths))], axis=1)
 
 
 def training_problem(setup: Setup, record: Record) -> Problem:
     """The last steps on the training data."""
     features = features_of(setup, record)
-    return setup.problem(partial(setup.featured, features), features(setup.x_train), TRAINING_RUN)
+    return setup.problem(partial(setup.featured, features), setup.each(features, setup.x_train), TRAINING_RUN)
 
 
 def whole_problem(setup: Setup, record: Record) -> Problem:
     """The same on all data."""
     features, x = features_of(setup, record), setup.x_all
-    return setup.problem(partial(setup.featured, features, n_times=x.shape[1]), features(x), ALL_RUN)
+    return setup.problem(partial(setup.featured, features, n_times=x.shape[1]), setup.each(features, x), ALL_RUN)
 
 
 def settle(setup: Setup, record: Record) -> Settled:

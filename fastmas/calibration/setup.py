@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 
 from fastmas import discriminators, objectives, statistics, updaters
 from fastmas.calibration.given import start_of
@@ -40,6 +41,7 @@ SERIES_WEIGH = 300  # series whose figures give their covariance
 LEAST_POLISH, MOST_POLISH = 2000, 20_000  # paths; never fewer than twice the data's
 N_DRAWS = 2000  # from the posterior
 RIDGE = 0.02  # a covariance of one series' figures comes from few of them
+FAR_RIDGE = 0.01  # what hardly varies at a point far from the data varies otherwise at the data
 CACHED_VALUES = 1 << 16  # whose moments are taken at a time: what is made of them stays in the processor's cache
 CHUNK_VALUES = 1 << 24  # values of a path array simulated at a time
 
@@ -113,6 +115,7 @@ class Setup:
                  statistic: Any = None, n_threads: int | None = None, device: str = "cpu") -> None:
         self.device = devices.check(device)
         self.model, self.space, self.observations, self.settings = model, space, observations, settings
+        self._pool: ThreadPoolExecutor | None = None
         self.n_threads = count_threads(n_threads)
         self.is_series = observations.regime == "series"
         self.x_train = observations.x_obs if observations.series_train is None else observations.series_train[None]
@@ -125,10 +128,9 @@ class Setup:
         self._check_samples()
         self._check_memory()
         self.scaling = Scaling.of(self.x_train)
-        self.moments_real = self.moments_of(self.x_train)
+        self.moments_real = self.each(self.moments_of, self.x_train)
         self._check_degrees()
         self.paths_simulated = 0
-        self._pool: ThreadPoolExecutor | None = None
 
     @property
     def n_times(self) -> int:
@@ -163,12 +165,14 @@ class Setup:
             return self.sample(z, n_paths, run, purpose, common=common, n_times=n_times)
         return self._samples_there(self._simulate_there(z, n_paths, run, purpose, common, n_times))
 
-    def _samples(self, paths: np.ndarray) -> np.ndarray:
+    def samples_of(self, paths: np.ndarray) -> np.ndarray:
+        """Samples (n_paths, n_samples, k) of paths (n_paths, n_times); one that ran away looks like nothing real."""
         with np.errstate(all="ignore"):
-            samples = np.stack(list(self.map(self.statistic, paths)))
-        if not np.isfinite(paths).all():
-            np.nan_to_num(samples, copy=False, nan=statistics.CLIP)
-        return samples
+            samples = self.statistic(paths)
+        return samples if np.isfinite(paths).all() else np.nan_to_num(samples, nan=statistics.CLIP)
+
+    def _samples(self, paths: np.ndarray) -> np.ndarray:
+        return np.stack(list(self.map(self.samples_of, paths)))
 
     def _simulate_there(self, z: np.ndarray, n_paths: int, run: int, purpose: int, common: bool,
                         n_times: int | None) -> Any:
@@ -198,15 +202,11 @@ class Setup:
 
     def moments_of(self, paths: np.ndarray) -> np.ndarray:
         """Moments of each path, (n_paths, n_times) to (n_paths, k); not finite for one that ran away."""
-        size = max(1, CACHED_VALUES // paths.shape[1])
         with np.errstate(all="ignore"):
-            return np.concatenate([self._some_moments(paths[i:i + size]) for i in range(0, len(paths), size)])
-
-    def _some_moments(self, paths: np.ndarray) -> np.ndarray:
-        if self.is_series:
-            return series_moments(self.scaling, paths, longest=self.longest)
-        moments = path_moments(self.scaling, paths, level=True, reach=BOUNDED)
-        return np.concatenate([moments, characteristic_moments(self.scaling, paths)], axis=-1)
+            if self.is_series:
+                return series_moments(self.scaling, paths, longest=self.longest)
+            moments = path_moments(self.scaling, paths, level=True, reach=BOUNDED)
+            return np.concatenate([moments, characteristic_moments(self.scaling, paths)], axis=-1)
 
     def moments(self, z: np.ndarray, n_paths: int, run: int, common: bool) -> np.ndarray:
         """Moments of each simulated path, (n_theta, n_paths, k)."""
@@ -219,8 +219,13 @@ class Setup:
         parts: list[np.ndarray] = []
         for i in range(0, len(z), size):
             paths = self.simulate(z[i:i + size], n_paths, run, Purpose.MOMENTS, common=common, n_times=n_times)
-            parts += self.map(features, paths)
-        return np.stack(parts)
+            parts.append(self.each(features, paths.reshape(-1, paths.shape[2])))
+        return np.concatenate(parts).reshape(len(z), n_paths, -1)
+
+    def each(self, features: Callable[[np.ndarray], np.ndarray], paths: np.ndarray) -> np.ndarray:
+        """Features (n_paths, k) of each path (n_paths, n_times), in pieces that the threads share."""
+        size = max(1, CACHED_VALUES // paths.shape[1])
+        return np.concatenate(list(self.map(features, (paths[i:i + size] for i in range(0, len(paths), size)))))
 
     def moment_problem(self) -> Problem:
         """The moment fit of these data."""
@@ -256,7 +261,7 @@ class Setup:
         """The weight of the training data's features against the mean of `n_simulated` paths like these (n, k)."""
         soft = np.arange(features.shape[1]) > 0 if self.is_series else None
         return weigh(features, 1.0 / len(self.x_train) + 1.0 / n_simulated, gap=gap, soft=soft,
-                     ridge=RIDGE if self.is_series else 0.0)
+                     ridge=RIDGE if self.is_series else FAR_RIDGE)
 
     @property
     def x_all(self) -> np.ndarray:
@@ -281,7 +286,7 @@ class Setup:
 
     @contextmanager
     def threads(self) -> Iterator[None]:
-        """Threads for `map`; torch itself works on one, since its sums depend on how many it has."""
+        """Threads for `map`; torch and BLAS work on one: sums depend on how many, and small ones only get slower."""
         before = torch.get_num_threads()
         torch.set_num_threads(1)
         # Every thread must be told: the matrix products under torch ask the thread they run in.
@@ -289,7 +294,8 @@ class Setup:
                 if self.n_threads > 1 else None)
         self._pool = pool
         try:
-            yield
+            with threadpool_limits(1, user_api="blas"):
+                yield
         finally:
             self._pool = None
             if pool is not None:

@@ -29,7 +29,7 @@ def characteristic_moments(scaling: Scaling, paths: np.ndarray) -> np.ndarray:
     if paths.shape[-1] < LEAST_TIMES:
         return np.empty((*paths.shape[:-1], 0))
     r = np.clip(scaling.increments(paths), -CLIP, CLIP).astype(np.float32)
-    level = np.clip(scaling.level(paths), -CLIP, CLIP).astype(np.float32)[..., :-1]
+    level = np.clip(scaling.level(paths), -FAR, FAR).astype(np.float32)[..., :-1]
     return np.stack([c.mean(axis=-1, dtype=np.float64) for c in _columns(r, level)], axis=-1)
 
 
@@ -37,7 +37,7 @@ def _columns(r: np.ndarray, level: np.ndarray) -> Iterator[np.ndarray]:
     two, three = r[..., 1:] + r[..., :-1], r[..., 2:] + r[..., 1:-1] + r[..., :-2]
     for values, frequencies in ((r, OF_ONE), (two, OF_TWO), (r[..., 1:] - r[..., :-1], OF_TWO), (three, OF_THREE)):
         yield from (np.cos(np.float32(w) * values) for w in frequencies)
-    far = np.minimum(level * level, np.float32(FAR * FAR))
+    far = level * level
     yield from (np.cos(np.float32(w) * r) * far for w in OF_LEVEL)
     yield from (np.sin(np.float32(w) * r) * level for w in OF_LEVEL)
     for w in OF_PAIRS:
