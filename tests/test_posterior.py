@@ -17,7 +17,7 @@ from fastmas.calibration.posterior import (
     over_box,
     posterior,
     simulate_sets,
-    summariser,
+    summaries_of,
 )
 from fastmas.errors import ParameterError, RunDirectoryError
 from fastmas.report.reading import read
@@ -81,7 +81,7 @@ def test_right_data_are_rarely_refused_and_wild_ones_always(learned):
         refused = [is_outside(setup, regression.draw(x, 999, 6, i), x) for i, x in enumerate(sets.summaries[:20])]
         rng = np.random.default_rng(8)
         for wild in (rng.standard_t(2, N_TIMES) / 100, rng.normal(size=N_TIMES) * np.linspace(0.002, 0.03, N_TIMES)):
-            x = summariser(setup)(100 * np.exp(np.cumsum(wild))[None, None])[0]
+            x = summaries_of(setup, 100 * np.exp(np.cumsum(wild))[None, None])[0]
             assert is_outside(setup, regression.draw(x, 999, 7), x)
     assert sum(refused) <= 2
 
@@ -103,7 +103,7 @@ def test_the_second_regression_knows_more_near_the_data():
     """Over the part of the box that the first leaves the truth is denser."""
     setup = make_setup(market_series(600), FREE)
     with setup.threads():
-        x = summariser(setup)(setup.x_all[None])[0]
+        x = summaries_of(setup, setup.x_all[None])[0]
         first, sets = over_box(setup, 1024)
         last = drawing.nearer(setup, first, sets, x, 1024)
     box = np.prod((last.high - last.low) / (setup.high - setup.low))

@@ -9,7 +9,6 @@ sharp, the draws are the normal law of the estimate, within the box.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +16,7 @@ from scipy.stats import qmc
 
 from fastmas.calibration.goodness import quadratic_form
 from fastmas.calibration.regression import Regression, learn, squashed, standard
-from fastmas.calibration.setup import CACHED_VALUES, Setup
+from fastmas.calibration.setup import Setup
 from fastmas.distance import means
 from fastmas.random.address import Purpose
 from fastmas.statistics.level_summaries import level_summaries
@@ -33,11 +32,11 @@ CANDIDATES, MOST_CANDIDATES = 1 << 14, 1 << 18  # points of a box that are looke
 RARE = 0.01  # share of them from which on the box itself is the part
 N_CHECK = 999  # data sets simulated at draws: the data must not be further out than all of them
 NEAR_RUN, CHECK_RUN = 1 << 20, 1 << 21  # first run numbers of the second simulations and of the check
-CHUNK_VALUES = 1 << 18  # values simulated and read at a time, by one thread
+CHUNK_VALUES = 1 << 22  # values simulated at a time
 TRIES = 100  # rounds of draws that must fall into the box
 ALL_BOX, NEAR, FINAL = range(3)  # streams of random numbers
-
-Summarise = Callable[[np.ndarray], np.ndarray]  # data sets (n, n_paths, n_times) to (n, k)
+NORMAL = "the normal law of the estimate and its covariance, within the bounds"
+OUTSIDE = "the data are unlike any that the model simulates, and a regression on its simulations does not reach them"
 
 
 @dataclass(frozen=True)
@@ -131,10 +130,6 @@ def posterior(setup: Setup, z: np.ndarray, covariance: np.ndarray) -> Posterior:
                                               "draws are the normal law of the estimate and its covariance")
 
 
-NORMAL = "the normal law of the estimate and its covariance, within the bounds"
-OUTSIDE = "the data are unlike any that the model simulates, and a regression on its simulations does not reach them"
-
-
 def n_sets(setup: Setup) -> int:
     """Data sets that a regression may have."""
     return int(min(MOST_SETS, MOST_VALUES // setup.x_all.size))
@@ -156,20 +151,17 @@ def normal_draws(setup: Setup, z: np.ndarray, covariance: np.ndarray) -> np.ndar
     return np.concatenate([kept, np.clip(drawn, setup.low, setup.high)[: n - len(kept)]])
 
 
-def summariser(setup: Setup) -> Summarise:
-    """The summaries of a data set: means of its paths' moments, and on one series those of its level as well."""
-    some = max(1, CACHED_VALUES // setup.x_all.shape[1])
-
-    def of_sets(sets: np.ndarray) -> np.ndarray:
-        n, n_paths, n_times = sets.shape
-        moments = setup.moments_of(sets.reshape(n * n_paths, n_times)).reshape(n, n_paths, -1)
+def summaries_of(setup: Setup, sets: np.ndarray) -> np.ndarray:
+    """Summaries (n, k) of data sets (n, n_paths, n_times): means of moments, and on one series those of its level."""
+    def features(paths: np.ndarray) -> np.ndarray:
+        moments = setup.moments_of(paths)
         if not setup.is_series:
-            return means(moments)
+            return moments
         with np.errstate(all="ignore"):
-            level = [level_summaries(setup.scaling, sets[i:i + some, 0], setup.longest) for i in range(0, n, some)]
-        return np.concatenate([moments[:, 0], np.concatenate(level)], axis=1)
+            return np.concatenate([moments, level_summaries(setup.scaling, paths, setup.longest)], axis=1)
 
-    return of_sets
+    n, n_paths, n_times = sets.shape
+    return means(setup.each(features, sets.reshape(n * n_paths, n_times)).reshape(n, n_paths, -1))
 
 
 def simulate_sets(setup: Setup, z: np.ndarray, first_run: int) -> DataSets:
@@ -178,7 +170,7 @@ def simulate_sets(setup: Setup, z: np.ndarray, first_run: int) -> DataSets:
     size = max(1, CHUNK_VALUES // (n_paths * n_times))
     chunks = (setup.simulate(z[i:i + size], n_paths, first_run + i, Purpose.POSTERIOR, common=False, n_times=n_times)
               for i in range(0, len(z), size))
-    summaries = np.concatenate(list(setup.map(summariser(setup), chunks)))
+    summaries = np.concatenate([summaries_of(setup, chunk) for chunk in chunks])
     kept = np.isfinite(summaries).all(axis=1)
     return DataSets(z[kept], summaries[kept])
 
@@ -225,7 +217,7 @@ def is_outside(setup: Setup, z: np.ndarray, x: np.ndarray) -> bool:
 
 def _by_regression(setup: Setup) -> Posterior | None:
     """None where the data lie outside of what the regression was trained on."""
-    x, n = summariser(setup)(setup.x_all[None])[0], n_sets(setup)
+    x, n = summaries_of(setup, setup.x_all[None])[0], n_sets(setup)
     if not np.isfinite(x).all():
         return None
     first, sets = over_box(setup, int(FIRST_SHARE * n))
