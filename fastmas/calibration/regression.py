@@ -19,7 +19,8 @@ from fastmas.discriminators.networks import MixtureDensity
 from fastmas.discriminators.training import seeded
 
 N_MEMBERS, N_COMPONENTS, HIDDEN = 4, 3, 64
-RATE, BETAS, BATCH = 3e-3, (0.9, 0.99), 256
+RATE, BETAS, BATCH = 6e-3, (0.9, 0.99), 256
+DECAY = 0.3  # of weights, times the rate: summaries are alike, and simulations few
 EPOCHS = 30
 HELD_BACK = 0.1
 SQUASHED = 3.0  # sds from where a summary counts less than in proportion
@@ -91,7 +92,7 @@ def squashed(summaries: np.ndarray, centre: np.ndarray, scale: np.ndarray) -> np
 def _train(x: Tensor, u: Tensor, key: tuple[int, ...]) -> tuple[MixtureDensity, float]:
     """All members, each as it was where the rows that it held back scored best."""
     networks = MixtureDensity(x.shape[1], u.shape[1], N_MEMBERS, N_COMPONENTS, HIDDEN).initialise(seeded(*key))
-    optimiser = torch.optim.Adam(networks.parameters(), lr=RATE, betas=BETAS, fused=True)
+    optimiser = torch.optim.AdamW(networks.parameters(), lr=RATE, betas=BETAS, weight_decay=DECAY, fused=True)
     held, rows = _split(len(x), key)
     best = torch.full((N_MEMBERS,), -math.inf)
     kept = [p.detach().clone() for p in networks.parameters()]
