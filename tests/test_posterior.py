@@ -20,6 +20,7 @@ from fastmas.calibration.posterior import (
     summaries_of,
 )
 from fastmas.errors import ParameterError, RunDirectoryError
+from fastmas.random.address import Purpose
 from fastmas.report.reading import read
 
 N_TIMES, N_TRUTHS, N_RANKED, N_BINS = 600, 400, 199, 10
@@ -100,17 +101,19 @@ def test_draws_are_the_same_bits_whatever_the_threads_and_lie_in_the_bounds(smal
 
 
 def test_the_second_regression_knows_more_near_the_data():
-    """Over the part of the box that the first leaves the truth is denser."""
+    """It is learned over a part of the box that holds the truth and all new simulations, and is sharper there."""
     setup = make_setup(market_series(600), FREE)
     with setup.threads():
         x = summaries_of(setup, setup.x_all[None])[0]
         first, sets = over_box(setup, 1024)
         last = drawing.nearer(setup, first, sets, x, 1024)
-    box = np.prod((last.high - last.low) / (setup.high - setup.low))
-    truth = z_of(setup, gamma=2.0, rho=0.1)
-    assert box < 0.7
-    assert (last.low < truth).all()
-    assert (truth < last.high).all()
+    part = drawing.Part.of(first, x, (setup.settings.seed, Purpose.POSTERIOR, drawing.NEAR))
+    assert np.isfinite(part.floor)
+    assert part.holds(z_of(setup, gamma=2.0, rho=0.1)[None]).all()
+    points = part.points(500, 3)
+    assert part.holds(points).all()
+    assert len(points) == 500
+    assert part.holds(design(setup.low, setup.high, 1024, 5)).mean() < 0.5
     spread = [np.prod(r.draw(x, 1000, 1).std(axis=0)) for r in (first, last)]
     assert spread[1] < spread[0]
 

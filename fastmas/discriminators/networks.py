@@ -88,8 +88,13 @@ class MixtureDensity(nn.Module):
 
     def log_density(self, x: Tensor, u: Tensor) -> Tensor:
         """Of u (members, n, d) given x (members, n, k), (members, n)."""
-        log_weight, mean, triangle = self.components(x)
-        white = (triangle * (u[..., None, :] - mean)[..., None, :]).sum(dim=-1)
-        log_volume = torch.diagonal(triangle, dim1=-2, dim2=-1).log().sum(dim=-1)
-        normal = log_volume - 0.5 * (white**2).sum(dim=-1) - 0.5 * self.d * math.log(2.0 * math.pi)
-        return torch.logsumexp(log_weight + normal, dim=-1)
+        return log_mixture(self.components(x), u)
+
+
+def log_mixture(components: tuple[Tensor, Tensor, Tensor], u: Tensor) -> Tensor:
+    """Log density of u (..., d) under `MixtureDensity.components`, (...)."""
+    log_weight, mean, triangle = components
+    white = (triangle * (u[..., None, :] - mean)[..., None, :]).sum(dim=-1)
+    log_volume = torch.diagonal(triangle, dim1=-2, dim2=-1).log().sum(dim=-1)
+    normal = log_volume - 0.5 * (white**2).sum(dim=-1) - 0.5 * u.shape[-1] * math.log(2.0 * math.pi)
+    return torch.logsumexp(log_weight + normal, dim=-1)
