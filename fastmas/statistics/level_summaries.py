@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from fastmas.statistics import CLIP
-from fastmas.statistics.moments import MEMORY
 from fastmas.statistics.scaling import Scaling
+from fastmas.statistics.series import MEMORY
 
 AVERAGED = (5, 20, 60, 240)  # steps over which the level and its size are averaged
 OVERLAP = 5  # averages begin a fifth of their span apart: nearer ones say the same
