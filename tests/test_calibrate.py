@@ -258,8 +258,9 @@ def test_bounds_keep_the_search_and_are_kept(small, tmp_path):
 
 def test_a_start_of_the_users_takes_the_place_of_the_scan(small, monkeypatch):
     monkeypatch.setattr(moments, "_scan", None)
-    begun = calibrate(updater="moments", start={"kappa": 0.6, "gamma": 3.0})
-    assert begun.estimate == calibrate(updater="moments", start={"kappa": 0.6, "gamma": 3.0}).estimate
+    x, start = market_paths(200), {"kappa": 0.6, "gamma": 3.0}
+    begun = calibrate(x, updater="moments", start=start)
+    assert begun.estimate == calibrate(x, updater="moments", start=start).estimate
     assert begun.estimate["gamma"] == pytest.approx(TRUTH["gamma"], rel=0.5)
     with pytest.raises(TypeError):
         calibrate(updater="moments")
@@ -383,7 +384,7 @@ def test_the_datas_seed_may_be_the_calibrations(small):
 
 def test_purposes_differ():
     values = [v for k, v in vars(Purpose).items() if k.isupper()]
-    assert len(set(values)) == len(values) == 9
+    assert len(set(values)) == len(values) == 10
     assert 0 not in values
 
 
@@ -517,7 +518,8 @@ def test_a_run_directory_holds_what_is_promised(small, tmp_path):
         rows = list(csv.DictReader(file))
     assert [row["generation"] for row in rows] == ["0", "1", "2", "3"]
     assert float(rows[-1]["kappa"]) == fit.history[-1]["kappa"]
-    assert [event["phase"] for event in events] == ["start", *["game"] * 5, "last step", "verdict", "interval"]
+    assert [event["phase"] for event in events] == ["start", *["game"] * 5, "last step", "verdict", "interval",
+                                                  "posterior"]
     assert [event.get("done") for event in events[1:6]] == [0, 1, 2, 3, 4]
     assert events[5]["estimate"].keys() == fit.estimate.keys()
 

@@ -78,7 +78,8 @@ def calibrate(
     chosen: dict[str, Any] = {
         "column": column, "free": _names(free), "updater": updater, "discriminator": discriminator,
         "objective": objective, "statistic": statistic, "generations": generations, "paths": paths,
-        "draws": draws, "bounds": read.bounds(bounds or []), "start": read.start(start or []),
+        "draws": draws, "bounds": read.bounds(bounds) if bounds else None,
+        "start": read.start(start) if start else None,
         "horizon": horizon, "warmup": warmup, "seed": seed, "n_threads": threads}
     given = {name: value for name, value in chosen.items() if value is not None}
     with output.stoppable(out), reporter() as progress:
