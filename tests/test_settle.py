@@ -6,12 +6,15 @@ import small_games
 from small_games import TRUTH, make_setup, market, market_paths, market_series, z_of
 
 import fastmas as fm
+from fastmas import discriminators
 from fastmas.calibration import settle as settling
 from fastmas.calibration.game import average, find_start, play
 from fastmas.calibration.record import Record
-from fastmas.calibration.settle import settle
+from fastmas.calibration.settle import features_of, settle
 from fastmas.data import Observations
 from fastmas.discriminators import amortised
+from fastmas.statistics.moments import BOUNDED, path_moments
+from fastmas.statistics.scaling import Scaling
 from fastmas.updaters.moments import MomentFit
 from fastmas.updaters.scoring import Comparison
 
@@ -41,7 +44,8 @@ def test_the_game_alone_finds_the_way(updater, generations, spread, monkeypatch)
     with setup.threads():
         play(setup, record, silent, silent)
     assert (np.abs(average(setup, record) - truth) < [4 * 0.029, 2 * 0.055]).all()
-    assert record.rows[-1]["loss"] < record.rows[0]["loss"] / 2
+    loss = [row["loss"] for row in record.rows]
+    assert np.mean(loss[-len(loss) // 2:]) < 0.6 * np.mean(loss[:4])
 
 
 def begun(setup, start):
@@ -102,6 +106,30 @@ def test_training_never_looks_at_what_is_held_out(regime):
     assert np.array_equal(first.real, second.real)
     assert np.array_equal(first.moments_real, second.moments_real)
     assert not np.array_equal(first.x_all, second.x_all)
+
+
+@pytest.mark.parametrize("statistic", ["prices", "log-returns"])
+def test_scales_are_those_of_the_training_data(statistic):
+    """And of no simulated path: in units of the scales the training data have an sd of one."""
+    setup = make_setup(market_paths(), statistic=statistic)
+    assert setup.scaling == Scaling.of(setup.observations.x_obs)
+    assert np.square(setup.real).mean() == pytest.approx(1.0, rel=0.01)
+    assert np.abs(setup.real.mean()) < 0.05
+    moments = path_moments(setup.scaling, setup.x_train, level=True, reach=BOUNDED)
+    assert np.array_equal(setup.moments_real[:, :moments.shape[1]], moments)
+
+
+def test_the_last_step_sees_what_the_game_has_learned(small, monkeypatch):
+    """Moments first, then the features of the very network that was played against."""
+    setup, record, seated = make_setup(market_paths()), Record(), []
+    seat = discriminators.seat
+    monkeypatch.setattr(discriminators, "seat", lambda *a: (seated.append(seat(*a)), seated[-1])[1])
+    with setup.threads():
+        find_start(setup, record, silent, silent)
+        play(setup, record, silent, silent)
+    seen = features_of(setup, record)(setup.x_train)
+    assert seen.shape[1] > setup.moments_real.shape[1]
+    np.testing.assert_allclose(seen, seated[-1].real, rtol=1e-6)
 
 
 def test_the_last_step_uses_all_data(small):
