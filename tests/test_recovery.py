@@ -17,6 +17,8 @@ from fastmas.calibration.record import Record
 from fastmas.discriminators import amortised
 from fastmas.updaters.moments import MomentFit
 
+STEPS = 300  # of the network
+
 
 @dataclass(frozen=True)
 class Case:
@@ -59,7 +61,7 @@ CASES = {
 @pytest.mark.statistical
 @pytest.mark.parametrize("name", CASES)
 def test_the_game_alone_goes_to_the_truth(name, monkeypatch):
-    monkeypatch.setattr(amortised, "STEPS", 300)
+    monkeypatch.setattr(amortised, "STEPS", STEPS)
     case = CASES[name]
     setup = make_setup(case.data(), case.free, model=market(rule=case.rule), **case.options)
     truth = setup.space.to_z(setup.space.start)

@@ -10,13 +10,15 @@ from fastmas import discriminators
 from fastmas.calibration import settle as settling
 from fastmas.calibration.game import average, find_start, play
 from fastmas.calibration.record import Record
-from fastmas.calibration.settle import features_of, settle
+from fastmas.calibration.settle import LAST_ROUNDS, features_of, settle
 from fastmas.data import Observations
 from fastmas.discriminators import amortised
 from fastmas.statistics.moments import BOUNDED, path_moments
 from fastmas.statistics.scaling import Scaling
 from fastmas.updaters.moments import MomentFit
 from fastmas.updaters.scoring import Comparison
+
+STEPS = 300  # of the network where a game must find its way
 
 
 def silent(*arguments):
@@ -37,7 +39,7 @@ def test_the_game_alone_finds_the_way(updater, generations, spread, monkeypatch)
     The information bound of log kappa is .015 for 1,000 paths, .029 for 270, and .055 is what moments made of gamma;
     the start is eight and three of them away. A game that is dead stays there, a reversed one leaves.
     """
-    monkeypatch.setattr(amortised, "STEPS", 300)
+    monkeypatch.setattr(amortised, "STEPS", STEPS)
     setup = make_setup(market_paths(300, 51), updater=updater, generations=generations)
     truth, away = z_of(setup, **TRUTH), z_of(setup, kappa=1.25, gamma=2.4)
     record = Record(start=MomentFit(away, spread**2 * np.eye(2), 0.0, 1))
@@ -74,6 +76,29 @@ def test_a_better_point_is_taken(small):
         settled = settle(setup, begun(setup, z_of(setup, kappa=2.0, gamma=3.0)))
     assert settled.distances["polished"] < settled.distances["start"] / 2
     assert settled.distance == min(settled.distances.values())
+
+
+def test_where_the_game_ended_is_taken_if_it_is_nearest(small, monkeypatch):
+    """The game stood at the truth in the second half of its generations, and polishing stays."""
+    setup = make_setup(market_paths())
+    away, truth = z_of(setup, kappa=2.0, gamma=3.0), z_of(setup, **TRUTH)
+    record = begun(setup, away)
+    record.centres = [away] * 4 + [truth] * 4
+    assert np.array_equal(average(setup, record), truth)
+    monkeypatch.setattr(settling, "polish", lambda problem, z, *a: (z, None))
+    with setup.threads():
+        settled = settle(setup, record)
+    assert np.array_equal(settled.z_train, truth)
+    assert np.array_equal(settled.z, truth)
+
+
+def test_a_last_step_that_leads_astray_is_not_taken(small, monkeypatch):
+    """On all data as on the training part: here only the last of the two is led astray."""
+    setup = make_setup(market_paths())
+    truth, bad = z_of(setup, **TRUTH), z_of(setup, kappa=3.0, gamma=1.0)
+    monkeypatch.setattr(settling, "polish", lambda problem, z, rounds: (bad if rounds == LAST_ROUNDS else z, None))
+    with setup.threads():
+        assert np.array_equal(settle(setup, begun(setup, truth)).z, truth)
 
 
 def test_a_second_basin_is_told_and_a_flat_valley_is_not(small, monkeypatch):
