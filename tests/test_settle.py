@@ -1,5 +1,7 @@
 """The game and what follows it, by faults that must be seen: a dead game, a reversed one, a worse point, look-ahead."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import small_games
@@ -8,12 +10,12 @@ from small_games import TRUTH, make_setup, market, market_paths, market_series, 
 import fastmas as fm
 from fastmas import discriminators
 from fastmas.calibration import settle as settling
+from fastmas.calibration.found import modes_in_words, search_in_words
 from fastmas.calibration.game import average, find_start, play
 from fastmas.calibration.record import Record
-from fastmas.calibration.settle import LAST_ROUNDS, features_of, settle
+from fastmas.calibration.settle import LAST_ROUNDS, Settled, features_of, settle
 from fastmas.data import Observations
 from fastmas.discriminators import amortised
-from fastmas.statistics.moments import BOUNDED, path_moments
 from fastmas.statistics.scaling import Scaling
 from fastmas.updaters.moments import MomentFit
 from fastmas.updaters.scoring import Comparison
@@ -113,6 +115,18 @@ def test_a_second_basin_is_told_and_a_flat_valley_is_not(small, monkeypatch):
     assert [mode.tolist() for mode, _ in told] == [[-1.0, 0.5]]
 
 
+def test_the_search_is_told_in_words(small):
+    setup = make_setup(market_paths())
+    here, there = z_of(setup, **TRUTH), z_of(setup, kappa=3.0, gamma=1.0)
+    settled = Settled(here, here, 41.5, 60, 0.0, {"start": 43.0, "game": 44.0, "polished": 41.5}, [(there, 45.5)])
+    assert modes_in_words(setup, settled) == ["another basin fits nearly as well (2.0 nats worse): kappa = 3, gamma = "
+                                              "1; a mean of the two fits neither way"]
+    said = search_in_words(settled)
+    assert "on 60 degrees of freedom: its last step 41.5, the moment fit 43.0, the game 44.0" in said
+    assert "Chance does not explain" not in said
+    assert "may miss by 3.2 of its standard errors" in search_in_words(replace(settled, tau=3.2))
+
+
 @pytest.mark.parametrize("regime", ["paths", "series"])
 def test_training_never_looks_at_what_is_held_out(regime):
     """Scales, samples, moments and weights stay as they are when the held-out data are far wilder."""
@@ -140,8 +154,6 @@ def test_scales_are_those_of_the_training_data(statistic):
     assert setup.scaling == Scaling.of(setup.observations.x_obs)
     assert np.square(setup.real).mean() == pytest.approx(1.0, rel=0.01)
     assert np.abs(setup.real.mean()) < 0.05
-    moments = path_moments(setup.scaling, setup.x_train, level=True, reach=BOUNDED)
-    assert np.array_equal(setup.moments_real[:, :moments.shape[1]], moments)
 
 
 def test_the_last_step_sees_what_the_game_has_learned(small, monkeypatch):
