@@ -8,6 +8,8 @@ import small_games
 from scipy.stats import norm
 from small_games import make_setup, market, market_paths, market_series, z_of
 
+import fastmas as fm
+from fastmas.calibration import interval
 from fastmas.calibration.game import find_start
 from fastmas.calibration.interval import Uncertainty, uncertainty, warnings
 from fastmas.calibration.record import Record
@@ -172,6 +174,14 @@ def test_the_interval_is_that_of_the_last_step_on_all_data(small):
     problem = whole_problem(setup, record)
     assert problem.n_observed == len(setup.x_all) > len(setup.x_train)
     np.testing.assert_allclose(found.covariance, covariance_at(problem, z), rtol=1e-9)
+
+
+def test_a_calibration_tells_that_interval(small, monkeypatch):
+    monkeypatch.setattr(interval, "covariance_at", lambda problem, z: np.diag([0.1, 0.2]) ** 2)
+    fit = fm.calibrate(market(), market_paths(), free=["kappa", "gamma"], updater="moments", n_threads=1)
+    for name, sd in (("kappa", 0.1), ("gamma", 0.2)):
+        reach = np.exp(sd * norm.ppf(0.95))
+        assert fit.interval[name] == pytest.approx([fit.estimate[name] / reach, fit.estimate[name] * reach])
 
 
 def test_a_ridge_is_found(small):

@@ -21,6 +21,7 @@ import test_settle
 import test_start
 import test_told_apart
 
+import fastmas as fm
 from fastmas import distance
 from fastmas.calibration import bootstrap, game, interval
 from fastmas.calibration import settle as settling
@@ -76,6 +77,11 @@ def errors_are_too_small(patch):
 def intervals_are_a_third(patch):
     covariance_at = interval.covariance_at
     patch.setattr(interval, "covariance_at", lambda *arguments: 0.3**2 * covariance_at(*arguments))
+
+
+def the_interval_is_the_moment_fits(patch):
+    patch.setitem(fm.calibrate.__globals__, "uncertainty",
+                  lambda setup, record, z: interval.Uncertainty(record.start.covariance))
 
 
 def scaled_by(patch, paths_of):
@@ -185,8 +191,7 @@ def modes_are_lost(patch):
 
 # ---------------------------------------------------------------------- the tests that each turns red
 
-ALONE = [(test_settle.test_the_game_alone_finds_the_way, (updater, generations, spread))
-         for updater, generations, spread in (("cma-es", 25, 0.06), ("parameter-score", 80, 0.02))]
+ALONE = [(test_settle.test_the_game_alone_finds_the_way, values) for values in test_settle.ALONE]
 RECOVERY = [(test_recovery.test_the_game_alone_goes_to_the_truth, (name,)) for name in test_recovery.CASES]
 FAULTS = [
     (tell_does_nothing, ALONE + RECOVERY),
@@ -197,6 +202,7 @@ FAULTS = [
     (intervals_are_a_third, [
         (test_coverage.test_intervals_of_a_walk_hold_the_truth, ((40, 21),)),
         (test_interval.test_the_interval_is_that_of_the_last_step_on_all_data, ())]),
+    (the_interval_is_the_moment_fits, [(test_interval.test_a_calibration_tells_that_interval, ())]),
     (scales_look_ahead, [(test_settle.test_training_never_looks_at_what_is_held_out, ("paths",)),
                          (test_settle.test_training_never_looks_at_what_is_held_out, ("series",)),
                          (test_settle.test_scales_are_those_of_the_training_data, ("prices",))]),

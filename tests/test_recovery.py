@@ -41,7 +41,7 @@ class Case:
         return fm.simulate(market(rule=self.rule), n_paths=300, n_steps=100, warmup=50, seed=1)
 
 
-CMA = {"updater": "cma-es", "generations": 25}
+CMA = {"updater": "cma-es", "generations": 40}
 FIVE = ("kappa", "gamma", "rho", "sigma_fundamental", "v1")
 # Standard errors of the moment fit of such data, by `covariance_at` at the truth: relaxed .022, .027; smoothed .020,
 # .025; five free .045, .018, .002, .21, .29; exact .034, .014; rho and gamma of the series .018, .065. A short game
@@ -50,7 +50,7 @@ CASES = {
     "relaxed": Case(("kappa", "gamma"), [0.22, 0.22], [0.09, 0.11], [0.06, 0.06], "relaxed", options=CMA),
     "smoothed": Case(("kappa", "d"), [0.22, 0.2], [0.09, 0.1], [0.06, 0.06], "smoothed", options=CMA),
     "five": Case(FIVE, [0.4, 0.2, 0.06, 1.2, 0.0], [0.18, 0.07, 0.02, 0.6, np.inf], [0.08, 0.05, 0.01, 0.25, 0.1],
-                 options=CMA | {"generations": 40}),
+                 options=CMA),
     # Far from one series the shape is soft, and the scale alone must be met.
     "series": Case(("rho", "gamma"), [0.3, 0.3], [0.075, np.inf], [0.08, 0.1], is_series=True, options=CMA),
     "windowed": Case(("kappa", "gamma"), [0.22, 0.18], [0.13, 0.06], [0.03, 0.03], options={

@@ -21,6 +21,7 @@ from fastmas.updaters.moments import MomentFit
 from fastmas.updaters.scoring import Comparison
 
 STEPS = 300  # of the network where a game must find its way
+ALONE = [("cma-es", 40, 0.06), ("parameter-score", 80, 0.02)]
 
 
 def silent(*arguments):
@@ -34,7 +35,7 @@ def small(monkeypatch):
 
 
 @pytest.mark.statistical
-@pytest.mark.parametrize(("updater", "generations", "spread"), [("cma-es", 25, 0.06), ("parameter-score", 80, 0.02)])
+@pytest.mark.parametrize(("updater", "generations", "spread"), ALONE)
 def test_the_game_alone_finds_the_way(updater, generations, spread, monkeypatch):
     """From kappa 25% and gamma 20% too high, with no moment fit before and no last step after it.
 
