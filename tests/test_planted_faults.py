@@ -184,6 +184,11 @@ def the_start_is_bounded_to_the_middle(patch):
         problem, low=problem.low + problem.width / 4, high=problem.high - problem.width / 4)))
 
 
+def one_point_is_enough(patch):
+    """For the moment fit to begin at."""
+    patch.setattr(moments, "N_STARTS", 1)
+
+
 def modes_are_lost(patch):
     fit = game.fit_moments
     patch.setattr(game, "fit_moments", lambda *arguments: replace(fit(*arguments), modes=np.empty((0, 0))))
@@ -223,6 +228,7 @@ FAULTS = [
     (no_misfit_is_excused, [(test_distance.test_the_misfit_is_what_is_beside_chance, (4.0,))]),
     (nothing_is_whitened, [(test_distance.test_rows_whiten_what_is_correlated, ())]),
     (the_start_is_bounded_to_the_middle, [(test_start.test_the_scan_looks_at_the_corners_of_the_box, ((2.7, 1.3),))]),
+    (one_point_is_enough, [(test_start.test_a_second_basin_comes_through_to_the_result, ())]),
     (modes_are_lost, [(test_start.test_a_second_basin_comes_through_to_the_result, ())]),
 ]
 CASES = [pytest.param(fault, test, values, id="-".join([fault.__name__, test.__name__, *map(str, values)]))
