@@ -8,11 +8,14 @@ import small_games
 from scipy.stats import norm
 from small_games import make_setup, market, market_paths, market_series, z_of
 
+import fastmas as fm
+from fastmas.calibration import interval
 from fastmas.calibration.game import find_start
 from fastmas.calibration.interval import Uncertainty, uncertainty, warnings
 from fastmas.calibration.record import Record
-from fastmas.calibration.settle import ALL_RUN
+from fastmas.calibration.settle import ALL_RUN, whole_problem
 from fastmas.parameters import Parameter, ParameterSpace
+from fastmas.updaters.scoring import covariance_at
 
 
 @pytest.fixture
@@ -161,6 +164,24 @@ def test_the_standard_error_is_that_of_the_information_bound():
     setup = make_setup(market_paths(200, 51), ("kappa",), n_threads=2)
     _, found = uncertain(setup, z_of(setup, kappa=1.0))
     assert 0.8 < found.spread[0] / (0.015 * np.sqrt(1000 / 160)) < 1.4
+
+
+def test_the_interval_is_that_of_the_last_step_on_all_data(small):
+    """Its covariance as it is derived, over the features of all data."""
+    setup = make_setup(market_paths())
+    z = z_of(setup, kappa=1.0, gamma=2.0)
+    record, found = uncertain(setup, z)
+    problem = whole_problem(setup, record)
+    assert problem.n_observed == len(setup.x_all) > len(setup.x_train)
+    np.testing.assert_allclose(found.covariance, covariance_at(problem, z), rtol=1e-9)
+
+
+def test_a_calibration_tells_that_interval(small, monkeypatch):
+    monkeypatch.setattr(interval, "covariance_at", lambda problem, z: np.diag([0.1, 0.2]) ** 2)
+    fit = fm.calibrate(market(), market_paths(), free=["kappa", "gamma"], updater="moments", n_threads=1)
+    for name, sd in (("kappa", 0.1), ("gamma", 0.2)):
+        reach = np.exp(sd * norm.ppf(0.95))
+        assert fit.interval[name] == pytest.approx([fit.estimate[name] / reach, fit.estimate[name] * reach])
 
 
 def test_a_ridge_is_found(small):

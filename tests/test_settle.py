@@ -8,15 +8,20 @@ import small_games
 from small_games import TRUTH, make_setup, market, market_paths, market_series, z_of
 
 import fastmas as fm
+from fastmas import discriminators
 from fastmas.calibration import settle as settling
 from fastmas.calibration.found import modes_in_words, search_in_words
 from fastmas.calibration.game import average, find_start, play
 from fastmas.calibration.record import Record
-from fastmas.calibration.settle import Settled, settle
+from fastmas.calibration.settle import LAST_ROUNDS, Settled, features_of, settle
 from fastmas.data import Observations
 from fastmas.discriminators import amortised
+from fastmas.statistics.scaling import Scaling
 from fastmas.updaters.moments import MomentFit
 from fastmas.updaters.scoring import Comparison
+
+STEPS = 300  # of the network where a game must find its way
+ALONE = [("cma-es", 40, 0.06), ("parameter-score", 80, 0.02)]
 
 
 def silent(*arguments):
@@ -30,21 +35,22 @@ def small(monkeypatch):
 
 
 @pytest.mark.statistical
-@pytest.mark.parametrize(("updater", "generations", "spread"), [("cma-es", 25, 0.06), ("parameter-score", 80, 0.02)])
+@pytest.mark.parametrize(("updater", "generations", "spread"), ALONE)
 def test_the_game_alone_finds_the_way(updater, generations, spread, monkeypatch):
     """From kappa 25% and gamma 20% too high, with no moment fit before and no last step after it.
 
     The information bound of log kappa is .015 for 1,000 paths, .029 for 270, and .055 is what moments made of gamma;
     the start is eight and three of them away. A game that is dead stays there, a reversed one leaves.
     """
-    monkeypatch.setattr(amortised, "STEPS", 300)
+    monkeypatch.setattr(amortised, "STEPS", STEPS)
     setup = make_setup(market_paths(300, 51), updater=updater, generations=generations)
     truth, away = z_of(setup, **TRUTH), z_of(setup, kappa=1.25, gamma=2.4)
     record = Record(start=MomentFit(away, spread**2 * np.eye(2), 0.0, 1))
     with setup.threads():
         play(setup, record, silent, silent)
     assert (np.abs(average(setup, record) - truth) < [4 * 0.029, 2 * 0.055]).all()
-    assert record.rows[-1]["loss"] < record.rows[0]["loss"] / 2
+    loss = [row["loss"] for row in record.rows]
+    assert np.mean(loss[-len(loss) // 2:]) < 0.6 * np.mean(loss[:4])
 
 
 def begun(setup, start):
@@ -73,6 +79,29 @@ def test_a_better_point_is_taken(small):
         settled = settle(setup, begun(setup, z_of(setup, kappa=2.0, gamma=3.0)))
     assert settled.distances["polished"] < settled.distances["start"] / 2
     assert settled.distance == min(settled.distances.values())
+
+
+def test_where_the_game_ended_is_taken_if_it_is_nearest(small, monkeypatch):
+    """The game stood at the truth in the second half of its generations, and polishing stays."""
+    setup = make_setup(market_paths())
+    away, truth = z_of(setup, kappa=2.0, gamma=3.0), z_of(setup, **TRUTH)
+    record = begun(setup, away)
+    record.centres = [away] * 4 + [truth] * 4
+    assert np.array_equal(average(setup, record), truth)
+    monkeypatch.setattr(settling, "polish", lambda problem, z, *a: (z, None))
+    with setup.threads():
+        settled = settle(setup, record)
+    assert np.array_equal(settled.z_train, truth)
+    assert np.array_equal(settled.z, truth)
+
+
+def test_a_last_step_that_leads_astray_is_not_taken(small, monkeypatch):
+    """On all data as on the training part: here only the last of the two is led astray."""
+    setup = make_setup(market_paths())
+    truth, bad = z_of(setup, **TRUTH), z_of(setup, kappa=3.0, gamma=1.0)
+    monkeypatch.setattr(settling, "polish", lambda problem, z, rounds: (bad if rounds == LAST_ROUNDS else z, None))
+    with setup.threads():
+        assert np.array_equal(settle(setup, begun(setup, truth)).z, truth)
 
 
 def test_a_second_basin_is_told_and_a_flat_valley_is_not(small, monkeypatch):
@@ -117,6 +146,28 @@ def test_training_never_looks_at_what_is_held_out(regime):
     assert np.array_equal(first.real, second.real)
     assert np.array_equal(first.moments_real, second.moments_real)
     assert not np.array_equal(first.x_all, second.x_all)
+
+
+@pytest.mark.parametrize("statistic", ["prices", "log-returns"])
+def test_scales_are_those_of_the_training_data(statistic):
+    """And of no simulated path: in units of the scales the training data have an sd of one."""
+    setup = make_setup(market_paths(), statistic=statistic)
+    assert setup.scaling == Scaling.of(setup.observations.x_obs)
+    assert np.square(setup.real).mean() == pytest.approx(1.0, rel=0.01)
+    assert np.abs(setup.real.mean()) < 0.05
+
+
+def test_the_last_step_sees_what_the_game_has_learned(small, monkeypatch):
+    """Moments first, then the features of the very network that was played against."""
+    setup, record, seated = make_setup(market_paths()), Record(), []
+    seat = discriminators.seat
+    monkeypatch.setattr(discriminators, "seat", lambda *a: (seated.append(seat(*a)), seated[-1])[1])
+    with setup.threads():
+        find_start(setup, record, silent, silent)
+        play(setup, record, silent, silent)
+    seen = features_of(setup, record)(setup.x_train)
+    assert seen.shape[1] > setup.moments_real.shape[1]
+    np.testing.assert_allclose(seen, seated[-1].real, rtol=1e-6)
 
 
 def test_the_last_step_uses_all_data(small):

@@ -111,6 +111,30 @@ def test_what_it_trains_on_is_not_what_it_is_tested_on(small, monkeypatch):
     assert {tuple(row) for row in setup.real.reshape(-1, setup.real.shape[-1]).round(4).tolist()} <= rows
 
 
+@pytest.mark.parametrize("regime", ["paths", "series"])
+def test_no_network_judges_what_it_was_trained_on(small, monkeypatch, regime):
+    """Neither data nor fakes, and those of the null's data sets no more than the others."""
+    setup = make_setup(market_paths() if regime == "paths" else market_series(1200))
+    train, clusters, trained = told_apart._train, told_apart._clusters, {}
+
+    def rows(samples):
+        return {row.tobytes() for row in np.asarray(samples).reshape(-1, samples.shape[-1])}
+
+    def training(one, real, fake):
+        network = train(one, real, fake)
+        trained[network] = rows(real) | rows(fake)
+        return network
+
+    def judging(one, network, samples):
+        assert not trained[network] & rows(samples)
+        return clusters(one, network, samples)
+
+    monkeypatch.setattr(told_apart, "_train", training)
+    monkeypatch.setattr(told_apart, "_clusters", judging)
+    tell_apart(setup, z_of(setup, kappa=1.0, gamma=2.0))
+    assert len(trained) == 1 + told_apart.N_NULL + (told_apart.N_BLOCKS if regime == "series" else 0)
+
+
 # ---------------------------------------------------------------------- one series
 
 

@@ -1,0 +1,35 @@
+"""The start is global: the whole box is looked at, and basins that are as good are told to the end."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import small_games
+from models.twins import Twins
+from test_moments import N_TIMES, moments_of, problem
+
+import fastmas as fm
+from fastmas.updaters import moments
+
+
+@pytest.mark.parametrize("corner", [(-2.7, -1.3), (-2.7, 1.3), (2.7, -1.3), (2.7, 1.3)])
+def test_the_scan_looks_at_the_corners_of_the_box(corner):
+    """The truth is a twentieth of the box from its corner; within the middle half nothing is nearer than a fifth."""
+    noise = np.random.default_rng(7).standard_normal((2000, N_TIMES))
+    seen = moments_of(corner[0] + np.exp(corner[1]) * noise).mean(axis=0)
+    fit = problem(1, observed=seen)
+    best = moments._scan(fit)[0]
+    assert (np.abs(best - corner) < 0.15 * fit.width).all()
+
+
+def test_a_second_basin_comes_through_to_the_result(monkeypatch):
+    """width and -width are one law: the one that is not the estimate is told, with a distance within chance."""
+    for module, name, value in small_games.cuts():
+        if name != "N_STARTS":
+            monkeypatch.setattr(module, name, value)
+    x = fm.simulate(Twins(), {"width": 1.0}, n_paths=60, n_steps=40, seed=3)
+    fit = fm.calibrate(Twins(), x, free=["width"], updater="moments", warmup=0, n_threads=1, interval=False)
+    assert abs(fit.estimate["width"]) == pytest.approx(1.0, abs=0.1)
+    told = [mode["estimate"]["width"] for mode in fit.result["modes"]]
+    assert told == [pytest.approx(-fit.estimate["width"], abs=0.1)]
+    assert 0.0 <= fit.result["modes"][0]["distance"] - fit.result["distance"] < moments.MODE
