@@ -18,7 +18,7 @@ from fastmas.distance import weigh
 from fastmas.random.address import Purpose
 from fastmas.statistics.named_figures import Figure, defined, values_of
 from fastmas.statistics.path_features import PathFeatures
-from fastmas.updaters.scoring import both_sides
+from fastmas.updaters.differences import Differences, differences
 
 N_SETS = 499
 LEAST_SETS = 100  # that did not run away
@@ -120,22 +120,28 @@ def _draw(setup: Setup, bank: np.ndarray) -> np.ndarray:
 
 def _slopes(setup: Setup, z: np.ndarray, read: PathFeatures, with_figures: WithFigures) -> np.ndarray:
     """Derivatives of mean features and figures in z, (d, k + m), under common random numbers."""
-    d = len(z)
-    n_paths = N_SLOPE_SERIES if setup.is_series else int(np.clip(N_SLOPE // (2 * d), LEAST_SLOPE, MOST_SLOPE))
-    n_paths = min(n_paths, _bank_size(setup))
     step = (SLOPE_STEP_SERIES if setup.is_series else SLOPE_STEP) * (setup.high - setup.low)
     step = np.where(setup.space.integer, np.maximum(step, 1.0), step)
-    above, below, apart = both_sides(z, step, setup.low, setup.high)
+    pairs = differences(z, step, setup.low, setup.high)
+    n_paths = _n_slope(setup, pairs)
 
-    def at(point: np.ndarray) -> np.ndarray:
-        features = _simulated(setup, point, read, n_paths, SLOPE_RUN)
+    def at(point: np.ndarray, run: int) -> np.ndarray:
+        features = _simulated(setup, point, read, n_paths, run)
         features = features[np.isfinite(features).all(axis=1)]
         if not len(features):
             return np.full(len(with_figures(np.zeros(len(read.names)))), np.nan)
         return with_figures(features).mean(axis=0) if setup.is_series else with_figures(features.mean(axis=0))
 
-    rise = np.stack([at(a) - at(b) for a, b in zip(above, below, strict=True)])
-    return np.nan_to_num(rise / apart[:, None], nan=0.0, posinf=0.0, neginf=0.0)
+    found = pairs.slopes(lambda points, run: np.stack([at(point, run) for point in points]), SLOPE_RUN)
+    return np.nan_to_num(found, nan=0.0, posinf=0.0, neginf=0.0)
+
+
+def _n_slope(setup: Setup, pairs: Differences) -> int:
+    """Paths of either end of a pair."""
+    n, bank = len(pairs.above), _bank_size(setup)
+    if setup.is_series:
+        return min(pairs.n_paths(N_SLOPE_SERIES), bank)
+    return min(int(np.clip(N_SLOPE // (2 * n), LEAST_SLOPE // (n if pairs.is_shared else 1), MOST_SLOPE)), bank)
 
 
 def _fit_step(setup: Setup, moments: np.ndarray, slopes: np.ndarray) -> np.ndarray:

@@ -52,6 +52,11 @@ class Amortised:
         self.weight = Weight(np.empty((0, 0)))
         self._distance = float("nan")
 
+    @staticmethod
+    def n_learned(d: int) -> int:
+        """Features learned of d coordinates that are no combinations of each other: all come from one hidden layer."""
+        return min(HIDDEN, d)
+
     @classmethod
     def features_of(cls, arrays: Mapping[str, np.ndarray], k: int, d: int) -> Callable[[np.ndarray], np.ndarray]:
         """Learned features (n_paths, m) of samples (n_paths, n_samples, k), by the network of a checkpoint's arrays."""
