@@ -20,7 +20,8 @@ NEGLIGIBLE = 0.01  # standard error in boxes below which a parameter is known by
 LEAST_SHARE = 0.1  # of a combination's largest part: a smaller one is left out
 ALIKE = 0.15  # exponents that differ by less are the same
 CROWD = 4  # values of one parameter from which they are looked at as one
-EVEN = 0.9  # cosine from which a combination is a mean
+EVEN = 0.9  # cosine with what is known, from which a mean is
+ONE_SIGN = 0.7  # sum of weights, for a sum of 1 of their sizes, from which they have one sign but for noise
 MOST_NAMED = 4  # names in a row
 
 
@@ -75,19 +76,23 @@ def _crowds(setup: Setup) -> list[list[int]]:
 
 def _of_crowd(setup: Setup, members: list[int], covariance: np.ndarray) -> Combination | None:
     """What is known of a crowd's values far better than each of them: their mean, if it is among what is, or the best.
+
+    Values that are known far better than most of the crowd's are left out.
     """
-    part, width = covariance[np.ix_(members, members)], (setup.high - setup.low)[members]
-    boxes = part / np.outer(width, width)
-    values, vectors = np.linalg.eigh(boxes)
-    usual = float(np.median(np.diag(boxes)))
-    n_known = int((values < (1.0 - TOGETHER**2) * usual).sum())
-    if np.sqrt(usual) < NEGLIGIBLE or not 0 < n_known < len(members):
+    width, far = setup.high - setup.low, 1.0 - TOGETHER**2
+    variances = np.diag(covariance)[members] / width[members] ** 2
+    usual = float(np.median(variances))
+    members = [j for j, own in zip(members, variances, strict=True) if own > max(NEGLIGIBLE**2, far * usual)]
+    if len(members) < CROWD:
+        return None
+    part, width = covariance[np.ix_(members, members)], width[members]
+    values, vectors = np.linalg.eigh(part / np.outer(width, width))
+    n_known = int((values < far * usual).sum())
+    if not 0 < n_known < len(members):
         return None
     is_mean = np.linalg.norm(width @ vectors[:, :n_known]) > EVEN * np.linalg.norm(width)
     weights = np.ones(len(members)) if is_mean else vectors[:, 0] / width
-    weights = weights / np.abs(weights).sum()
-    if weights.sum() < 0:
-        weights = -weights
+    weights = weights / np.abs(weights).sum() * np.copysign(1.0, weights.sum())
     error = float(np.sqrt(weights @ part @ weights))
     scale = setup.space.free_parameters[members[0]].scale
     return Combination(tuple(members), weights, error, _mean_in_words(scale, weights, error), n_known - 1)
@@ -96,8 +101,9 @@ def _of_crowd(setup: Setup, members: list[int], covariance: np.ndarray) -> Combi
 def _mean_in_words(scale: str, weights: np.ndarray, error: float) -> str:
     mean = {"log": "geometric mean", "linear": "mean"}.get(scale, f"mean {scale}")
     known = f"{np.expm1(error):.1%}" if scale == "log" else f"+- {error:.2g}"
-    kind = f"their {mean}" if np.ptp(weights) == 0.0 else f"a weighted {mean} of them" if (weights >= 0).all() else (
-        "a difference between them")
+    kind = "a difference between them"
+    if weights.sum() > ONE_SIGN:
+        kind = f"their {mean}" if np.ptp(weights) == 0.0 else f"a weighted {mean} of them"
     return f"{kind} (known to {known})"
 
 

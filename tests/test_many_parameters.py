@@ -1,0 +1,1 @@
+"""Many free parameters: designs, memory, and what is said of them."""
