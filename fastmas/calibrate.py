@@ -15,6 +15,7 @@ import numpy as np
 import fastmas
 from fastmas import models, updaters
 from fastmas.calibration.fit import Fit, write_result
+from fastmas.calibration.found import modes_in_words, search_in_words
 from fastmas.calibration.game import find_start, play
 from fastmas.calibration.given import bounded, start_of
 from fastmas.calibration.identified import combinations
@@ -228,7 +229,7 @@ def _fit(setup: Setup, record: Record, settled: Settled, verdict: Verdict, uncer
     named, start = by_name(z), by_name(record.start.z)
     covariance = record.start.covariance if uncertainty is None else uncertainty.covariance
     found = combinations(setup, covariance)
-    said = warnings(setup, record, z, covariance, found)
+    said = warnings(setup, record, z, covariance, found) + modes_in_words(setup, settled)
     interval = None if uncertainty is None else uncertainty.interval(setup, z)
     seconds = sum(record.seconds.values())
     config, judged = setup.describe(), verdict.result()
@@ -237,7 +238,7 @@ def _fit(setup: Setup, record: Record, settled: Settled, verdict: Verdict, uncer
                                   "seed")},
         "estimate": named, "interval": interval, "interval_level": LEVEL,
         "interval_method": None if interval is None else METHOD, **judged, "start": start,
-        "distance": settled.distance, "degrees": settled.degrees,
+        "search": search_in_words(settled), "distance": settled.distance, "degrees": settled.degrees,
         "misfit": settled.tau, "candidates": settled.distances, "estimate_training": by_name(settled.z_train),
         "modes": [{"estimate": by_name(mode), "distance": distance} for mode, distance in settled.modes],
         "moment_distance": record.start.distance, "moment_degrees": record.start.degrees,

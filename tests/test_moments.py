@@ -10,8 +10,13 @@ import pytest
 from scipy.stats import chi2
 
 from fastmas.errors import SimulationError
-from fastmas.statistics.moments import LAGS, QUANTILES, SIZE_LAGS, SPANS, path_moments
+from fastmas.statistics import CLIP
+from fastmas.statistics.characteristic import FAR, OF_ONE, OF_PAIRS, OF_THREE, OF_TWO
+from fastmas.statistics.characteristic import OF_LEVEL as AT_LEVEL
+from fastmas.statistics.compiled import LONG, WIDTH
+from fastmas.statistics.moments import BOUNDED, LAGS, QUANTILES, SIZE_LAGS, SPANS, moment_names, path_moments
 from fastmas.statistics.scaling import Scaling
+from fastmas.statistics.series import AVERAGED, MEMORY, series_moments, series_names
 from fastmas.updaters.moments import fit_moments
 from fastmas.updaters.scoring import Problem, covariance_at
 
@@ -167,30 +172,133 @@ def test_a_fit_ends_inside_the_box(side):
 # ---------------------------------------------------------------------- the moments
 
 
-@pytest.fixture(scope="module")
-def paths():
-    steps = np.random.default_rng(8).standard_normal((3, 60)) * 0.01
+def made(n_paths, n_times, seed=8, sd=0.01):
+    steps = np.random.default_rng(seed).standard_t(4, size=(n_paths, n_times)) * sd
     return 100.0 * np.exp(np.cumsum(steps, axis=1))
 
 
-def test_moments_are_those_of_a_loop(paths):
+@pytest.fixture(scope="module")
+def paths():
+    return made(3, 60)
+
+
+def bounded(x):
+    u = np.clip(x / 1.5, -1.0, 1.0)
+    return 1.5 * u - 0.5 * u**3
+
+
+def shape_of(r, n):
+    """Columns of the returns of one path, each with the values whose mean it is."""
+    size = np.abs(r)
+    yield from (("mean", r), ("square", r**2), ("size", size), ("cube", r**3), ("fourth", r**4))
+    yield from ((f"beyond {q:g}", bounded(4.0 * (size - q))) for q in QUANTILES)
+    yield from ((f"lag {k}", r[k:] * r[:-k]) for k in LAGS if k < n // 2)
+    yield from ((f"size lag {k}", size[k:] * size[:-k]) for k in SIZE_LAGS if k < n // 2)
+    for k in (k for k in SPANS if k + 2 < n):
+        pull = np.array([r[t - k:t].sum() / np.sqrt(k) for t in range(k + 1, len(r))])
+        x = r[k + 1:]
+        yield from ((f"pull {k}", x * bounded(pull)), (f"cubic pull {k}", x * pull**3),
+                    (f"size pull {k}", x**2 * pull**2))
+
+
+def level_of(r, before):
+    yield from (("level", before), ("squared level", before**2), ("reversion", before * r),
+                ("size reversion", before**2 * r**2), ("cubic reversion", before**3 * r))
+
+
+def characteristic_of(r, before):
+    two, less, three = r[1:] + r[:-1], r[1:] - r[:-1], r[2:] + r[1:-1] + r[:-2]
+    yield from ((f"cos {w:g}", np.cos(w * r)) for w in OF_ONE)
+    yield from ((f"cos {w:g} far", np.cos(w * r) * np.minimum(before**2, FAR)) for w in AT_LEVEL)
+    yield from ((f"sin {w:g} level", np.sin(w * r) * before) for w in AT_LEVEL)
+    yield from ((f"cos {w:g} of two", np.cos(w * two)) for w in OF_TWO)
+    yield from ((f"cos {w:g} of a difference", np.cos(w * less)) for w in OF_TWO)
+    yield from ((f"sines {w:g} of neighbours", np.sin(w * r[1:]) * np.sin(w * r[:-1])) for w in OF_PAIRS)
+    yield from ((f"cos {w:g} of three", np.cos(w * three)) for w in OF_THREE)
+
+
+def row_of(path, scaling, longest=None, reach=(CLIP, CLIP)):
+    """Moments of one path by their formulas, in float64."""
+    values = np.log(path) if scaling.logarithm else path
+    far_r = np.clip(np.diff(values) / scaling.increment_sd, -CLIP, CLIP)
+    far = np.clip((values - scaling.level_mean) / scaling.level_sd, -CLIP, CLIP)[:-1]
+    r, before = np.clip(far_r, -reach[0], reach[0]), np.clip(far, -reach[1], reach[1])
+    columns = [*shape_of(r, min(len(r), longest or len(r))), *level_of(r, before)]
+    columns += characteristic_of(far_r, far) if len(path) >= 6 else []
+    return {name: np.mean(values) for name, values in columns}
+
+
+def series_row_of(path, scaling, longest=None):
+    increments = np.diff(np.log(path)) / scaling.increment_sd
+    sd = increments.std()
+    z = np.clip(increments / sd, -CLIP, CLIP)
+    n = min(len(z), longest or len(z))
+    row = {"log sd": np.log(sd), **{k: np.mean(v) for k, v in shape_of(z, n) if k != "square"}}
+    around = np.arcsinh(np.abs(z)) - np.arcsinh(np.abs(z)).mean()
+    row |= {f"memory {k}": (around[k:] * around[:-k]).mean() / (around**2).mean() for k in MEMORY if k < n // 2}
+    total = np.cumsum(around)
+    return row | {f"log sd of averages {k}": np.log((total[k:] - total[:-k]).std() / k)
+                  for k in AVERAGED if k < n // 2}
+
+
+@pytest.mark.parametrize("n_times", [*range(2, 13), 50, 63, 64, 65, LONG - 1, LONG, LONG + 45, 9001])
+@pytest.mark.parametrize("sort", [np.float32, np.float64])
+def test_moments_are_those_of_their_formulas(n_times, sort):
+    """float32 sums of some hundred terms: 1e-6 of their size; a path of float32 prices is what it is."""
+    x = made(3, n_times).astype(sort)
+    scaling = Scaling.of(x.astype(np.float64))
+    found = path_moments(scaling, x, level=True, reach=BOUNDED, characteristic=True)
+    for path, row in zip(x.astype(np.float64), found, strict=True):
+        expected = row_of(path, scaling, reach=BOUNDED)
+        assert moment_names(n_times, level=True, characteristic=True) == tuple(expected)
+        assert row == pytest.approx(np.array(list(expected.values())), rel=1e-5, abs=3e-6)
+
+
+@pytest.mark.parametrize("n_times", [3, 7, 12, 64, 100, 401, 9001])
+def test_figures_of_a_series_are_those_of_their_formulas(n_times):
+    x = made(3, n_times)
+    scaling = Scaling.of(x)
+    for path, row in zip(x, series_moments(scaling, x), strict=True):
+        expected = series_row_of(path, scaling)
+        assert series_names(n_times) == tuple(expected)
+        assert row == pytest.approx(np.array(list(expected.values())), rel=2e-5, abs=5e-6)
+
+
+def test_values_that_are_no_prices_have_moments():
+    x = np.random.default_rng(1).standard_normal((2, 40)).cumsum(axis=1) * 1e4
+    scaling = Scaling.of(x)
+    found = path_moments(scaling, x, level=True, characteristic=True)
+    for path, row in zip(x, found, strict=True):
+        assert row == pytest.approx(np.array(list(row_of(path, scaling).values())), rel=1e-5, abs=3e-6)
+
+
+def test_small_returns_keep_their_digits():
+    x = made(4, 50, sd=1e-6)
+    scaling = Scaling.of(x)
+    found = path_moments(scaling, x, level=False)
+    assert found[:, 2] == pytest.approx(np.abs(np.diff(np.log(x)) / scaling.increment_sd).mean(axis=1), rel=1e-6)
+
+
+@pytest.mark.parametrize("n_times", [20, LONG + 1])
+def test_a_path_has_the_same_bits_in_any_company(n_times):
+    x = made(WIDTH + 7, n_times).astype(np.float32)
+    scaling = Scaling.of(x)
+    whole = path_moments(scaling, x, level=True, characteristic=True)
+    for size in (1, 3, WIDTH):
+        parts = [path_moments(scaling, x[i:i + size], level=True, characteristic=True)
+                 for i in range(0, len(x), size)]
+        assert np.array_equal(np.concatenate(parts), whole)
+    assert np.array_equal(series_moments(scaling, x)[5:7], series_moments(scaling, x[5:7]))
+
+
+def test_leading_dimensions_stay(paths):
     scaling = Scaling.of(paths)
-    found = path_moments(scaling, paths, level=True)
-    for path, row in zip(paths, found, strict=True):
-        r = np.diff(np.log(path)) / scaling.increment_sd
-        level = (np.log(path) - scaling.level_mean) / scaling.level_sd
-        n, size, naive = len(r), np.abs(r), []
-        naive += [r, r**2, size, size * r**2 * np.sign(r), r**4]
-        naive += [np.tanh(4.0 * (size - q)) for q in QUANTILES]
-        naive += [[r[t] * r[t - k] for t in range(k, n)] for k in LAGS if k < n // 2]
-        naive += [[size[t] * size[t - k] for t in range(k, n)] for k in SIZE_LAGS if k < n // 2]
-        for k in SPANS:
-            pull = [r[t - k:t].sum() / np.sqrt(k) for t in range(k + 1, n)]
-            latest = r[k + 1:]
-            naive += [latest * np.tanh(pull), latest * np.power(pull, 3), latest**2 * np.square(pull)]
-        before = level[:-1]
-        naive += [before, before**2, before * r, before**2 * r**2, before**3 * r]
-        assert row == pytest.approx([np.mean(m) for m in naive], rel=2e-4, abs=2e-5)
+    both = np.stack([paths, paths[::-1]])
+    for moments in (series_moments, lambda s, x: path_moments(s, x, level=True)):
+        found = moments(scaling, both)
+        assert found.shape[:2] == (2, 3)
+        assert np.array_equal(found[1], moments(scaling, paths)[::-1])
+        assert np.array_equal(moments(scaling, paths[0]), found[0, 0])
 
 
 def test_pieces_have_the_moments_of_the_whole(paths):
@@ -200,13 +308,28 @@ def test_pieces_have_the_moments_of_the_whole(paths):
     assert path_moments(scaling, paths, level=False).shape != whole.shape
     same = path_moments(scaling, paths, level=False, longest=200)
     assert np.array_equal(same, path_moments(scaling, paths, level=False))
+    assert series_moments(scaling, paths, longest=20).shape[1] == len(series_names(60, longest=20))
+    expected = series_row_of(paths[0], scaling, longest=20)
+    assert series_moments(scaling, paths, longest=20)[0] == pytest.approx(list(expected.values()), rel=2e-5, abs=5e-6)
 
 
-def test_a_path_that_ran_away_has_no_moments_and_the_others_keep_theirs(paths):
-    scaling = Scaling.of(paths)
-    lost = paths.copy()
-    lost[1, 30:] = np.inf
-    with np.errstate(invalid="ignore"):
-        found = path_moments(scaling, lost, level=True)
-    assert np.isnan(found[1]).any()
-    assert np.array_equal(found[[0, 2]], path_moments(scaling, paths, level=True)[[0, 2]])
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan, 0.0, -3.0])
+@pytest.mark.parametrize("n_times", [60, LONG + 10])
+@pytest.mark.parametrize("at", [0, 31, -1])
+def test_a_path_that_ran_away_has_no_moments_and_the_others_keep_theirs(value, n_times, at):
+    x = made(3, n_times)
+    scaling = Scaling.of(x)
+    lost = x.copy()
+    lost[1, at] = value
+    for moments in (series_moments, lambda s, x: path_moments(s, x, level=True, characteristic=True)):
+        found = moments(scaling, lost)
+        assert np.isnan(found[1]).all()
+        assert np.array_equal(found[[0, 2]], moments(scaling, x)[[0, 2]])
+
+
+def test_a_series_that_does_not_move_has_no_figures():
+    x = made(2, 100)
+    x[1] = 7.0
+    found = series_moments(Scaling.of(x[:1]), x)
+    assert np.isfinite(found[0]).all()
+    assert not np.isfinite(found[1]).any()

@@ -26,9 +26,9 @@ from fastmas.model import Model
 from fastmas.parameters import ParameterSpace, is_whole, shown
 from fastmas.random.address import Address, Purpose
 from fastmas.simulate import available_memory, simulate_job
-from fastmas.statistics.characteristic import characteristic_moments
-from fastmas.statistics.moments import BOUNDED, path_moments, series_moments
+from fastmas.statistics.moments import BOUNDED, path_moments
 from fastmas.statistics.scaling import Scaling
+from fastmas.statistics.series import series_moments
 from fastmas.updaters.scoring import Features, Problem
 
 WARMUP = {"paths": 50, "series": 200}  # steps; a lone series is meant to be stationary
@@ -41,7 +41,7 @@ SERIES_WEIGH = 300  # series whose figures give their covariance
 LEAST_POLISH, MOST_POLISH = 2000, 20_000  # paths; never fewer than twice the data's
 RIDGE = 0.02  # a covariance of one series' figures comes from few of them
 FAR_RIDGE = 0.01  # what hardly varies at a point far from the data varies otherwise at the data
-CACHED_VALUES = 1 << 16  # whose moments are taken at a time: what is made of them stays in the processor's cache
+CACHED_VALUES = 1 << 14  # whose features are taken at a time: what is made of them stays in the processor's cache
 CHUNK_VALUES = 1 << 24  # values of a path array simulated at a time
 
 
@@ -203,8 +203,7 @@ class Setup:
         with np.errstate(all="ignore"):
             if self.is_series:
                 return series_moments(self.scaling, paths, longest=self.longest)
-            moments = path_moments(self.scaling, paths, level=True, reach=BOUNDED)
-            return np.concatenate([moments, characteristic_moments(self.scaling, paths)], axis=-1)
+            return path_moments(self.scaling, paths, level=True, reach=BOUNDED, characteristic=True)
 
     def moments(self, z: np.ndarray, n_paths: int, run: int, common: bool) -> np.ndarray:
         """Moments of each simulated path, (n_theta, n_paths, k)."""

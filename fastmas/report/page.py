@@ -37,7 +37,7 @@ def page(run: Run, drawn: Sequence[tuple[Picture, bytes]]) -> str:
     title = f"Calibration of {run.config['model']} to {_source(run)}"
     parts = [
         f"<h1>{escape(title)}</h1>", _opening(run), _unfinished(run), _verdict(run), _warnings(run),
-        _estimates(run), _figures(run), _told_apart(run),
+        _estimates(run), _search(run), _figures(run), _told_apart(run),
         *(_figure(picture, image) for picture, image in drawn if picture.name in _FIT), _facts(run),
         *(_figure(picture, image) for picture, image in drawn if picture.name not in _FIT),
         _settings(run)]
@@ -120,6 +120,11 @@ def _figure_row(row: Mapping[str, Any]) -> list[str]:
     told = "–" if row.get("rank") is None else f"<strong>{escape(str(row.get('text')))}</strong>"
     return [escape(str(row.get("title") or row.get("name"))), number(row.get("model"), 3), number(row.get("data"), 3),
             number(row.get("sds"), 2), told]
+
+
+def _search(run: Run) -> str:
+    said = run.result.get("search")
+    return f'<p class="soft">{escape(str(said))}</p>' if said else ""
 
 
 def _told_apart(run: Run) -> str:

@@ -22,6 +22,7 @@ MOST_SORTED = 1000  # returns of a path among which repeats are counted
 END = 3  # values at either end of a window
 BLOCK, LONG_BLOCK = 40, 200  # steps
 LEAST_LONG_BLOCKS = 2
+CACHED_VALUES = 1 << 14  # of paths that are read at a time: what is made of them stays in the cache
 TINY = 1e-6  # squared sds, under a logarithm
 
 
@@ -54,6 +55,10 @@ class PathFeatures:
         return np.array([1.0 / (self.n_times - 1) if name in GRID else 0.0 for name in self.names])
 
     def __call__(self, paths: np.ndarray) -> np.ndarray:
+        size = max(1, CACHED_VALUES // self.n_times)
+        return np.concatenate([self._of_some(paths[i:i + size]) for i in range(0, max(1, len(paths)), size)])
+
+    def _of_some(self, paths: np.ndarray) -> np.ndarray:
         paths = np.asarray(paths, dtype=np.float64)
         with np.errstate(all="ignore"):
             moments = path_moments(self.scaling, paths, level=not self.is_series, longest=self.longest)

@@ -1,0 +1,38 @@
+"""What a user is told of the search: which candidate is the estimate, by how much, and which other basins there are."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fastmas.calibration.settle import Settled
+from fastmas.calibration.setup import Setup
+
+NAMES = {"start": "the moment fit", "game": "the game", "polished": "its last step"}
+NATS = 0.5  # of a squared distance
+
+
+def search_in_words(settled: Settled) -> str:
+    """Distances of all candidates, and the misfit that they carry."""
+    order = sorted(settled.distances.items(), key=lambda one: one[1])
+    told = ", ".join(f"{NAMES.get(name, name)} {distance:.1f}" for name, distance in order)
+    said = (f"Squared distance from the training data by simulation, on {settled.degrees} degrees of freedom: {told}. "
+            "The nearest is the estimate, after a step on all data.")
+    if settled.tau > 0:
+        said += (f" Chance does not explain the distance: each feature may miss by {settled.tau:.1f} of its standard "
+                 "errors, and what cannot be matched decides nothing alone.")
+    return said
+
+
+def modes_in_words(setup: Setup, settled: Settled) -> list[str]:
+    """One warning for each other basin within 8 nats."""
+    return [f"another basin fits {_how_well(distance - settled.distance)}: {_values(setup, z)}; a mean of the two "
+            "fits neither way" for z, distance in settled.modes]
+
+
+def _how_well(rise: float) -> str:
+    return f"nearly as well ({NATS * rise:.1f} nats worse)" if rise > 0 else "as well"
+
+
+def _values(setup: Setup, z: np.ndarray) -> str:
+    values = setup.space.to_theta(z)
+    return ", ".join(f"{name} = {value:.3g}" for name, value in zip(setup.space.free, values, strict=True))
