@@ -14,9 +14,11 @@ from small_games import make_setup, market, market_paths
 
 import fastmas as fm
 from fastmas import updaters
+from fastmas.calibration.found import modes_in_words
 from fastmas.calibration.identified import combinations, listed
 from fastmas.calibration.interval import warnings
 from fastmas.calibration.record import Record
+from fastmas.calibration.settle import Settled
 from fastmas.calibration.setup import Setup
 from fastmas.discriminators.networks import QuadraticInTheta
 from fastmas.errors import MemoryLimitError, ParameterError
@@ -224,6 +226,15 @@ def test_vague_ones_and_those_at_bounds_share_a_line():
 def test_names_in_a_row():
     assert listed(["b"]) == "b"
     assert listed(["b", "c", "d"]) == "b, c and d"
+
+
+def test_another_basin_is_told_by_what_differs_most():
+    setup, here = crowd(50), np.zeros(50)
+    there = here.copy()
+    there[[7, 30]] = np.log([2.0, 0.4])
+    settled = Settled(here, here, 40.0, 3, 0.0, {}, [(there, 41.0)])
+    (said,) = modes_in_words(setup, settled)
+    assert "gamma[30] = 0.4, gamma[7] = 2, gamma[0] = 1, gamma[1] = 1, gamma[2] = 1, gamma[3] = 1 and 44 more" in said
 
 
 def test_no_more_lines_than_a_reader_reads():

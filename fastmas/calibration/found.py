@@ -26,8 +26,8 @@ def search_in_words(settled: Settled) -> str:
 
 def modes_in_words(setup: Setup, settled: Settled) -> list[str]:
     """One warning for each other basin within 8 nats."""
-    return [f"another basin fits {_how_well(distance - settled.distance)}: {_values(setup, z, settled.z)}; a mean of the two "
-            "fits neither way" for z, distance in settled.modes]
+    return [f"another basin fits {_how_well(distance - settled.distance)}: {_values(setup, z, settled.z)}; a mean of "
+            "the two fits neither way" for z, distance in settled.modes]
 
 
 def _how_well(rise: float) -> str:
