@@ -15,7 +15,7 @@ from scipy.linalg import hadamard
 
 ONE_BY_ONE = 8  # coordinates at most
 SHARED = 16  # times the paths of a point: what all pairs of a design have together
-LEAST_PATHS = 64  # of an end of a pair
+LEAST_PATHS = 16  # of an end of a pair
 STRIDE = 1 << 8  # between the run numbers of pairs
 
 MeansAt = Callable[[np.ndarray, int], np.ndarray]
