@@ -266,8 +266,8 @@ def test_the_moment_fit_alone_needs_a_figure_for_each(small):
 def test_twelve_unknowns_are_found_as_far_as_they_can_be(small, updater):
     """The middle of the box is .9 (kappa) and .8 (gamma) away in logarithms, and what a scan finds best .2 and more."""
     model = market(per_agent=("kappa", "gamma"))
-    x = fm.simulate(model, {"kappa": 3.0, "gamma": 4.5}, n_paths=300, n_steps=100, warmup=50, seed=5)
-    fit = fm.calibrate(model, x, free=["kappa", "gamma"], updater=updater, n_threads=1, generations=5)
+    x = fm.simulate(model, {"kappa": 3.0, "gamma": 4.5}, n_paths=200, n_steps=90, warmup=50, seed=5)
+    fit = fm.calibrate(model, x, free=["kappa", "gamma"], updater=updater, n_threads=1, generations=4)
     values = np.log(list(fit.estimate.values()))
     assert abs(values[:7].mean() - np.log(3.0)) < 0.15
     assert abs(values[7:].mean() - np.log(4.5)) < 0.25
