@@ -21,6 +21,7 @@ from fastmas.calibration.record import Record
 from fastmas.calibration.settle import Settled
 from fastmas.calibration.setup import Setup
 from fastmas.discriminators.networks import QuadraticInTheta
+from fastmas.distance import weigh
 from fastmas.errors import MemoryLimitError, ParameterError
 from fastmas.parameters import Parameter, ParameterSpace
 from fastmas.updaters import moments, scoring
@@ -90,6 +91,16 @@ def test_noise_alone_has_no_slope():
     found = without_noise(noise[0] + strong[:, None])
     assert np.linalg.matrix_rank(found) == 1
     assert np.linalg.norm(found - strong) < 0.25 * np.linalg.norm(strong)
+
+
+@pytest.mark.parametrize("ridge", [0.0, 0.02])
+def test_a_feature_that_does_not_vary_weighs_nothing(ridge):
+    """By rounding it varies a little, and an error of rounding divided by that would be the largest weight of all."""
+    features = np.random.default_rng(3).normal(size=(300, 5))
+    still = np.hstack([features, np.full((300, 2), 0.1) + 1e-16 * features[:, :2]])
+    rows, without = weigh(still, 0.01, ridge=ridge).rows, weigh(features, 0.01, ridge=ridge).rows
+    assert (rows[:, 5:] == 0.0).all()
+    assert rows.T[:5] @ rows[:, :5] == pytest.approx(without.T @ without)
 
 
 # ---------------------------------------------------------------------- sizes
@@ -260,6 +271,18 @@ def test_the_moment_fit_alone_needs_a_figure_for_each(small):
     with pytest.raises(ParameterError, match=r"moments of paths of 31 prices, and 48 learned features: more unknowns"):
         make_setup(market_paths(), ["gamma"],
                    model=market(n_technical=200, windows=((2, 8),), per_agent=("gamma",)))
+
+
+@pytest.mark.parametrize("updater", ["cma-es", "parameter-score"])
+def test_a_game_of_more_unknowns_than_moments_is_played(small, updater):
+    model = market(n_technical=80, windows=((2, 8),), per_agent=("gamma",))
+    fit = fm.calibrate(model, market_paths(), free=["gamma"], updater=updater, generations=2, interval=True, seed=1)
+    assert len(fit.history) >= 2
+    assert len(fit.warnings) <= 6
+    assert fit.result["moment_degrees"] == 0
+    assert min(fit.result["candidates"].values()) == fit.result["distance"] <= fit.result["candidates"]["start"]
+    for name, (low, high) in fit.interval.items():
+        assert low < fit.estimate[name] < high
 
 
 @pytest.mark.parametrize("updater", ["moments", "cma-es"])

@@ -119,10 +119,10 @@ class Amortised:
         windows = replay.samples[thetas[:, None], rows]
         if self.table.blur > 0:
             windows = windows + self.table.blur * torch.randn(windows.shape, generator=generator).to(windows.device)
-        monomials = self.network.monomials(replay.u[thetas])[:, 1:]
+        u = replay.u[thetas]
 
         def contrast(shard: Tensor, labels: Tensor) -> Tensor:
-            logits = self.network.trunk(shard.flatten(0, 1))[:, 1:] @ monomials.T
+            logits = self.network.trunk(shard.flatten(0, 1))[:, 1:] @ self.network.monomials(u)[:, 1:].T
             return torch.nn.functional.cross_entropy(logits, labels.flatten())
 
         labels = torch.arange(N_CONTRAST, device=windows.device)[:, None].expand(-1, N_WINDOWS)
