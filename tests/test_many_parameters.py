@@ -231,7 +231,7 @@ def test_vague_ones_and_those_at_bounds_share_a_line():
         "gamma[0], gamma[1], ... and gamma[19] (20 parameters) ended at their lower bounds: widen the bounds or fix "
         "them",
         "gamma[0], gamma[1], ... and gamma[49] (50 parameters) are hardly identified by these data: their standard "
-        "errors are 25% to 25% of their ranges"]
+        "errors are 25% of their ranges"]
 
 
 def test_names_in_a_row():

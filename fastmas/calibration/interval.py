@@ -70,9 +70,9 @@ def warnings(setup: Setup, record: Record, z: np.ndarray, covariance: np.ndarray
     vague = spread > VAGUE * width
     vague[[j for one in found for j in one.members]] = False
     for some in _by_parameter(setup, vague):
-        shares = spread[some] / width[some]
-        error = f"its standard error is {shares[0]:.0%} of its range" if len(some) == 1 else (
-            f"their standard errors are {shares.min():.0%} to {shares.max():.0%} of their ranges")
+        least, most = (f"{share:.0%}" for share in (min(spread[some] / width[some]), max(spread[some] / width[some])))
+        error = f"its standard error is {least} of its range" if len(some) == 1 else (
+            f"their standard errors are {least if least == most else f'{least} to {most}'} of their ranges")
         are = "is" if len(some) == 1 else "are"
         said.append(f"{listed([names[j] for j in some])} {are} hardly identified by these data: {error}")
     said += [_told(names, one, covariance) for one in found[:MOST_TOLD]]

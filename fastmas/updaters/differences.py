@@ -14,7 +14,8 @@ import numpy as np
 from scipy.linalg import hadamard
 
 ONE_BY_ONE = 8  # coordinates at most
-SHARED = 16  # times the paths of a point: what all pairs of a design have together
+SHARED = 16  # times the paths of a point: what upper points of a design have together
+MOST_SHARED = 1 << 16  # paths of them at most
 LEAST_PATHS = 16  # of an end of a pair
 STRIDE = 1 << 8  # between the run numbers of pairs
 
@@ -39,7 +40,7 @@ class Differences:
 
     def n_paths(self, n: int) -> int:
         """Paths of a point where `n` are wanted of one that moves a single coordinate."""
-        return max(LEAST_PATHS, SHARED * n // len(self.above)) if self.is_shared else n
+        return max(LEAST_PATHS, min(SHARED * n, MOST_SHARED) // len(self.above)) if self.is_shared else n
 
     def slopes(self, means_at: MeansAt, run: int) -> np.ndarray:
         """(d, ...) of `means_at(points (n, d), run)`, (n, ...); pairs of a design have random numbers of their own.
