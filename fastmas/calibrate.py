@@ -20,9 +20,10 @@ from fastmas.calibration.game import find_start, play
 from fastmas.calibration.given import bounded, start_of
 from fastmas.calibration.identified import combinations
 from fastmas.calibration.interval import LEVEL, METHOD, Uncertainty, uncertainty, warnings
+from fastmas.calibration.posterior import Posterior, posterior
 from fastmas.calibration.record import Record
 from fastmas.calibration.settle import Settled, settle
-from fastmas.calibration.setup import Settings, Setup, decide
+from fastmas.calibration.setup import N_DRAWS, Settings, Setup, decide
 from fastmas.calibration.verdict import Verdict, judge
 from fastmas.data import Observations, observe
 from fastmas.errors import Interrupted, ParameterError, RunDirectoryError
@@ -42,8 +43,8 @@ def calibrate(
     generations: int | None = None, paths: int | None = None, horizon: int | None = None,
     warmup: int | None = None, column: str | None = None, heldout_share: float | None = None,
     bounds: Mapping[str, Sequence[float]] | None = None, start: Mapping[str, float] | None = None, seed: int = 1,
-    n_threads: int | None = None, device: str = "cpu", interval: bool = True, out: str | Path | None = None,
-    overwrite: bool = False, progress: Callable[[Mapping[str, Any]], None] | None = None,
+    n_threads: int | None = None, device: str = "cpu", interval: bool = True, draws: int = N_DRAWS,
+    out: str | Path | None = None, overwrite: bool = False, progress: Callable[[Mapping[str, Any]], None] | None = None,
 ) -> Fit:
     """Find the parameters that make a model's paths look like the data.
 
@@ -81,6 +82,8 @@ def calibrate(
         result differs from the CPU's by rounding.
     interval : bool
         Compute 90% intervals.
+    draws : int
+        How many to draw from the posterior; 0 for none.
     out : path, optional
         Run directory to write, from which `resume` can go on.
     progress : callable, optional
@@ -102,7 +105,8 @@ def calibrate(
     observations = _observe(data, column, horizon, heldout_share)
     settings = decide(
         observations, updater=updater, discriminator=discriminator, objective=objective, statistic=statistic,
-        generations=generations, paths=paths, warmup=warmup, seed=seed, interval=interval)
+        generations=generations, paths=paths, warmup=warmup, seed=seed, interval=interval,
+        draws=draws)
     space = bounded(_space(model, free, fixed, observations.regime), bounds or {})
     start_of(space, start or {})
     settings = replace(settings, bounds={n: [float(x) for x in b] for n, b in (bounds or {}).items()},
@@ -217,10 +221,16 @@ def _conclude(setup: Setup, record: Record, tell: Callable[[Mapping[str, Any]], 
     found = None
     if setup.settings.interval:
         found = timed("interval", "simulating around the estimate", lambda: uncertainty(setup, record, settled.z))
-    return _fit(setup, record, settled, verdict, found)
+    covariance = record.start.covariance if found is None else found.covariance
+    drawn = None
+    if setup.settings.draws:
+        drawn = timed("posterior", "simulating data sets over the bounds",
+                      lambda: posterior(setup, settled.z, covariance))
+    return _fit(setup, record, settled, verdict, found, drawn)
 
 
-def _fit(setup: Setup, record: Record, settled: Settled, verdict: Verdict, uncertainty: Uncertainty | None) -> Fit:
+def _fit(setup: Setup, record: Record, settled: Settled, verdict: Verdict, uncertainty: Uncertainty | None,
+         drawn: Posterior | None) -> Fit:
     assert record.start is not None
     z = settled.z
     def by_name(z: np.ndarray) -> dict[str, float]:
@@ -230,6 +240,7 @@ def _fit(setup: Setup, record: Record, settled: Settled, verdict: Verdict, uncer
     covariance = record.start.covariance if uncertainty is None else uncertainty.covariance
     found = combinations(setup, covariance)
     said = warnings(setup, record, z, covariance, found) + modes_in_words(setup, settled)
+    said += [drawn.warning] if drawn and drawn.warning else []
     interval = None if uncertainty is None else uncertainty.interval(setup, z)
     seconds = sum(record.seconds.values())
     config, judged = setup.describe(), verdict.result()
@@ -237,7 +248,8 @@ def _fit(setup: Setup, record: Record, settled: Settled, verdict: Verdict, uncer
         **{k: config[k] for k in ("model", "rule", "mode", "updater", "discriminator", "objective", "statistic",
                                   "seed")},
         "estimate": named, "interval": interval, "interval_level": LEVEL,
-        "interval_method": None if interval is None else METHOD, **judged, "start": start,
+        "interval_method": None if interval is None else METHOD, "draws_method": drawn and drawn.method,
+        **judged, "start": start,
         "search": search_in_words(settled), "distance": settled.distance, "degrees": settled.degrees,
         "misfit": settled.tau, "candidates": settled.distances, "estimate_training": by_name(settled.z_train),
         "modes": [{"estimate": by_name(mode), "distance": distance} for mode, distance in settled.modes],
@@ -250,7 +262,8 @@ def _fit(setup: Setup, record: Record, settled: Settled, verdict: Verdict, uncer
     return Fit(estimate=named, interval=interval, p_value=verdict.p_value, verdict=verdict.sentence,
                auc_heldout=judged["auc_heldout"], told_apart=judged["told_apart"], warnings=said,
                seconds=seconds, paths_simulated=setup.paths_simulated, start=start, history=record.rows,
-               result=result, config=config, sample=verdict.sample)
+               result=result, config=config, sample=verdict.sample,
+               draws={} if drawn is None else drawn.by_name(setup))
 
 
 def _observe(data: Any, column: str | None, horizon: int | None, share: float | None) -> Observations:

@@ -43,7 +43,7 @@ FORMAT = "fastmas-run"
 CONFIG, RESULT, HISTORY, CHECKPOINT, LOCK = (
     "config.json", "result.json", "history.csv", "checkpoint.safetensors", "lock")
 # Files that `overwrite` may delete and `save_json` and `save_arrays` may write, besides the above.
-OTHERS = ("baseline.json", "data.npz", "sample.npz", "report.html")
+OTHERS = ("baseline.json", "data.npz", "draws.npz", "sample.npz", "report.html")
 FIGURES = "figures"
 
 

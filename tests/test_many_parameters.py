@@ -14,6 +14,7 @@ from small_games import make_setup, market, market_paths
 
 import fastmas as fm
 from fastmas import updaters
+from fastmas.calibration import game
 from fastmas.calibration.found import modes_in_words
 from fastmas.calibration.identified import combinations, listed
 from fastmas.calibration.interval import warnings
@@ -283,6 +284,19 @@ def test_a_game_of_more_unknowns_than_moments_is_played(small, updater):
     assert min(fit.result["candidates"].values()) == fit.result["distance"] <= fit.result["candidates"]["start"]
     for name, (low, high) in fit.interval.items():
         assert low < fit.estimate[name] < high
+
+
+@pytest.mark.parametrize(("share", "settles"), [(0.25, True), (0.02, False)])
+def test_what_nothing_holds_does_not_keep_a_game_from_settling(share, settles):
+    """gamma ends far off; with a standard error of a quarter of its box that is no news."""
+    setup = make_setup(market_paths())
+    width, z = setup.high - setup.low, (setup.high + setup.low) / 2
+    record = Record(start=moments.MomentFit(z, np.diag((np.array([0.02, share]) * width) ** 2), 1.0, 1))
+    search, _ = game.arrange(setup, record)
+    record.centres = [z + [0.0, 0.9 * (search.high - z)[1]]]
+    game._finish_round(setup, record, search)
+    assert record.is_settled is settles
+    assert record.is_played is settles
 
 
 @pytest.mark.parametrize("updater", ["moments", "cma-es"])

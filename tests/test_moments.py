@@ -11,7 +11,7 @@ from scipy.stats import chi2
 
 from fastmas.errors import SimulationError
 from fastmas.statistics import CLIP
-from fastmas.statistics.characteristic import FAR, OF_ONE, OF_PAIRS, OF_THREE, OF_TWO
+from fastmas.statistics.characteristic import FAR, OF_ONE, OF_PAIRS, OF_THREE, OF_TWO, SIDES
 from fastmas.statistics.characteristic import OF_LEVEL as AT_LEVEL
 from fastmas.statistics.compiled import LONG, WIDTH
 from fastmas.statistics.moments import BOUNDED, LAGS, QUANTILES, SIZE_LAGS, SPANS, moment_names, path_moments
@@ -211,6 +211,10 @@ def characteristic_of(r, before):
     yield from ((f"cos {w:g}", np.cos(w * r)) for w in OF_ONE)
     yield from ((f"cos {w:g} far", np.cos(w * r) * np.minimum(before**2, FAR)) for w in AT_LEVEL)
     yield from ((f"sin {w:g} level", np.sin(w * r) * before) for w in AT_LEVEL)
+    for q in SIDES:
+        side = bounded(q * before)
+        yield from ((f"return beside {q:g} level", r * side), (f"signed square beside {q:g} level", r**2 * side),
+                    (f"square beside {q:g} level", r**2 * np.abs(side)))
     yield from ((f"cos {w:g} of two", np.cos(w * two)) for w in OF_TWO)
     yield from ((f"cos {w:g} of a difference", np.cos(w * less)) for w in OF_TWO)
     yield from ((f"sines {w:g} of neighbours", np.sin(w * r[1:]) * np.sin(w * r[:-1])) for w in OF_PAIRS)
@@ -220,11 +224,10 @@ def characteristic_of(r, before):
 def row_of(path, scaling, longest=None, reach=(CLIP, CLIP)):
     """Moments of one path by their formulas, in float64."""
     values = np.log(path) if scaling.logarithm else path
-    far_r = np.clip(np.diff(values) / scaling.increment_sd, -CLIP, CLIP)
-    far = np.clip((values - scaling.level_mean) / scaling.level_sd, -CLIP, CLIP)[:-1]
-    r, before = np.clip(far_r, -reach[0], reach[0]), np.clip(far, -reach[1], reach[1])
+    r = np.clip(np.diff(values) / scaling.increment_sd, -reach[0], reach[0])
+    before = np.clip((values - scaling.level_mean) / scaling.level_sd, -reach[1], reach[1])[:-1]
     columns = [*shape_of(r, min(len(r), longest or len(r))), *level_of(r, before)]
-    columns += characteristic_of(far_r, far) if len(path) >= 6 else []
+    columns += characteristic_of(r, before) if len(path) >= 6 else []
     return {name: np.mean(values) for name, values in columns}
 
 

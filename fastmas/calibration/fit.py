@@ -1,6 +1,6 @@
 """The result of a calibration."""
 
-# ruff: noqa: PLC0415  -- the report brings matplotlib, which a fit without pictures must not wait for
+# ruff: noqa: PLC0415  -- the report brings matplotlib, which a fit without pictures must not wait for; arviz is extra
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from fastmas.errors import ParameterError
 from fastmas.files import write_atomically
 from fastmas.run_directory import HISTORY
+
+INSTALL = 'pip install "fastmas[arviz]"'
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,8 @@ class Fit:
     is None. `p_value` is the grade: how often data sets simulated at the estimate differ from their kind as
     much as the data do; `verdict` says it in words, with what is off. `auc_heldout` says how easily a
     discriminator trained from scratch tells real from simulated, on data held out, and `told_apart` the
-    same in words. `history` has one row per generation. `result` is what `result.json` holds.
+    same in words. `draws` map names to values (n_draws,) from the posterior; `result["draws_method"]` says
+    how they were made. `history` has one row per generation. `result` is what `result.json` holds.
     """
 
     estimate: dict[str, float]
@@ -39,6 +43,7 @@ class Fit:
     result: dict[str, Any]
     config: dict[str, Any]
     sample: dict[str, np.ndarray] = field(repr=False)
+    draws: dict[str, np.ndarray] = field(repr=False, default_factory=dict)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
         """Write a run directory with result, history and report; return the report's path.
@@ -54,6 +59,25 @@ class Fit:
         run = RunDirectory.create(path, self.config, overwrite=overwrite)
         write_result(run, self)
         return report.build(run.path)
+
+    def to_arviz(self) -> Any:
+        """The draws as one chain of arviz: its `InferenceData`, or the `DataTree` of its version 1.
+
+        Raises
+        ------
+        ParameterError
+            If there are no draws, or the package arviz is missing.
+        """
+        if not self.draws:
+            raise ParameterError("to_arviz: this fit has no draws; calibrate with draws=2000")
+        try:
+            import arviz
+        except ImportError:
+            raise ParameterError(f"to_arviz needs the package arviz: {INSTALL}") from None
+        chain = {name: values[None] for name, values in self.draws.items()}
+        if int(arviz.__version__.partition(".")[0]) < 1:
+            return arviz.from_dict(posterior=chain)
+        return arviz.from_dict({"posterior": chain})
 
     def plot(self) -> list[Any]:
         """The report's pictures as matplotlib figures: learning curves, paths, distribution, correlations."""
@@ -79,4 +103,6 @@ def write_result(run: Any, fit: Fit) -> None:
     else:  # no game was played: the columns of one, and no row
         write_atomically(run.path / HISTORY, ",".join(["generation", "loss", *fit.estimate]) + "\n")
     run.save_arrays("sample.npz", fit.sample)
+    if fit.draws:
+        run.save_arrays("draws.npz", {"names": np.array(list(fit.draws)), "draws": np.stack([*fit.draws.values()], 1)})
     run.save_json("result.json", fit.result)

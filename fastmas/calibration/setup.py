@@ -39,6 +39,7 @@ POOL_STEPS = 2000  # simulated steps per theta of a replay
 POLISH = {"paths": 10, "series": 100}  # simulated in the last steps for each one observed
 SERIES_WEIGH = 300  # series whose figures give their covariance
 LEAST_POLISH, MOST_POLISH = 2000, 20_000  # paths; never fewer than twice the data's
+N_DRAWS = 2000  # from the posterior
 RIDGE = 0.02  # a covariance of one series' figures comes from few of them
 FAR_RIDGE = 0.01  # what hardly varies at a point far from the data varies otherwise at the data
 CACHED_VALUES = 1 << 14  # whose features are taken at a time: what is made of them stays in the processor's cache
@@ -60,11 +61,12 @@ class Settings:
     interval: bool
     bounds: dict[str, list[float]] = field(default_factory=dict)
     start: dict[str, float] = field(default_factory=dict)
+    draws: int = N_DRAWS
 
 
 def decide(observations: Observations, *, updater: str, discriminator: str | None, objective: str | None,
            statistic: Any, generations: int | None, paths: int | None, warmup: int | None, seed: int,
-           interval: bool) -> Settings:
+           interval: bool, draws: int = N_DRAWS) -> Settings:
     """Fill in what was not given, by the regime of the data, and check what was.
 
     Raises
@@ -90,7 +92,7 @@ def decide(observations: Observations, *, updater: str, discriminator: str | Non
         "warmup": WARMUP[regime] if warmup is None else warmup,
     }
     for option, value, least in (("generations", sizes["generations"], 0), ("paths", sizes["paths"], LEAST_PATHS),
-                                 ("warmup", sizes["warmup"], 0)):
+                                 ("warmup", sizes["warmup"], 0), ("draws", draws, 0)):
         if not is_whole(value) or value < least:
             raise ParameterError(f"{option}={shown(value)}: give a whole number of at least {least}")
     if not is_whole(seed) or not 0 <= seed < 2**32:
@@ -99,7 +101,7 @@ def decide(observations: Observations, *, updater: str, discriminator: str | Non
                     objective=kind.own_objective or objective or "non-saturating",
                     statistic=name if isinstance(name, str) else getattr(name, "__name__", "function"),
                     generations=int(sizes["generations"]), paths=int(sizes["paths"]), warmup=int(sizes["warmup"]),
-                    seed=int(seed), interval=bool(interval))
+                    seed=int(seed), interval=bool(interval), draws=int(draws))
 
 
 class Setup:

@@ -50,6 +50,9 @@ def calibrate(
     no_interval: Annotated[bool, typer.Option(
         "--no-interval", rich_help_panel=GAME,
         help="Leave out the intervals of the estimates, which take more simulations.")] = False,
+    draws: Annotated[int | None, typer.Option(
+        metavar="N", rich_help_panel=SIZES,
+        help="Draws from the posterior; 0 for none.")] = None,
     generations: Annotated[int | None, typer.Option(
         metavar="N", rich_help_panel=SIZES, help="Rounds of the game.")] = None,
     paths: Annotated[int | None, typer.Option(
@@ -75,7 +78,7 @@ def calibrate(
     chosen: dict[str, Any] = {
         "column": column, "free": _names(free), "updater": updater, "discriminator": discriminator,
         "objective": objective, "statistic": statistic, "generations": generations, "paths": paths,
-        "bounds": read.bounds(bounds or []), "start": read.start(start or []),
+        "draws": draws, "bounds": read.bounds(bounds or []), "start": read.start(start or []),
         "horizon": horizon, "warmup": warmup, "seed": seed, "n_threads": threads}
     given = {name: value for name, value in chosen.items() if value is not None}
     with output.stoppable(out), reporter() as progress:

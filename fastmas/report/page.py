@@ -37,9 +37,10 @@ def page(run: Run, drawn: Sequence[tuple[Picture, bytes]]) -> str:
     title = f"Calibration of {run.config['model']} to {_source(run)}"
     parts = [
         f"<h1>{escape(title)}</h1>", _opening(run), _unfinished(run), _verdict(run), _warnings(run),
-        _estimates(run), _search(run), _figures(run), _told_apart(run),
+        _estimates(run), *(_figure(picture, image) for picture, image in drawn if picture.name == "posterior"),
+        _search(run), _figures(run), _told_apart(run),
         *(_figure(picture, image) for picture, image in drawn if picture.name in _FIT), _facts(run),
-        *(_figure(picture, image) for picture, image in drawn if picture.name not in _FIT),
+        *(_figure(picture, image) for picture, image in drawn if picture.name not in _FIT | {"posterior"}),
         _settings(run)]
     body = "\n".join(part for part in parts if part)
     return (f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'

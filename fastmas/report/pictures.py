@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from fastmas.errors import DataError
-from fastmas.report import figures
+from fastmas.report import figures, pairs
 from fastmas.report.reading import Run
 from fastmas.statistics.stylised_facts import log_returns
 
@@ -29,6 +29,8 @@ def pictures(run: Run) -> Iterator[Picture]:
 
     Prices that are not all above 0 have no log returns, and then no figure of them.
     """
+    if len(run.draws):
+        yield _posterior(run)
     if run.sample:
         both = returns(run)
         yield _paths(run) if both is None or not run.one_series else _series(run)
@@ -37,6 +39,19 @@ def pictures(run: Run) -> Iterator[Picture]:
     if run.n_generations:
         yield _learning(run)
         yield from _training(run)
+
+
+def _posterior(run: Run) -> Picture:
+    shown = pairs.chosen(run.draws, run.ranges)
+    modes = [mode["estimate"] for mode in run.result.get("modes") or []]
+    which = "" if len(shown) == len(run.free) else f"; shown are the {len(shown)} that the data leave vaguest"
+    return Picture(
+        "posterior", "What the data leave open",
+        f"Draws of the parameters from their posterior: {run.result['draws_method']}{which}. A parameter that "
+        "the data do not see fills its bounds; a narrow slanted cloud is a combination that they see better than "
+        "either.",
+        pairs.pair_plot(run.draws, {name: run.ranges[name] for name in shown}, estimate=run.result["estimate"],
+                        modes=modes))
 
 
 def returns(run: Run) -> tuple[np.ndarray, np.ndarray] | None:

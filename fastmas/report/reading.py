@@ -40,6 +40,8 @@ class Run:
     sample : dict of str to array
         x_obs (n, T), x_sim (m, T) and for one series series_obs (n,), series_sim (k, n), in prices; may be
         empty if the run is not finished.
+    draws : dict of str to (n_draws,) float64
+        From the posterior, by parameter; empty if none were made.
     """
 
     directory: Path
@@ -47,6 +49,7 @@ class Run:
     result: dict[str, Any] = field(default_factory=dict)
     history: dict[str, np.ndarray] = field(default_factory=dict)
     sample: dict[str, np.ndarray] = field(default_factory=dict)
+    draws: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def finished(self) -> bool:
@@ -91,7 +94,8 @@ def read(directory: str | Path) -> Run:
     result = _result(directory / "result.json", config["free"]) if finished else {}
     history = _history(directory / "history.csv", config["free"], finished=finished)
     sample = _sample(directory / "sample.npz", finished=finished)
-    run = Run(directory, config, result, history, sample)
+    draws = _draws(directory / "draws.npz", config["free"], is_needed=bool(result.get("draws_method")))
+    run = Run(directory, config, result, history, sample, draws)
     if sample and run.one_series and not {"series_obs", "series_sim"} <= set(sample):
         raise RunDirectoryError(f"{directory / 'sample.npz'} is damaged: no series_obs and series_sim")
     return run
@@ -193,6 +197,20 @@ def _sample(path: Path, *, finished: bool) -> dict[str, np.ndarray]:
         if not np.isfinite(array).all():
             raise RunDirectoryError(f"{path} is damaged: {name!r} holds numbers that are not finite")
     return sample
+
+
+def _draws(path: Path, free: list[str], *, is_needed: bool) -> dict[str, np.ndarray]:
+    if not is_needed:
+        return {}
+    _bytes(path)
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            names, draws = archive["names"].tolist(), np.asarray(archive["draws"], dtype=np.float64)
+    except (KeyError, ValueError, OSError, EOFError, TypeError, zipfile.BadZipFile) as error:
+        raise RunDirectoryError(f"{path} is damaged: {error}") from error
+    if names != free or draws.ndim != 2 or draws.shape[1] != len(free) or not np.isfinite(draws).all():
+        raise RunDirectoryError(f"{path} is damaged: no finite draws of {', '.join(free)}")
+    return dict(zip(names, draws.T, strict=True))
 
 
 def _range_of(parameters: dict[str, Any], name: str) -> Any:

@@ -32,6 +32,7 @@ from fastmas.statistics.compiled import (
     add_up,
     begin,
     beyond,
+    bounded,
     clear,
     figures,
     increments,
@@ -53,7 +54,6 @@ PULLS = ("pull", "cubic pull", "size pull")
 OF_LEVEL = ("level", "squared level", "reversion", "size reversion", "cubic reversion")
 MOST_SHAPE = len(POWERS) + len(QUANTILES) + len(LAGS) + len(SIZE_LAGS) + len(PULLS) * len(SPANS)
 MOST_COLUMNS = MOST_SHAPE + len(OF_LEVEL) + len(CHARACTERISTIC) + 1
-ONE, TWO_THIRDS, HALF, THREE_HALVES = float32(1.0), float32(2 / 3), float32(0.5), float32(1.5)
 STEEP = float32(4.0)  # of the step at a quantile, per sd
 
 
@@ -101,7 +101,7 @@ def path_moments(scaling: Scaling, paths: np.ndarray, *, level: bool, longest: i
     counts = np.concatenate([shape.counts(n), np.full(len(OF_LEVEL) if level else 0, float(n)),
                              characteristic_counts(n) if more else ()])
     tables = (lanes_for(n_times), (level, bool(more)), (float(reach[0]), float(reach[1])), tuple(shape), counts)
-    room = Room(MOST_COLUMNS, 1, 7, n_times * tables[0])
+    room = Room(MOST_COLUMNS, 1, 5, n_times * tables[0])
     return figures(path_columns, scaling, paths, tables, len(counts), room)
 
 
@@ -121,16 +121,13 @@ def path_columns(paths, scale, tables, space, work, out):
     sums, totals, weights, _ = work
     n_columns = out.shape[1]
     n, n_values = (paths.shape[1] - 1) * lanes, paths.shape[1] * lanes
-    (values,), (r, size, level, far_r, far_level, sines, cosines) = space
+    (values,), (r, size, level, sines, cosines) = space
     begin(weights)
     for first in range(0, paths.shape[0], lanes):
         read(paths, first, lanes, logarithm, values)
         increments(values, n, lanes, sd, reach[0], r)
         sizes(r, n, size)
         standardised(values, n, level_mean, level_sd, reach[1], level)
-        if has_more:
-            increments(values, n, lanes, sd, CLIP, far_r)
-            standardised(values, n, level_mean, level_sd, CLIP, far_level)
         clear(n_columns + 1, sums, totals)
         for begun in range(0, n_values, CHUNK):
             part = (begun, min(begun + CHUNK, n), lanes)
@@ -138,7 +135,7 @@ def path_columns(paths, scale, tables, space, work, out):
             if has_level:
                 j = add_level(r, level, part, j, work)
             if has_more:
-                rows = (far_r, far_level, cosines, sines)
+                rows = (r, level, cosines, sines)
                 add_alone(rows, part, j, sums, weights)
                 add_pairs(rows, part, j + len(ALONE), sums, weights)
                 add_threes(rows, part, j + len(ALONE) + len(PAIRS), sums, weights)
@@ -148,13 +145,6 @@ def path_columns(paths, scale, tables, space, work, out):
             lost = mean_of(totals, n_columns, w, lanes, 1.0)
             for j in range(n_columns):
                 out[uint64(first + w), uint64(j)] = mean_of(totals, j, w, lanes, counts[j]) + lost
-
-
-@kernel
-def bounded(x):
-    """What tanh is like, without its cost: a cubic of slope 1 at 0 that is -1 and 1 from 1.5 on."""
-    u = min(max(x * TWO_THIRDS, -ONE), ONE)
-    return u * (THREE_HALVES - HALF * u * u)
 
 
 @kernel
