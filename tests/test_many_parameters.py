@@ -18,6 +18,7 @@ from fastmas.calibration import game
 from fastmas.calibration.found import modes_in_words
 from fastmas.calibration.identified import combinations, listed
 from fastmas.calibration.interval import warnings
+from fastmas.calibration.posterior import normal_draws
 from fastmas.calibration.record import Record
 from fastmas.calibration.settle import Settled
 from fastmas.calibration.setup import Setup
@@ -250,15 +251,27 @@ def test_another_basin_is_told_by_what_differs_most():
 
 
 def test_no_more_lines_than_a_reader_reads():
-    """100 parameters that are no crowd, 50 pairs of which move together."""
-    space = ParameterSpace([Parameter(name=f"p{i}", default=1.0, low=0.1, high=10.0, scale="log") for i in range(100)],
-                           [f"p{i}" for i in range(100)])
+    """40 parameters that are no crowd and move together by pairs."""
+    space = ParameterSpace([Parameter(name=f"p{i}", default=1.0, low=0.1, high=10.0, scale="log") for i in range(40)],
+                           [f"p{i}" for i in range(40)])
     setup = SimpleNamespace(space=space, low=space.z_bounds[:, 0], high=space.z_bounds[:, 1])
-    pair = np.array([[1.0, 0.999], [0.999, 1.0]]) * (0.1 + np.arange(50)[:, None, None] / 100)
-    wide = np.zeros((100, 100))
-    for i in range(50):
+    pair = np.array([[1.0, 0.999], [0.999, 1.0]]) * (0.1 + np.arange(20)[:, None, None] / 100)
+    wide = np.zeros((40, 40))
+    for i in range(20):
         wide[2 * i:2 * i + 2, 2 * i:2 * i + 2] = pair[i]
-    assert len(warnings(setup, SETTLED, np.zeros(100), wide)) <= 8
+    assert len(warnings(setup, SETTLED, np.zeros(40), wide)) <= 8
+
+
+def test_draws_of_many_parameters_lie_within_their_bounds_and_not_on_them():
+    """The mean is known and nothing else; a normal law of 50 such values is inside their box once in 10^12 draws."""
+    setup, n = crowd(50), 50
+    setup.settings = SimpleNamespace(seed=1, draws=400)
+    drawn = normal_draws(setup, np.zeros(n), mean_known(n, 0.02))
+    assert drawn.shape == (400, n)
+    assert ((drawn > setup.low) & (drawn < setup.high)).all()
+    assert np.abs(drawn.mean()) < 0.01
+    assert 0.01 < drawn.mean(axis=1).std() < 0.03
+    assert 0.2 < drawn.std() / WIDTH < 0.29
 
 
 # ---------------------------------------------------------------------- on the market
