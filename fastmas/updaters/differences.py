@@ -67,16 +67,19 @@ def differences(z: np.ndarray, step: np.ndarray, low: np.ndarray, high: np.ndarr
 def without_noise(slopes: np.ndarray) -> np.ndarray:
     """Mean over groups of slopes (d, groups, m), without the directions that noise alone could show, (d, m).
 
-    Groups that are added and subtracted in equal numbers hold noise alone, as much of it as their mean.
+    Groups that are added and subtracted in equal numbers hold noise alone, as much of it as their mean. It is compared
+    in units of its sd in each feature: one that is noisy hides no others.
     """
     n = slopes.shape[1]
     mean = slopes.mean(axis=1)
     if n < 2 or n & (n - 1):
         return mean
-    bar = max(np.linalg.norm(np.tensordot(signs / n, slopes, axes=(0, 1)), 2) for signs in hadamard(n)[1:])
-    left, values, right = np.linalg.svd(mean, full_matrices=False)
+    unit = (slopes - mean[:, None]).std(axis=(0, 1))
+    unit = np.where(unit > 0, unit, 1.0)
+    bar = max(np.linalg.norm(np.tensordot(signs / n, slopes / unit, axes=(0, 1)), 2) for signs in hadamard(n)[1:])
+    left, values, right = np.linalg.svd(mean / unit, full_matrices=False)
     kept = values > bar
-    return (left[:, kept] * values[kept]) @ right[kept]
+    return (left[:, kept] * values[kept]) @ right[kept] * unit
 
 
 def _signs(d: int) -> np.ndarray:
