@@ -17,6 +17,7 @@ ONE_BY_ONE = 8  # coordinates at most
 SHARED = 16  # times the paths of a point: what upper points of a design have together
 MOST_SHARED = 1 << 16  # paths of them at most
 LEAST_PATHS = 16  # of an end of a pair
+MARGIN = 1.1  # times what noise has shown
 STRIDE = 1 << 8  # between the run numbers of pairs
 
 MeansAt = Callable[[np.ndarray, int], np.ndarray]
@@ -78,7 +79,7 @@ def without_noise(slopes: np.ndarray) -> np.ndarray:
     unit = np.where(unit > 0, unit, 1.0)
     bar = max(np.linalg.norm(np.tensordot(signs / n, slopes / unit, axes=(0, 1)), 2) for signs in hadamard(n)[1:])
     left, values, right = np.linalg.svd(mean / unit, full_matrices=False)
-    kept = values > bar
+    kept = values > MARGIN * bar
     return (left[:, kept] * values[kept]) @ right[kept] * unit
 
 
