@@ -18,6 +18,7 @@ from fastmas.calibration.fit import Fit, write_result
 from fastmas.calibration.found import modes_in_words, search_in_words
 from fastmas.calibration.game import find_start, play
 from fastmas.calibration.given import bounded, start_of
+from fastmas.calibration.identified import combinations
 from fastmas.calibration.interval import LEVEL, METHOD, Uncertainty, uncertainty, warnings
 from fastmas.calibration.posterior import Posterior, posterior
 from fastmas.calibration.record import Record
@@ -237,7 +238,8 @@ def _fit(setup: Setup, record: Record, settled: Settled, verdict: Verdict, uncer
 
     named, start = by_name(z), by_name(record.start.z)
     covariance = record.start.covariance if uncertainty is None else uncertainty.covariance
-    said = warnings(setup, record, z, covariance) + modes_in_words(setup, settled)
+    found = combinations(setup, covariance)
+    said = warnings(setup, record, z, covariance, found) + modes_in_words(setup, settled)
     said += [drawn.warning] if drawn and drawn.warning else []
     interval = None if uncertainty is None else uncertainty.interval(setup, z)
     seconds = sum(record.seconds.values())
@@ -253,7 +255,8 @@ def _fit(setup: Setup, record: Record, settled: Settled, verdict: Verdict, uncer
         "modes": [{"estimate": by_name(mode), "distance": distance} for mode, distance in settled.modes],
         "moment_distance": record.start.distance, "moment_degrees": record.start.degrees,
         "paths_simulated": setup.paths_simulated, "seconds": seconds, "seconds_by_phase": record.seconds,
-        "version": fastmas.__version__, "warnings": said, "regime": setup.observations.regime,
+        "version": fastmas.__version__, "warnings": said,
+        "identified": [one.plain(setup.space.free) for one in found], "regime": setup.observations.regime,
         "effective_windows": setup.observations.n_effective_windows, "rounds": record.round + 1,
     }
     return Fit(estimate=named, interval=interval, p_value=verdict.p_value, verdict=verdict.sentence,

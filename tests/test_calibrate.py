@@ -269,7 +269,7 @@ def test_a_start_of_the_users_takes_the_place_of_the_scan(small, monkeypatch):
 def test_more_unknowns_than_figures_are_refused(small):
     model = market(n_technical=20, per_agent=("gamma",))
     with pytest.raises(ParameterError, match="20 free parameters and 14 moments of paths of 2 prices: more unknowns"):
-        calibrate(market_paths()[:, :2], model, free=["gamma"])
+        calibrate(market_paths()[:, :2], model, free=["gamma"], updater="moments")
 
 
 def test_no_generations_leave_the_moment_fit(small):

@@ -18,7 +18,7 @@ from fastmas.distance import weigh
 from fastmas.random.address import Purpose
 from fastmas.statistics.named_figures import Figure, defined, values_of
 from fastmas.statistics.path_features import PathFeatures
-from fastmas.updaters.scoring import both_sides
+from fastmas.updaters.differences import Differences, differences, without_noise
 
 N_SETS = 499
 LEAST_SETS = 100  # that did not run away
@@ -29,6 +29,8 @@ CHUNK_VALUES = 1 << 18  # values simulated and read at a time, by one thread
 SLOPE_RUN = 1 << 20  # run numbers of the simulations behind a derivative
 N_SLOPE, LEAST_SLOPE, MOST_SLOPE = 48_000, 1_000, 4_000  # paths behind all derivatives, and behind each side of one
 N_SLOPE_SERIES = 200
+N_GROUPS, LEAST_GROUP, LEAST_GROUP_SERIES = 4, 128, 16  # of shared differences, and the paths of each behind a point
+N_SHARED_SERIES = 4800
 SLOPE_STEP, SLOPE_STEP_SERIES = 0.01, 0.03  # of the box
 
 WithFigures = Callable[[np.ndarray], np.ndarray]  # mean features (..., k) to features and figures (..., k + m)
@@ -78,7 +80,7 @@ def bootstrap(setup: Setup, z: np.ndarray, read: PathFeatures, bank: np.ndarray,
     data, mean = with_figures(observed.mean(axis=0)), sets.mean(axis=0)
     own_error = 1.0 if setup.is_series else np.sqrt(1.0 + len(observed) / len(bank))  # of the bank's mean
     deviations = np.vstack([(data - mean) / own_error, sets - mean])
-    slopes = _slopes(setup, z, read, with_figures)
+    slopes = _slopes(setup, z, read, with_figures, sets.std(axis=0))
     n_moments, k = len(read.moment_names), len(read.names)
     step = _fit_step(setup, bank[:, :n_moments], slopes[:, :n_moments])
     rest = deviations - (deviations[:, :n_moments] @ step.T) @ slopes
@@ -118,24 +120,42 @@ def _draw(setup: Setup, bank: np.ndarray) -> np.ndarray:
     return mean + (sets - mean) * np.sqrt(drawn / n)
 
 
-def _slopes(setup: Setup, z: np.ndarray, read: PathFeatures, with_figures: WithFigures) -> np.ndarray:
-    """Derivatives of mean features and figures in z, (d, k + m), under common random numbers."""
-    d = len(z)
-    n_paths = N_SLOPE_SERIES if setup.is_series else int(np.clip(N_SLOPE // (2 * d), LEAST_SLOPE, MOST_SLOPE))
-    n_paths = min(n_paths, _bank_size(setup))
+def _slopes(setup: Setup, z: np.ndarray, read: PathFeatures, with_figures: WithFigures, sd: np.ndarray) -> np.ndarray:
+    """Derivatives of mean features and figures in z, (d, k + m), under common random numbers.
+
+    `sd` (k + m,) are those of data sets: in units of them the noise of shared differences is taken off, which would
+    let a step explain whatever deviates.
+    """
     step = (SLOPE_STEP_SERIES if setup.is_series else SLOPE_STEP) * (setup.high - setup.low)
     step = np.where(setup.space.integer, np.maximum(step, 1.0), step)
-    above, below, apart = both_sides(z, step, setup.low, setup.high)
+    pairs = differences(z, step, setup.low, setup.high)
+    n_paths = _n_slope(setup, pairs)
 
-    def at(point: np.ndarray) -> np.ndarray:
-        features = _simulated(setup, point, read, n_paths, SLOPE_RUN)
+    def at(point: np.ndarray, run: int) -> np.ndarray:
+        features = _simulated(setup, point, read, n_paths, run)
         features = features[np.isfinite(features).all(axis=1)]
         if not len(features):
             return np.full(len(with_figures(np.zeros(len(read.names)))), np.nan)
         return with_figures(features).mean(axis=0) if setup.is_series else with_figures(features.mean(axis=0))
 
-    rise = np.stack([at(a) - at(b) for a, b in zip(above, below, strict=True)])
-    return np.nan_to_num(rise / apart[:, None], nan=0.0, posinf=0.0, neginf=0.0)
+    def found(first_run: int) -> np.ndarray:
+        slopes = pairs.slopes(lambda points, run: np.stack([at(point, run) for point in points]), first_run)
+        return np.nan_to_num(slopes, nan=0.0, posinf=0.0, neginf=0.0)
+
+    if not pairs.is_shared:
+        return found(SLOPE_RUN)
+    unit = np.where(sd > 0, sd, 1.0) / step[:, None]
+    groups = np.stack([found((1 + group) * SLOPE_RUN) for group in range(N_GROUPS)], axis=1)
+    return without_noise(groups / unit[:, None]) * unit
+
+
+def _n_slope(setup: Setup, pairs: Differences) -> int:
+    """Paths of either end of a pair."""
+    n, bank = len(pairs.above), _bank_size(setup)
+    if pairs.is_shared:
+        least, most = (LEAST_GROUP_SERIES, N_SHARED_SERIES) if setup.is_series else (LEAST_GROUP, N_SLOPE)
+        return min(max(least, most // (2 * n * N_GROUPS)), bank)
+    return min(N_SLOPE_SERIES if setup.is_series else int(np.clip(N_SLOPE // (2 * n), LEAST_SLOPE, MOST_SLOPE)), bank)
 
 
 def _fit_step(setup: Setup, moments: np.ndarray, slopes: np.ndarray) -> np.ndarray:

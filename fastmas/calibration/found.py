@@ -9,6 +9,7 @@ from fastmas.calibration.setup import Setup
 
 NAMES = {"start": "the moment fit", "game": "the game", "polished": "its last step"}
 NATS = 0.5  # of a squared distance
+MOST_NAMED = 6  # parameters
 
 
 def search_in_words(settled: Settled) -> str:
@@ -25,14 +26,19 @@ def search_in_words(settled: Settled) -> str:
 
 def modes_in_words(setup: Setup, settled: Settled) -> list[str]:
     """One warning for each other basin within 8 nats."""
-    return [f"another basin fits {_how_well(distance - settled.distance)}: {_values(setup, z)}; a mean of the two "
-            "fits neither way" for z, distance in settled.modes]
+    return [f"another basin fits {_how_well(distance - settled.distance)}: {_values(setup, z, settled.z)}; a mean of "
+            "the two fits neither way" for z, distance in settled.modes]
 
 
 def _how_well(rise: float) -> str:
     return f"nearly as well ({NATS * rise:.1f} nats worse)" if rise > 0 else "as well"
 
 
-def _values(setup: Setup, z: np.ndarray) -> str:
-    values = setup.space.to_theta(z)
-    return ", ".join(f"{name} = {value:.3g}" for name, value in zip(setup.space.free, values, strict=True))
+def _values(setup: Setup, z: np.ndarray, estimate: np.ndarray) -> str:
+    """Of all parameters, or of those that are furthest from the estimate."""
+    values, names = setup.space.to_theta(z), setup.space.free
+    places, rest = list(range(len(z))), len(z) - MOST_NAMED
+    if rest > 0:
+        places = np.argsort(-np.abs(z - estimate) / (setup.high - setup.low), kind="stable")[:MOST_NAMED].tolist()
+    told = ", ".join(f"{names[j]} = {values[j]:.3g}" for j in places)
+    return told if rest <= 0 else f"{told} and {rest} more"

@@ -21,6 +21,7 @@ LEAST_SPREAD, MOST_SPREAD = 1e-3, 0.02  # of the box
 BLUR = 0.3  # sds of a return
 MOST_ROUNDS = {"paths": 4, "series": 2}
 SETTLED = 0.5  # a round is the last one if the search ended within this share of its region
+VAGUE = 0.2  # standard error in boxes from which a coordinate wanders, as nothing holds it (uniform: 0.29)
 RUNS_PER_ROUND = 1 << 16
 
 Save = Callable[[Record, bool], None]
@@ -123,12 +124,14 @@ def average(setup: Setup, record: Record) -> np.ndarray:
 
 def _finish_round(setup: Setup, record: Record, search: Search) -> None:
     """Go on to another round, around where the search ended, if it left the middle of its region."""
+    assert record.start is not None
     end = average(setup, record)
     half = (search.high - search.low) / 2
     moved = np.abs(end - (search.low + search.high) / 2) > SETTLED * half
     at_box = (search.low <= setup.low) & (end < search.start) | (search.high >= setup.high) & (end > search.start)
+    vague = record.start.spread > VAGUE * (setup.high - setup.low)
     local = search.n_generations > 0 and discriminators.get(setup.settings.discriminator).local
-    record.is_settled = not (local and bool((moved & ~at_box).any()))
+    record.is_settled = not (local and bool((moved & ~at_box & ~vague).any()))
     record.is_played = record.is_settled or record.round + 1 >= MOST_ROUNDS[setup.observations.regime]
     if not record.is_played:
         record.round, record.region, record.generation, record.centres = record.round + 1, end, 0, []

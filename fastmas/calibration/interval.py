@@ -7,25 +7,24 @@ model, the misfit tau. It is what refitting to simulated data sets gives to firs
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 from scipy.stats import norm
 
+from fastmas.calibration.identified import Combination, combinations, listed
 from fastmas.calibration.record import Record
 from fastmas.calibration.settle import whole_problem
 from fastmas.calibration.setup import Setup
-from fastmas.parameters import Parameter
 from fastmas.updaters.scoring import covariance_at
 
 LEVEL = 0.9
 METHOD = "J^-1 S J^-T of the features of the last step, simulated at the estimate"
-TOGETHER = 0.95  # correlation from which two parameters are said to move together
 VAGUE = 0.2  # standard error in boxes from which a parameter counts as not identified (uniform: 0.29)
 NEAR_BOUND = 0.01  # of the box
-NEGLIGIBLE = 0.01  # standard error in boxes below which a parameter is known by itself
-LEAST_SHARE = 0.1  # of a combination's largest part: a smaller one is left out
-ALIKE = 0.15  # exponents that differ by less are the same
+MOST_TOLD = 5  # combinations
 
 
 @dataclass(frozen=True)
@@ -51,75 +50,48 @@ def uncertainty(setup: Setup, record: Record, z: np.ndarray) -> Uncertainty:
     return Uncertainty(covariance_at(whole_problem(setup, record), z))
 
 
-def warnings(setup: Setup, record: Record, z: np.ndarray, covariance: np.ndarray) -> list[str]:
-    """What a user must know: no convergence, estimates at bounds, parameters the data do not separate."""
+def warnings(setup: Setup, record: Record, z: np.ndarray, covariance: np.ndarray,
+             found: Sequence[Combination] | None = None) -> list[str]:
+    """What a user must know: no convergence, estimates at bounds, parameters the data do not separate.
+
+    `found` is what `combinations` finds; in a few lines, however many parameters there are.
+    """
     said = [] if record.is_settled else [
         "the search was still moving when its rounds were over: no convergence; free fewer parameters, or look at the "
         "learning curves before using these values"]
-    spread, width = np.sqrt(np.diag(covariance)), setup.high - setup.low
-    names, ridges = setup.space.free, _ridges(covariance, width)
+    found = combinations(setup, covariance) if found is None else found
+    spread, width, names = np.sqrt(np.diag(covariance)), setup.high - setup.low, setup.space.free
+    for bound, where in ((setup.low, "lower"), (setup.high, "upper")):
+        for some in _by_parameter(setup, np.abs(z - bound) < NEAR_BOUND * width):
+            one = len(some) == 1
+            said.append(f"{listed([names[j] for j in some])} ended at {'its' if one else 'their'} {where} "
+                        f"bound{'' if one else 's'}: widen the bounds or fix {'it' if one else 'them'}")
     # A ridge makes each as vague as the box is long; what the data do identify is the news.
-    for j, name in enumerate(names):
-        for bound, where in ((setup.low[j], "lower"), (setup.high[j], "upper")):
-            if abs(z[j] - bound) < NEAR_BOUND * width[j]:
-                said.append(f"{name} ended at its {where} bound: widen the bounds or fix it")
-        if spread[j] > VAGUE * width[j] and not any(j in members for members, _ in ridges):
-            said.append(f"{name} is hardly identified by these data: its standard error is "
-                        f"{spread[j] / width[j]:.0%} of its range")
-    for members, weights in ridges:
-        first, last = [names[j] for j in members[:-1]], names[members[-1]]
-        how = ""
-        if len(members) == 2:
-            i, j = members
-            how = f" (correlation {covariance[i, j] / (spread[i] * spread[j]):+.2f})"
-        said.append(f"{', '.join(first)} and {last} move together{how}: the data identify "
-                    f"{_combination(setup, members, weights)}, not each of them")
+    vague = spread > VAGUE * width
+    vague[[j for one in found for j in one.members]] = False
+    for some in _by_parameter(setup, vague):
+        least, most = (f"{share:.0%}" for share in (min(spread[some] / width[some]), max(spread[some] / width[some])))
+        error = f"its standard error is {least} of its range" if len(some) == 1 else (
+            f"their standard errors are {least if least == most else f'{least} to {most}'} of their ranges")
+        are = "is" if len(some) == 1 else "are"
+        said.append(f"{listed([names[j] for j in some])} {are} hardly identified by these data: {error}")
+    said += [_told(names, one, covariance) for one in found[:MOST_TOLD]]
+    if len(found) > MOST_TOLD:
+        said.append(f"{len(found) - MOST_TOLD} more groups of parameters move together: free fewer of them")
     return said
 
 
-def _ridges(covariance: np.ndarray, width: np.ndarray) -> list[tuple[list[int], np.ndarray]]:
-    """Groups of parameters of which a combination is known far better than each, with its weights.
-
-    A group holds those that the others predict with a correlation above TOGETHER, though the data leave each of them
-    vague; the combination is the one that varies least.
-    """
-    boxes = covariance / np.outer(width, width)
-    vague = [int(j) for j in np.flatnonzero(np.sqrt(np.diag(boxes)) > NEGLIGIBLE)]
-    found = []
-    while len(vague) > 1:
-        part = boxes[np.ix_(vague, vague)]
-        predicted = 1.0 - 1.0 / np.maximum(np.diag(part) * np.diag(np.linalg.pinv(part)), 1.0)
-        vague = [j for j, share in zip(vague, predicted, strict=True) if share > TOGETHER**2]
-        if len(vague) < 2:
-            break
-        part = boxes[np.ix_(vague, vague)]
-        weights = np.linalg.eigh(part)[1][:, 0]
-        share = np.abs(weights) * np.sqrt(np.diag(part))
-        kept = share > LEAST_SHARE * share.max()
-        members = [j for j, one in zip(vague, kept, strict=True) if one]
-        if len(members) > 1:
-            found.append((members, weights[kept] / width[members]))
-        vague = [j for j in vague if j not in members]
-    return found
+def _by_parameter(setup: Setup, marked: np.ndarray) -> list[list[int]]:
+    """Places that are marked (d,), those of one parameter together."""
+    places = [int(j) for j in np.flatnonzero(marked)]
+    return [list(some) for _, some in groupby(places, key=lambda j: setup.space.free_parameters[j].name)]
 
 
-def _combination(setup: Setup, members: list[int], weights: np.ndarray) -> str:
-    """The best determined combination of parameters, in words."""
-    parameters, names = [setup.space.free_parameters[j] for j in members], [setup.space.free[j] for j in members]
-    weights = weights / weights[np.argmax(np.abs(weights))]
-    if all(p.scale == "log" for p in parameters):
-        weights = np.where(np.abs(np.abs(weights) - 1.0) < ALIKE, np.sign(weights), weights)
-        if len(members) == 2 and (weights == [-1.0, 1.0]).all():
-            weights = -weights
-        above = " * ".join(_power(x, w) for x, w in zip(names, weights, strict=True) if w != -1.0)
-        return " / ".join([above or "1", *(x for x, w in zip(names, weights, strict=True) if w == -1.0)])
-    words = [f"{w:+.2g} {_coordinate(p, x)}" for w, p, x in zip(weights, parameters, names, strict=True)]
-    return " ".join(words).removeprefix("+")
-
-
-def _power(name: str, exponent: float) -> str:
-    return name if exponent == 1 else f"{name}^{exponent:.2g}"
-
-
-def _coordinate(parameter: Parameter, name: str) -> str:
-    return name if parameter.scale == "linear" else f"{parameter.scale}({name})"
+def _told(names: Sequence[str], one: Combination, covariance: np.ndarray) -> str:
+    how = ""
+    if len(one.members) == 2:
+        i, j = one.members
+        how = f" (correlation {covariance[i, j] / np.sqrt(covariance[i, i] * covariance[j, j]):+.2f})"
+    others = f" and {one.n_others} other combination{'s' if one.n_others > 1 else ''}" if one.n_others else ""
+    return (f"{listed([names[j] for j in one.members])} move together{how}: the data identify {one.words}{others}, not "
+            "each of them")

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import ndtr, ndtri
 from scipy.stats import qmc
 
 from fastmas.calibration.goodness import quadratic_form
@@ -34,6 +35,7 @@ N_CHECK = 999  # data sets simulated at draws: the data must not be further out 
 NEAR_RUN, CHECK_RUN = 1 << 20, 1 << 21  # first run numbers of the second simulations and of the check
 CHUNK_VALUES = 1 << 22  # values simulated at a time
 TRIES = 100  # rounds of draws that must fall into the box
+SWEEPS = 20  # over all coordinates, where they do not
 ALL_BOX, NEAR, FINAL = range(3)  # streams of random numbers
 NORMAL = "the normal law of the estimate and its covariance, within the bounds"
 OUTSIDE = "the data are unlike any that the model simulates, and a regression on its simulations does not reach them"
@@ -136,7 +138,7 @@ def n_sets(setup: Setup) -> int:
 
 
 def normal_draws(setup: Setup, z: np.ndarray, covariance: np.ndarray) -> np.ndarray:
-    """Draws (n, d) around z (d,) that lie in the box: others are drawn again, and clipped in the end."""
+    """Draws (n, d) around z (d,) that lie in the box: others are drawn again, and moved into it in the end."""
     rng = np.random.default_rng([setup.settings.seed, Purpose.POSTERIOR])
     n = setup.settings.draws
     values, vectors = np.linalg.eigh(covariance)
@@ -148,7 +150,23 @@ def normal_draws(setup: Setup, z: np.ndarray, covariance: np.ndarray) -> np.ndar
         kept = np.concatenate([kept, drawn[inside]])
         if len(kept) >= n:
             return kept[:n]
-    return np.concatenate([kept, np.clip(drawn, setup.low, setup.high)[: n - len(kept)]])
+    return np.concatenate([kept, _moved_within(setup, drawn[:n - len(kept)], z, np.linalg.pinv(covariance), rng)])
+
+
+def _moved_within(setup: Setup, drawn: np.ndarray, z: np.ndarray, precision: np.ndarray,
+                  rng: np.random.Generator) -> np.ndarray:
+    """Draws (n, d) of the normal law within the box by Gibbs' sampler (Geweke 1991), from these on.
+
+    Of many vague coordinates one or another is outside in nearly every draw.
+    """
+    x = np.clip(drawn, setup.low, setup.high)
+    for _ in range(SWEEPS):
+        for j, (low, high) in enumerate(zip(setup.low, setup.high, strict=True)):
+            sd = precision[j, j] ** -0.5
+            mean = x[:, j] - (x - z) @ precision[j] * sd**2
+            below, above = ndtr((low - mean) / sd), ndtr((high - mean) / sd)
+            x[:, j] = np.clip(mean + sd * ndtri(below + (above - below) * rng.random(len(x))), low, high)
+    return x
 
 
 def summaries_of(setup: Setup, sets: np.ndarray) -> np.ndarray:

@@ -81,7 +81,8 @@ def settle(setup: Setup, record: Record) -> Settled:
     modes = [(z[i], float(seen.distances[i])) for i in np.argsort(seen.distances, kind="stable")
              if seen.distances[i] - seen.distances[best] < MODE]
     return Settled(z=_last_step(whole_problem(setup, record), z[0], z[best]), z_train=z[best],
-                   distance=float(seen.distances[best]), degrees=seen.n_combinations - setup.space.d, tau=seen.tau,
+                   distance=float(seen.distances[best]), tau=seen.tau,
+                   degrees=max(0, seen.n_combinations - setup.space.d),
                    distances=dict(zip(points, seen.distances.tolist(), strict=True)),
                    modes=_apart(problem, z[best], modes))
 

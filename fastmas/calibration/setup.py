@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 from fastmas import discriminators, objectives, statistics, updaters
 from fastmas.calibration.given import start_of
 from fastmas.data import Observations
+from fastmas.discriminators.replay import N_THETA
 from fastmas.distance import Weight, weigh
 from fastmas.engine import devices
 from fastmas.engine.job import Job
@@ -34,7 +35,6 @@ WARMUP = {"paths": 50, "series": 200}  # steps; a lone series is meant to be sta
 SERIES_PATHS = 12  # simulated series of the data's length per candidate
 LEAST_PATHS = 8  # of a candidate
 LEAST_SAMPLES = 8  # of either part of a series
-POPULATION = 8  # candidates of a generation, for its memory
 POOL_STEPS = 2000  # simulated steps per theta of a replay
 POLISH = {"paths": 10, "series": 100}  # simulated in the last steps for each one observed
 SERIES_WEIGH = 300  # series whose figures give their covariance
@@ -306,12 +306,20 @@ class Setup:
         """The `longest` of moments: a held-out part and the whole of a series have the figures of the training part."""
         return self.n_times - 1 if self.is_series else None
 
+    @property
+    def n_learned(self) -> int:
+        """Features that a game will have learned from simulations, apart from those that are combinations of others."""
+        kind = discriminators.get(self.settings.discriminator)
+        return 0 if self.settings.generations == 0 or kind.sees_data else kind.n_learned(self.space.d)
+
     def _check_degrees(self) -> None:
-        d, k = self.space.d, self.moments_real.shape[-1]
-        if d > k:
+        d, k, n_learned = self.space.d, self.moments_real.shape[-1], self.n_learned
+        if d > k + n_learned:
+            learned = f", and {n_learned} learned features" if n_learned else ""
             raise ParameterError(
-                f"{d} free parameters and {k} moments of paths of {self.n_times} prices: more unknowns than figures; "
-                f"free at most {k}, or tie the parameters of agents of one type (leave per_agent away)")
+                f"{d} free parameters and {k} moments of paths of {self.n_times} prices{learned}: more unknowns than "
+                f"figures; free at most {k + n_learned}, or tie the parameters of agents of one type (leave per_agent "
+                "away)")
 
     def _check_samples(self) -> None:
         name, k, k_heldout = self.settings.statistic, self.real.shape[-1], self.heldout.shape[-1]
@@ -328,15 +336,20 @@ class Setup:
                     f"the statistic {name!r}, and {least} are needed; give more prices, or name another statistic")
 
     def _check_memory(self) -> None:
-        """A generation's paths and samples must fit; better said now than after the moment fit."""
-        if self.settings.generations == 0:
-            return
-        n_values = self.n_times + 2 * self.real.shape[1] * self.real.shape[2]
-        n_bytes, free = 4 * POPULATION * self.settings.paths * n_values, available_memory()
-        if n_bytes > 0.9 * free:
-            raise MemoryLimitError(
-                f"paths={self.settings.paths}: a generation of {POPULATION} candidates needs {n_bytes / 1e9:.3g} GB "
-                f"and {free / 1e9:.3g} GB are free; ask for fewer paths")
+        """The largest arrays must fit; better said now than after the moment fit."""
+        n_samples, k = self.real.shape[1:]
+        population, paths = updaters.population(self.space.d), self.settings.paths
+        generation = 4 * population * paths * (self.n_times + 2 * n_samples * k)
+        pool_paths, pool_times = self.pool_size
+        pool = 4 * N_THETA * pool_paths * (n_samples * k if pool_times is None else 2 * pool_times * k)
+        n_last = max(self.n_polish(len(self.x_train)), self.n_weigh(len(self.x_train)))
+        needs = [(4 * n_last * self.n_times, f"the last steps' {n_last} paths need", "give fewer or shorter ones")]
+        if self.settings.generations > 0:
+            needs += [(generation, f"paths={paths}: a generation of {population} candidates needs",
+                       "ask for fewer paths"), (pool, f"{N_THETA} thetas to learn from need", "give shorter paths")]
+        n_bytes, what, remedy = max(needs)
+        if n_bytes > 0.9 * (free := available_memory()):
+            raise MemoryLimitError(f"{what} {n_bytes / 1e9:.3g} GB and {free / 1e9:.3g} GB are free; {remedy}")
 
     def describe(self) -> dict[str, Any]:
         """The part of a run's configuration that is known here, as plain values."""

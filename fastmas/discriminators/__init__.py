@@ -4,7 +4,8 @@ A discriminator is built as `DISCRIMINATOR(table, objective)`. Its class says `s
 for many paths, and for one series), `n_generations` (of a round, by default), `local` (it must be
 played in a region, not in the whole box), `own_objective` (the name of the one divergence that it
 plays, or None: the user's choice) and `sees_data` (it is trained on them). One that is trained on simulations alone has
-`features_of(arrays, k, d)`, which makes what it has learned features of the last steps. It has
+`features_of(arrays, k, d)`, which makes what it has learned features of the last steps, and `n_learned(d)`, how many
+of them at least are no combinations of others. It has
 
 - `begin()`: train until the game can start;
 - `play(generation, centre)`: train for this generation, the search standing at `centre` (d,);

@@ -52,6 +52,11 @@ class Amortised:
         self.weight = Weight(np.empty((0, 0)))
         self._distance = float("nan")
 
+    @staticmethod
+    def n_learned(d: int) -> int:
+        """Features learned of d coordinates that are no combinations of each other: all come from one hidden layer."""
+        return min(HIDDEN, d)
+
     @classmethod
     def features_of(cls, arrays: Mapping[str, np.ndarray], k: int, d: int) -> Callable[[np.ndarray], np.ndarray]:
         """Learned features (n_paths, m) of samples (n_paths, n_samples, k), by the network of a checkpoint's arrays."""
@@ -114,10 +119,10 @@ class Amortised:
         windows = replay.samples[thetas[:, None], rows]
         if self.table.blur > 0:
             windows = windows + self.table.blur * torch.randn(windows.shape, generator=generator).to(windows.device)
-        monomials = self.network.monomials(replay.u[thetas])[:, 1:]
+        u = replay.u[thetas]
 
         def contrast(shard: Tensor, labels: Tensor) -> Tensor:
-            logits = self.network.trunk(shard.flatten(0, 1))[:, 1:] @ monomials.T
+            logits = self.network.trunk(shard.flatten(0, 1))[:, 1:] @ self.network.monomials(u)[:, 1:].T
             return torch.nn.functional.cross_entropy(logits, labels.flatten())
 
         labels = torch.arange(N_CONTRAST, device=windows.device)[:, None].expand(-1, N_WINDOWS)

@@ -21,32 +21,37 @@ def perceptron(widths: list[int], activation: Callable[[], nn.Module]) -> nn.Seq
     return nn.Sequential(*layers[:-1])
 
 
-class QuadraticInTheta(nn.Module):
-    """logit(w, u) = t(w) . q(u), q(u) = (1, u_i, u_i u_j): smooth in theta by construction.
+MOST_SQUARED = 12  # coordinates that have their squares and products each
+N_DIRECTIONS = 8  # whose squares and products there are otherwise
 
-    u (d,) is theta in units of the region the game is played in. The slope of the logit in u is a
-    learned score of the windows w.
+
+class QuadraticInTheta(nn.Module):
+    """logit(w, u) = t(w) . q(u), q(u) = (1, u_i, v_i v_j): smooth in theta by construction.
+
+    u (d,) is theta in units of the region the game is played in. v is u, or where that has many coordinates a few
+    directions in it that are learned: outputs grow with d then and not with its square. The slope of the logit in u
+    is a learned score of the windows w.
     """
 
     def __init__(self, k: int, d: int, hidden: int) -> None:
         super().__init__()
         self.d = d
-        self.first, self.second = torch.triu_indices(d, d)
+        self.directions = None if d <= MOST_SQUARED else nn.Linear(d, N_DIRECTIONS, bias=False)
+        n = d if self.directions is None else N_DIRECTIONS
+        self.first, self.second = torch.triu_indices(n, n)
         self.trunk = perceptron([k, hidden, hidden, 1 + d + len(self.first)], nn.SiLU)
 
     def monomials(self, u: Tensor) -> Tensor:
-        """q(u), (..., d) to (..., 1 + d + d (d + 1) / 2)."""
-        return torch.cat([torch.ones_like(u[..., :1]), u, u[..., self.first] * u[..., self.second]], dim=-1)
+        """q(u), (..., d) to (..., 1 + d + n (n + 1) / 2) for n squares."""
+        v = self._squared(u)
+        return torch.cat([torch.ones_like(u[..., :1]), u, v[..., self.first] * v[..., self.second]], dim=-1)
 
     def slopes(self, w: Tensor, u: Tensor) -> Tensor:
         """d logit / d u at one u (d,) for windows w (n, k), shape (n, d)."""
-        coefficients = self.trunk(w)
-        jacobian = torch.zeros(coefficients.shape[-1], self.d, device=w.device)
-        jacobian[1 + torch.arange(self.d), torch.arange(self.d)] = 1.0
-        row = 1 + self.d + torch.arange(len(self.first))
-        jacobian.index_put_((row, self.first), u[self.second], accumulate=True)
-        jacobian.index_put_((row, self.second), u[self.first], accumulate=True)
-        return coefficients @ jacobian
+        return self.trunk(w) @ torch.func.jacfwd(self.monomials)(u)
+
+    def _squared(self, u: Tensor) -> Tensor:
+        return u if self.directions is None else self.directions(u)
 
 
 class MixtureDensity(nn.Module):

@@ -26,7 +26,8 @@ def initialise(network: nn.Module, *key: int) -> nn.Module:
             bound = module.in_features ** -0.5
             with torch.no_grad():
                 module.weight.uniform_(-bound, bound, generator=generator)
-                module.bias.uniform_(-bound, bound, generator=generator)
+                if module.bias is not None:
+                    module.bias.uniform_(-bound, bound, generator=generator)
     return network
 
 

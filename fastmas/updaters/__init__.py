@@ -8,6 +8,7 @@ Losses are minimised; NaN has no rank and counts as the worst.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from typing import Any, Protocol, TypeVar
 
@@ -15,6 +16,8 @@ import numpy as np
 
 from fastmas.errors import ParameterError
 from fastmas.registry import find, parts
+
+LEAST_POPULATION = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +74,11 @@ def get(name: str) -> Updater:
 def names() -> list[str]:
     """All updaters, and `moments`, which is the start of the others alone."""
     return sorted(parts("fastmas.updaters", "UPDATER"))
+
+
+def population(d: int) -> int:
+    """Candidates of a generation in d dimensions: as cma has it, even and at least LEAST_POPULATION."""
+    return max(LEAST_POPULATION, (5 + int(3 * math.log(d))) // 2 * 2)
 
 
 def to_arrays(state: Any) -> dict[str, np.ndarray]:

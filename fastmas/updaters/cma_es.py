@@ -15,9 +15,8 @@ from typing import Any
 import cma
 import numpy as np
 
-from fastmas.updaters import Search, ranked
+from fastmas.updaters import Search, population, ranked
 
-N_POP = 8
 SIGMA_START = 3.0  # spreads: wide enough to see beyond the start's error
 SIGMA_LEAST = 0.7  # spreads: a floor, since the discriminator goes on moving
 
@@ -39,12 +38,12 @@ class CMAES:
 
     def __init__(self) -> None:
         self._search: Search | None = None
-        self._losses = np.empty((0, N_POP))
+        self._losses = np.empty((0, 0))
         self._strategy: Any = None
         self._asked: tuple[int, np.ndarray] | None = None
 
     def start(self, search: Search) -> State:
-        return State(search, np.empty((0, N_POP)))
+        return State(search, np.empty((0, population(len(search.start)))))
 
     def ask(self, state: State) -> np.ndarray:
         strategy, generation = self._at(state), len(state.losses)
@@ -75,9 +74,9 @@ class CMAES:
 
 
 def _new(search: Search) -> Any:
-    search = _widened(search)
+    n_pop, search = population(len(search.start)), _widened(search)
     options = {
-        "popsize": N_POP, "verbose": -9, "seed": np.nan, "CMA_stds": list(SIGMA_START * search.spread),
+        "popsize": n_pop, "verbose": -9, "seed": np.nan, "CMA_stds": list(SIGMA_START * search.spread),
         "minstd": list(SIGMA_LEAST * search.spread), "bounds": [list(search.low), list(search.high)],
     }
     if search.integer.any():

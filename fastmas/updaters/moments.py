@@ -17,7 +17,8 @@ from scipy.stats import qmc
 from fastmas.distance import means
 from fastmas.errors import SimulationError
 from fastmas.updaters import Search
-from fastmas.updaters.scoring import COMPARING, FIRST_STEP, LOOKING, Problem, both_sides, compare, linearise, polish
+from fastmas.updaters.differences import differences
+from fastmas.updaters.scoring import COMPARING, FIRST_STEP, LOOKING, Problem, compare, linearise, polish
 
 N_SCAN = 512  # thetas of the first look over the box
 N_STARTS, MOST_BASINS = 4, 3
@@ -46,6 +47,8 @@ PROFILE, VALLEY = Stage(1, 0.015, 3), Stage(2, 0.015, 20)
 @dataclass(frozen=True)
 class MomentFit:
     """Fitted z (d,), its covariance (d, d), the weighted distance, what chi-square degrees it has, and the misfit tau.
+
+    No degrees are left where there are as many unknowns as figures: the uniform over the box makes such a fit unique.
 
     `modes` (n, d) are other basins within 8 nats, `mode_distances` (n,) theirs.
     """
@@ -80,8 +83,9 @@ def fit_moments(problem: Problem, starts: np.ndarray | None = None) -> MomentFit
     seen = compare(problem, np.vstack([z, others]))
     rise = seen.distances[1:] - seen.distances[0]
     near = np.flatnonzero(rise < MODE)[np.argsort(rise[rise < MODE], kind="stable")]
-    return MomentFit(z, local.covariance(problem), float(seen.distances[0]), seen.n_combinations - len(z), seen.tau,
-                     others[near], seen.distances[1:][near])
+    degrees = max(0, seen.n_combinations - len(z))
+    return MomentFit(z, local.covariance(problem), float(seen.distances[0]), degrees, seen.tau, others[near],
+                     seen.distances[1:][near])
 
 
 def _scan(problem: Problem) -> np.ndarray:
@@ -170,16 +174,15 @@ def _refine(problem: Problem, z: np.ndarray, stage: Stage, number: int) -> tuple
     step = np.where(problem.integer, np.maximum(step, 1.0), step)
     middle, prior = (problem.low + problem.high) / 2.0, np.sqrt(problem.prior)
 
-    def residuals(points: np.ndarray) -> np.ndarray:
-        gap = (problem.means(points, n_paths, 2 * number + 1) - problem.observed) @ weight.rows.T
+    def residuals(points: np.ndarray, n_paths: int = n_paths, run: int = 2 * number + 1) -> np.ndarray:
+        gap = (problem.means(points, n_paths, run) - problem.observed) @ weight.rows.T
         gap = np.where(np.isfinite(gap), np.clip(gap, -WORST, WORST), WORST)
         return np.hstack([gap, (points - middle) * prior])
 
     def jacobian(point: np.ndarray) -> np.ndarray:
-        above, below, apart = both_sides(point, step, problem.low, problem.high)
-        values = residuals(np.vstack([above, below]))
-        d = len(point)
-        return ((values[:d] - values[d:]) / apart[:, None]).T
+        pairs = differences(point, step, problem.low, problem.high)
+        n_here = pairs.n_paths(n_paths)
+        return pairs.slopes(lambda points, run: residuals(points, n_here, run), 2 * number + 1).T
 
     inside = np.clip(z, problem.low + 1e-6 * step, problem.high - 1e-6 * step)
     fit = least_squares(lambda p: residuals(p[None, :])[0], inside, jac=jacobian, x_scale=step,

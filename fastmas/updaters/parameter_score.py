@@ -12,9 +12,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fastmas.updaters import Search, ranked
+from fastmas.updaters import Search, population, ranked
 
-N_PAIRS = 4
 # Spreads over which the loss is smoothed on either side, at first and at last: wide enough to see a slope
 # far away, narrow enough in the end that a lopsided loss does not move its minimum.
 SIGMA_FIRST, SIGMA_LAST = 4.0, 1.5
@@ -51,8 +50,9 @@ class ParameterScore:
     def tell(self, state: State, loss: np.ndarray) -> State:
         search, done = state.search, int(state.generation)
         z, loss = self.ask(state), ranked(loss)
-        apart = z[:N_PAIRS] - z[N_PAIRS:]  # shorter than asked for where a bound is near
-        slope = (loss[:N_PAIRS] - loss[N_PAIRS:])[:, None] * apart / (2.0 * self._sigma(state) ** 2)
+        n = len(z) // 2
+        apart = z[:n] - z[n:]  # shorter than asked for where a bound is near
+        slope = (loss[:n] - loss[n:])[:, None] * apart / (2.0 * self._sigma(state) ** 2)
         gradient = slope.mean(axis=0)
         first = BETA_1 * state.first_moment + (1 - BETA_1) * gradient
         second = BETA_2 * state.second_moment + (1 - BETA_2) * gradient**2
@@ -70,7 +70,7 @@ class ParameterScore:
 
     def _offsets(self, state: State) -> np.ndarray:
         rng = np.random.Generator(np.random.Philox(key=[state.search.seed, int(state.generation)]))
-        offset = self._sigma(state) * rng.standard_normal((N_PAIRS, state.mean.size))
+        offset = self._sigma(state) * rng.standard_normal((population(state.mean.size) // 2, state.mean.size))
         # A whole number must move by one at least to be seen at all.
         return np.where(state.search.integer, np.sign(offset) * np.maximum(np.abs(offset), 1.0), offset)
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from fastmas.distance import Weight, means, weigh
 from fastmas.errors import SimulationError
+from fastmas.updaters.differences import differences, without_noise
 
 N_POLISH = 8  # linearisations of the last steps at most
 STAYS = 0.3  # standard errors: a step so short is the last one
@@ -64,7 +65,9 @@ class Problem:
 
     def means(self, z: np.ndarray, n_paths: int, run: int) -> np.ndarray:
         """Mean features (n, k) of z (n, d) under common random numbers; NaN where most paths ran away."""
-        return means(self.simulated(z, n_paths, self.first_run + run, True))
+        several = max(1, CHUNK // (n_paths * len(self.observed)))
+        return np.concatenate([means(self.simulated(z[i:i + several], n_paths, self.first_run + run, True))
+                               for i in range(0, len(z), several)])
 
     def weight(self, z: np.ndarray, n_paths: int, run: int) -> tuple[Weight, np.ndarray]:
         """The weight as it is at z (d,) for means over `n_paths`, and the features (n, k) of paths there."""
@@ -158,14 +161,15 @@ def linearise(problem: Problem, z: np.ndarray, step: np.ndarray, run: int) -> Lo
     weight, _ = problem.weight(z, problem.n_polish, run)
     step = np.clip(step, LEAST_STEP * problem.width, MOST_STEP * problem.width)
     step = np.where(problem.integer, np.maximum(np.ceil(step), 1.0), step)  # or rounding would hide the difference
-    above, below, apart = both_sides(z, step, problem.low, problem.high)
-    rise = _group_means(problem, above, run + 1) - _group_means(problem, below, run + 1)
-    slopes = rise / apart[:, None, None]
+    pairs = differences(z, step, problem.low, problem.high)
+    n_paths = pairs.n_paths(problem.n_polish)
+    slopes = pairs.slopes(lambda points, run: _group_means(problem, points, n_paths, run), run + 1)
     slopes = np.where(np.isfinite(slopes), slopes, 0.0) @ weight.rows.T  # (d, groups, m)
-    n = slopes.shape[1]
-    mean = slopes.mean(axis=1)
-    own = np.einsum("igm,jgm->ij", slopes, slopes) / n**2
-    precision = mean @ mean.T if n == 1 else (mean @ mean.T - own) * n / (n - 1)
+    if pairs.is_shared:
+        mean = without_noise(slopes * step[:, None, None]) / step[:, None]
+        precision = mean @ mean.T
+    else:
+        mean, precision = _means_and_precision(slopes)
     precision = _positive(precision, problem.width)
     spread = np.sqrt(np.diag(np.linalg.inv(precision + np.diag(problem.prior))))
     return Local(weight, mean.T, precision, spread)
@@ -187,11 +191,12 @@ def covariance_at(problem: Problem, z: np.ndarray, run: int = JUDGING) -> np.nda
     return local.sandwich(problem, local.weight.rows @ noise @ local.weight.rows.T)
 
 
-def both_sides(z: np.ndarray, step: np.ndarray, low: np.ndarray,
-               high: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Points (d, d) a step (d,) above and below z (d,) along each coordinate, inside the box; how far apart, (d,)."""
-    above, below = np.minimum(z + np.diag(step), high), np.maximum(z - np.diag(step), low)
-    return above, below, np.diag(above - below)
+def _means_and_precision(slopes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of slopes (d, groups, m): (d, m), and products (d, d) of different groups, whose noise has nothing in common."""
+    n = slopes.shape[1]
+    mean = slopes.mean(axis=1)
+    own = np.einsum("igm,jgm->ij", slopes, slopes) / n**2
+    return mean, mean @ mean.T if n == 1 else (mean @ mean.T - own) * n / (n - 1)
 
 
 def _solve(problem: Problem, local: Local, z: np.ndarray, run: int) -> np.ndarray:
@@ -216,11 +221,11 @@ def _solve(problem: Problem, local: Local, z: np.ndarray, run: int) -> np.ndarra
     return z
 
 
-def _group_means(problem: Problem, points: np.ndarray, run: int) -> np.ndarray:
+def _group_means(problem: Problem, points: np.ndarray, n_paths: int, run: int) -> np.ndarray:
     """Means over each of N_GROUPS groups of paths, (n, groups, k)."""
-    n_groups = min(N_GROUPS, problem.n_polish)
-    size = problem.n_polish // n_groups
-    parts, several = [], max(1, CHUNK // (problem.n_polish * len(problem.observed)))
+    n_groups = min(N_GROUPS, n_paths)
+    size = n_paths // n_groups
+    parts, several = [], max(1, CHUNK // (n_paths * len(problem.observed)))
     for i in range(0, len(points), several):
         features = problem.simulated(points[i:i + several], n_groups * size, problem.first_run + run, True)
         n, _, k = features.shape
