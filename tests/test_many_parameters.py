@@ -204,6 +204,16 @@ def test_the_combination_of_like_agents_for_a_program():
     assert (len(plain["parameters"]), plain["others"]) == (100, 0)
 
 
+def test_a_weighted_mean_is_told_without_an_error():
+    """Its weights hold near the estimate alone, and an error with them."""
+    n = 12
+    w = np.linspace(1.0, 5.0, n)
+    w /= np.linalg.norm(w)
+    known = WIDTH**2 / 12 * (np.eye(n) - np.outer(w, w)) + np.log(1.02) ** 2 * np.outer(w, w)
+    (found,) = combinations(crowd(n), known)
+    assert found.words == "a weighted geometric mean of them, and that near these values alone"
+
+
 def test_what_else_is_known_of_like_agents_is_counted():
     """The mean, and the difference of one half and the other."""
     halves = np.repeat([1.0, -1.0], 20) / 40
