@@ -207,7 +207,7 @@ def test_the_combination_of_like_agents_for_a_program():
 def test_a_weighted_mean_is_told_without_an_error():
     """Its weights hold near the estimate alone, and an error with them."""
     n = 12
-    w = np.linspace(1.0, 5.0, n)
+    w = np.linspace(0.5, 3.0, n) ** 2
     w /= np.linalg.norm(w)
     known = WIDTH**2 / 12 * (np.eye(n) - np.outer(w, w)) + np.log(1.02) ** 2 * np.outer(w, w)
     (found,) = combinations(crowd(n), known)
