@@ -10,6 +10,7 @@ from test_moments import N_TIMES, moments_of, problem
 
 import fastmas as fm
 from fastmas.updaters import moments
+from fastmas.updaters.moments import fit_moments
 
 
 @pytest.mark.parametrize("corner", [(-2.7, -1.3), (-2.7, 1.3), (2.7, -1.3), (2.7, 1.3)])
@@ -33,3 +34,17 @@ def test_a_second_basin_comes_through_to_the_result(monkeypatch):
     told = [mode["estimate"]["width"] for mode in fit.result["modes"]]
     assert told == [pytest.approx(-fit.estimate["width"], abs=0.1)]
     assert 0.0 <= fit.result["modes"][0]["distance"] - fit.result["distance"] < moments.MODE
+
+
+def test_a_flat_coordinate_is_looked_along(monkeypatch):
+    """The sd has a slope above .6 alone: from -1 downhill steps stand still, and a look along it finds the truth."""
+    def simulated(z, n_paths, run, common):
+        noise = np.random.default_rng([5, run]).standard_normal((n_paths, N_TIMES))
+        return moments_of(z[:, 0, None, None] + (1.0 + 2.0 * np.maximum(z[:, 1, None, None] - 0.6, 0.0)) * noise)
+
+    truth = np.array([[0.5, 1.2]])
+    toy = problem(1, observed=simulated(truth, 4000, 99, True)[0].mean(axis=0), simulated=simulated)
+    monkeypatch.setattr(moments, "_scan", lambda problem: np.array([[0.5, -1.0]]))
+    assert fit_moments(toy).z == pytest.approx(truth[0], abs=0.1)
+    monkeypatch.setattr(moments, "_along_valleys", lambda problem, points: points)
+    assert fit_moments(toy).z[1] < 0.6
