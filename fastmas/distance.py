@@ -15,7 +15,8 @@ import numpy as np
 from scipy.stats import chi2
 
 LEAST_EIGENVALUE = 1e-5  # of the correlation of features: below it a combination is left out
-LEAST_VARIANCE = 1e-24  # of a mean feature
+LEAST_VARIANCE = 1e-24  # below it a feature does not vary but by rounding
+ROUNDING = 1e-6  # of a mean feature, sd: one that is constant here and another constant in the data is far off
 LEVEL = 0.999  # of chi-square, beyond which the model counts as wrong
 MOST_TAU = 1e4
 
@@ -46,8 +47,9 @@ def weigh(features: np.ndarray, share: float, *, ridge: float = 0.0, gap: np.nda
         Gap of means (k,) and which features may be off (k,): with both, tau is what brings a distance that is
         too large down to the number of features.
     """
-    covariance = np.cov(features.T).reshape(features.shape[1], features.shape[1]) * share
-    sd = _sds(covariance)
+    k = features.shape[1]
+    covariance = np.cov(features.T).reshape(k, k) * share + ROUNDING**2 * np.eye(k)
+    sd = np.sqrt(np.diag(covariance))
     correlation = covariance / np.outer(sd, sd) + ridge * np.eye(len(sd))
     tau = 0.0 if gap is None or soft is None or not soft.any() else _tau(correlation, gap / sd, soft)
     rows = _whitener(correlation + tau**2 * np.diag(np.zeros(len(sd)) if soft is None else soft.astype(float)))
@@ -69,15 +71,9 @@ def whitening(covariance: np.ndarray, least: float = LEAST_EIGENVALUE) -> np.nda
 
     Combinations whose eigenvalue in the correlation is not above `least` are left out.
     """
-    sd = _sds(covariance)
-    return _whitener(covariance / np.outer(sd, sd), least) / sd
-
-
-def _sds(covariance: np.ndarray) -> np.ndarray:
-    """Infinite for a feature that does not vary but by rounding: what divides by it is 0, where rounding would be huge.
-    """
     variance = np.diag(covariance)
-    return np.where(variance > LEAST_VARIANCE, np.sqrt(np.maximum(variance, 0.0)), np.inf)
+    sd = np.where(variance > LEAST_VARIANCE, np.sqrt(np.maximum(variance, 0.0)), np.inf)  # rounding weighs nothing
+    return _whitener(covariance / np.outer(sd, sd), least) / sd
 
 
 def _whitener(correlation: np.ndarray, least: float = LEAST_EIGENVALUE) -> np.ndarray:

@@ -456,6 +456,7 @@ def finished(setup, record, where):
 def test_another_round_goes_where_the_search_left_for(begun, monkeypatch):
     setup, record = begun
     monkeypatch.setattr(game, "REGION", 2.0)
+    monkeypatch.setattr(game, "VAGUE", 1.0)  # few paths leave kappa vague
     end = finished(setup, record, [0.9, 0.0])
     assert (record.round, record.generation, record.centres) == (1, 0, [])
     assert not record.is_played

@@ -96,13 +96,15 @@ def test_noise_alone_has_no_slope():
 
 
 @pytest.mark.parametrize("ridge", [0.0, 0.02])
-def test_a_feature_that_does_not_vary_weighs_nothing(ridge):
-    """By rounding it varies a little, and an error of rounding divided by that would be the largest weight of all."""
+def test_a_feature_that_does_not_vary_is_matched_up_to_rounding(ridge):
+    """It varies by rounding, and what is as small as that is near; the same point must not fit data that differ."""
     features = np.random.default_rng(3).normal(size=(300, 5))
     still = np.hstack([features, np.full((300, 2), 0.1) + 1e-16 * features[:, :2]])
-    rows, without = weigh(still, 0.01, ridge=ridge).rows, weigh(features, 0.01, ridge=ridge).rows
-    assert (rows[:, 5:] == 0.0).all()
-    assert rows.T[:5] @ rows[:, :5] == pytest.approx(without.T @ without)
+    weight, without = weigh(still, 0.01, ridge=ridge), weigh(features, 0.01, ridge=ridge)
+    gap = np.array([0.1, -0.2, 0.1, 0.0, 0.1, 0.0, 0.0])
+    rounded, other = (np.array([*gap[:5], off, 0.0]) for off in (1e-8, 1e-3))
+    assert weight.distance(rounded) == pytest.approx(without.distance(gap[:5]), rel=1e-3)
+    assert weight.distance(other) > 1e4 * without.distance(gap[:5])
 
 
 # ---------------------------------------------------------------------- sizes

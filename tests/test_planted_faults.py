@@ -13,12 +13,12 @@ import pytest
 import small_games
 import test_coverage
 import test_distance
+import test_global_start
 import test_goodness
 import test_interval
 import test_moments
 import test_recovery
 import test_settle
-import test_start
 import test_told_apart
 
 import fastmas as fm
@@ -227,9 +227,10 @@ FAULTS = [
                              (test_distance.test_the_misfit_is_what_is_beside_chance, (4.0,))]),
     (no_misfit_is_excused, [(test_distance.test_the_misfit_is_what_is_beside_chance, (4.0,))]),
     (nothing_is_whitened, [(test_distance.test_rows_whiten_what_is_correlated, ())]),
-    (the_start_is_bounded_to_the_middle, [(test_start.test_the_scan_looks_at_the_corners_of_the_box, ((2.7, 1.3),))]),
-    (one_point_is_enough, [(test_start.test_a_second_basin_comes_through_to_the_result, ())]),
-    (modes_are_lost, [(test_start.test_a_second_basin_comes_through_to_the_result, ())]),
+    (the_start_is_bounded_to_the_middle,
+     [(test_global_start.test_the_scan_looks_at_the_corners_of_the_box, ((2.7, 1.3),))]),
+    (one_point_is_enough, [(test_global_start.test_a_second_basin_comes_through_to_the_result, ())]),
+    (modes_are_lost, [(test_global_start.test_a_second_basin_comes_through_to_the_result, ())]),
 ]
 CASES = [pytest.param(fault, test, values, id="-".join([fault.__name__, test.__name__, *map(str, values)]))
          for fault, tests in FAULTS for test, values in tests]
