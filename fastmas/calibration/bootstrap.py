@@ -82,7 +82,7 @@ def bootstrap(setup: Setup, z: np.ndarray, read: PathFeatures, bank: np.ndarray,
     deviations = np.vstack([(data - mean) / own_error, sets - mean])
     slopes = _slopes(setup, z, read, with_figures, sets.std(axis=0))
     n_moments, k = len(read.moment_names), len(read.names)
-    step = _fit_step(setup, bank[:, :n_moments], slopes[:, :n_moments])
+    step = _fit_step(setup, bank[:, :n_moments], slopes[:, :n_moments], deviations[0, :n_moments])
     rest = deviations - (deviations[:, :n_moments] @ step.T) @ slopes
     return Bootstrap(read, figures, rest[:, :k], rest[:, k:], mean[k:], data[k:], bank, observed, lost)
 
@@ -158,12 +158,14 @@ def _n_slope(setup: Setup, pairs: Differences) -> int:
     return min(N_SLOPE_SERIES if setup.is_series else int(np.clip(N_SLOPE // (2 * n), LEAST_SLOPE, MOST_SLOPE)), bank)
 
 
-def _fit_step(setup: Setup, moments: np.ndarray, slopes: np.ndarray) -> np.ndarray:
+def _fit_step(setup: Setup, moments: np.ndarray, slopes: np.ndarray, gap: np.ndarray) -> np.ndarray:
     """What the moment fit makes of deviating moments: (d, n_moments) to be multiplied with them.
 
-    Moments are weighed as the fit weighs them; a direction that they do not see moves no further than the box.
+    Moments are weighed as the fit weighs them, given the data's `gap` (n_moments,): under a wrong model a series keeps
+    its scale. A direction that they do not see moves no further than the box.
     """
-    w = weigh(moments, 1.0 / len(setup.x_train), ridge=RIDGE if setup.is_series else 0.0).rows
+    soft = np.arange(len(gap)) != features_of(setup).moment_names.index("square") if setup.is_series else None
+    w = weigh(moments, 1.0 / len(setup.x_train), ridge=RIDGE if setup.is_series else 0.0, gap=gap, soft=soft).rows
     jacobian = w @ slopes.T
     prior = np.diag(12.0 / (setup.high - setup.low) ** 2)
     return np.linalg.solve(jacobian.T @ jacobian + prior, jacobian.T @ w)
