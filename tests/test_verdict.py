@@ -47,7 +47,7 @@ def test_without_a_step_of_the_fit_a_point_a_little_off_is_rejected(monkeypatch)
     z = z_of(setup, kappa=1.2, gamma=2.1)
     with setup.threads():
         with_step = judge_at(setup, z).p_value
-        monkeypatch.setattr(bootstrap, "_fit_step", lambda setup, moments, slopes: np.zeros_like(slopes))
+        monkeypatch.setattr(bootstrap, "_fit_step", lambda setup, moments, slopes, gap: np.zeros_like(slopes))
         without = judge_at(setup, z).p_value
     assert with_step > 0.05 >= without
 

@@ -14,6 +14,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fastmas.report.ticks import few_ticks
 from fastmas.statistics.stylised_facts import autocorrelation, mean_range, series_range
 
 OBSERVED, SIMULATED, ESTIMATE, HELD_OUT, MUTED = "#333333", "#0072B2", "#D55E00", "#009E73", "#8C8C8C"
@@ -224,6 +225,8 @@ def _scale(ax: Axes, spec: Mapping[str, Any], drawn: np.ndarray) -> None:
     for bound in (spec["low"], spec["high"]):
         if at(low) - margin <= at(bound) <= at(high) + margin:
             ax.axhline(bound, color=OBSERVED, lw=0.9, ls=(0, (1, 1)), label="bound")
+    if logarithmic:
+        few_ticks(ax.yaxis, *ax.get_ylim())
 
 
 def _simulator_loss(ax: Axes, history: History, objective: str) -> None:

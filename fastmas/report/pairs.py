@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fastmas.report.figures import ESTIMATE, MUTED, OBSERVED, SIMULATED, WIDTH
+from fastmas.report.ticks import few_ticks
 
 MOST_SHOWN = 6  # parameters
 N_BINS = 24
@@ -91,13 +92,15 @@ def _ends(values: np.ndarray, spec: Mapping[str, Any]) -> np.ndarray:
 
 def _limits(ax: Axes, ends: Mapping[str, np.ndarray], x: str, y: str | None,
             ranges: Mapping[str, Mapping[str, Any]]) -> None:
-    for name, set_scale, set_limits in ((x, ax.set_xscale, ax.set_xlim), (y, ax.set_yscale, ax.set_ylim)):
+    for name, axis in ((x, ax.xaxis), (y, ax.yaxis)):
         if name is None:
             continue
         low, high = ends[name]
-        if ranges[name].get("scale") == "log" and high > 3 * low:
-            set_scale("log")
-        set_limits(low, high)
+        along = "x" if axis is ax.xaxis else "y"
+        logarithmic = ranges[name].get("scale") == "log" and high > 3 * low
+        ax.set(**{f"{along}scale": "log" if logarithmic else "linear", f"{along}lim": (low, high)})
+        if logarithmic:
+            few_ticks(axis, low, high)
 
 
 def _labels(ax: Axes, below: str, left: str) -> None:
