@@ -23,7 +23,8 @@ from scipy.stats import binomtest
 import fastmas as fm
 from fastmas.calibration.judgement import judge_at
 from fastmas.calibration.sentence import sentence
-from fastmas.calibration.setup import Setup, decide
+from fastmas.calibration.settings import decide
+from fastmas.calibration.setup import Setup
 from fastmas.updaters.moments import fit_moments
 
 WINDOWS = [(2, 5), (3, 8), (4, 10), (2, 9), (5, 7)]

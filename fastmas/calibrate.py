@@ -22,8 +22,9 @@ from fastmas.calibration.identified import combinations
 from fastmas.calibration.interval import LEVEL, METHOD, Uncertainty, uncertainty, warnings
 from fastmas.calibration.posterior import Posterior, posterior
 from fastmas.calibration.record import Record
+from fastmas.calibration.settings import N_DRAWS, Settings, decide
 from fastmas.calibration.settle import Settled, settle
-from fastmas.calibration.setup import N_DRAWS, Settings, Setup, decide
+from fastmas.calibration.setup import Setup
 from fastmas.calibration.verdict import Verdict, judge
 from fastmas.data import Observations, observe
 from fastmas.errors import Interrupted, ParameterError, RunDirectoryError

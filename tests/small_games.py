@@ -13,7 +13,8 @@ import numpy as np
 
 from fastmas import models
 from fastmas.calibration import bootstrap, posterior, regression, setup, told_apart
-from fastmas.calibration.setup import Setup, decide
+from fastmas.calibration.settings import decide
+from fastmas.calibration.setup import Setup
 from fastmas.data import Observations, observe
 from fastmas.discriminators import Table, amortised, conditional, path, windowed
 from fastmas.distance import weigh

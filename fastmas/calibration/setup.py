@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
-from fastmas import discriminators, objectives, statistics, updaters
+from fastmas import discriminators, statistics, updaters
 from fastmas.calibration.given import start_of
+from fastmas.calibration.settings import Settings
 from fastmas.data import Observations
 from fastmas.discriminators.replay import N_THETA
 from fastmas.distance import Weight, weigh
@@ -23,7 +24,7 @@ from fastmas.engine.threads import count_threads
 from fastmas.errors import DataError, MemoryLimitError, ParameterError
 from fastmas.lowering.program import mode_used
 from fastmas.model import Model
-from fastmas.parameters import ParameterSpace, is_whole, shown
+from fastmas.parameters import ParameterSpace
 from fastmas.random.address import Address, Purpose
 from fastmas.simulate import available_memory, simulate_job
 from fastmas.statistics.moments import BOUNDED, path_moments
@@ -31,77 +32,15 @@ from fastmas.statistics.scaling import Scaling
 from fastmas.statistics.series import series_moments
 from fastmas.updaters.scoring import Features, Problem
 
-WARMUP = {"paths": 50, "series": 200}  # steps; a lone series is meant to be stationary
-SERIES_PATHS = 12  # simulated series of the data's length per candidate
-LEAST_PATHS = 8  # of a candidate
 LEAST_SAMPLES = 8  # of either part of a series
 POOL_STEPS = 2000  # simulated steps per theta of a replay
 POLISH = {"paths": 10, "series": 100}  # simulated in the last steps for each one observed
 SERIES_WEIGH = 300  # series whose figures give their covariance
 LEAST_POLISH, MOST_POLISH = 2000, 20_000  # paths; never fewer than twice the data's
-N_DRAWS = 2000  # from the posterior
 RIDGE = 0.02  # a covariance of one series' figures comes from few of them
 FAR_RIDGE = 0.01  # what hardly varies at a point far from the data varies otherwise at the data
 CACHED_VALUES = 1 << 14  # whose features are taken at a time: what is made of them stays in the processor's cache
 CHUNK_VALUES = 1 << 24  # values of a path array simulated at a time
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The options of `calibrate`, all of them decided."""
-
-    updater: str
-    discriminator: str
-    objective: str
-    statistic: str
-    generations: int
-    paths: int
-    warmup: int
-    seed: int
-    interval: bool
-    bounds: dict[str, list[float]] = field(default_factory=dict)
-    start: dict[str, float] = field(default_factory=dict)
-    draws: int = N_DRAWS
-
-
-def decide(observations: Observations, *, updater: str, discriminator: str | None, objective: str | None,
-           statistic: Any, generations: int | None, paths: int | None, warmup: int | None, seed: int,
-           interval: bool, draws: int = N_DRAWS) -> Settings:
-    """Fill in what was not given, by the regime of the data, and check what was.
-
-    Raises
-    ------
-    ParameterError
-        An unknown name or a size that cannot be.
-    """
-    regime = observations.regime
-    mover = updaters.get(updater)
-    chosen = discriminator or mover.discriminator
-    kind = discriminators.get(chosen)
-    if objective is not None:
-        objectives.get(objective)
-        if kind.own_objective is not None:
-            raise ParameterError(
-                f"objective={objective!r}: the discriminator {chosen!r} plays {kind.own_objective!r} and no other; "
-                "name another discriminator, or leave the objective away")
-    name = statistic or kind.statistics[0 if regime == "paths" else -1]
-    sizes = {
-        "generations": 0 if not mover.is_game else kind.n_generations if generations is None else generations,
-        "paths": paths if paths is not None else (
-            max(LEAST_PATHS, len(observations.x_obs)) if regime == "paths" else SERIES_PATHS),
-        "warmup": WARMUP[regime] if warmup is None else warmup,
-    }
-    for option, value, least in (("generations", sizes["generations"], 0), ("paths", sizes["paths"], LEAST_PATHS),
-                                 ("warmup", sizes["warmup"], 0), ("draws", draws, 0)):
-        if not is_whole(value) or value < least:
-            raise ParameterError(f"{option}={shown(value)}: give a whole number of at least {least}")
-    if not is_whole(seed) or not 0 <= seed < 2**32:
-        raise ParameterError(f"seed={shown(seed)}: give a whole number in [0, 2**32)")
-    return Settings(updater=updater, discriminator=chosen,
-                    objective=kind.own_objective or objective or "non-saturating",
-                    statistic=name if isinstance(name, str) else getattr(name, "__name__", "function"),
-                    generations=int(sizes["generations"]), paths=int(sizes["paths"]), warmup=int(sizes["warmup"]),
-                    seed=int(seed), interval=bool(interval), draws=int(draws))
 
 
 class Setup:
