@@ -25,8 +25,8 @@ N_STARTS, MOST_BASINS = 4, 3
 APART, SAME = 0.1, 0.02  # of the box: how far starts are from each other at least, and two ends of one basin at most
 WORST = 1e3  # residual, in sds, of a path that ran away
 VAGUE = 0.01  # of the box: a standard error that calls for a look along the coordinates
-FEW, N_PROFILE = 4, 12  # coordinates that are looked along at most, and values of each
-HOPELESS = 4.0  # times the least distance, or its expectation: no further that way
+FEW, N_PROFILE = 4, 24  # coordinates that are looked along at most, and values of each
+HOPELESS = 2.0  # times the least distance, or its expectation: no further that way
 MODE = 16.0  # of distance: 8 nats, within which another basin is told
 
 
