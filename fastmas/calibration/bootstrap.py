@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fastmas.calibration.goodness import CONSTANT
 from fastmas.calibration.setup import RIDGE, Setup
 from fastmas.distance import weigh
 from fastmas.random.address import Purpose
@@ -41,7 +42,8 @@ class Bootstrap:
     """The data (row 0) and data sets simulated at the estimate (rows 1 to B) after one step of the fit.
 
     `features` (B + 1, k) and `named` (B + 1, m) are deviations from the simulated mean, of features and named
-    figures; `model` and `data` (m,) are the figures themselves, at the estimate. `bank` (N, k) and `observed`
+    figures; `model` and `data` (m,) are the figures themselves, at the estimate, and `apart` (m,) is how far apart they
+    are before that step, in sds of the simulated data sets. `bank` (N, k) and `observed`
     (n, k) are features of single paths, `lost` the share of simulated paths that ran away or, where the data
     are positive, fell to 0 or below; they are in none of the others.
     """
@@ -52,6 +54,7 @@ class Bootstrap:
     named: np.ndarray
     model: np.ndarray
     data: np.ndarray
+    apart: np.ndarray
     bank: np.ndarray
     observed: np.ndarray
     lost: float
@@ -84,7 +87,8 @@ def bootstrap(setup: Setup, z: np.ndarray, read: PathFeatures, bank: np.ndarray,
     n_moments, k = len(read.moment_names), len(read.names)
     step = _fit_step(setup, bank[:, :n_moments], slopes[:, :n_moments], deviations[0, :n_moments])
     rest = deviations - (deviations[:, :n_moments] @ step.T) @ slopes
-    return Bootstrap(read, figures, rest[:, :k], rest[:, k:], mean[k:], data[k:], bank, observed, lost)
+    apart = deviations[0, k:] / np.maximum(deviations[1:, k:].std(axis=0), CONSTANT)
+    return Bootstrap(read, figures, rest[:, :k], rest[:, k:], mean[k:], data[k:], apart, bank, observed, lost)
 
 
 def features_of(setup: Setup) -> PathFeatures:

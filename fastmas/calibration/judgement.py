@@ -15,6 +15,7 @@ from fastmas.statistics.named_figures import Figure, Terms
 LEVEL = 0.95  # of the bar beyond which the largest figure deviates
 GROSS = 8.0  # sds beyond which the grid counts on a series: estimates of one series are far off, and so are its counts
 LOST = 0.01  # share of simulated paths that ran away, from which they are a misfit by themselves
+HARDLY = 2.0  # sds before the step of the fit: a figure that is right at the estimate is not told, whatever a step does
 TIERS = (10.0, 6.0)  # sds: figures of one tier are told in the order of FIGURES
 
 
@@ -112,7 +113,8 @@ def _odd(seen: Bootstrap) -> tuple[float, list[int]]:
 def _deviations(seen: Bootstrap, figures: np.ndarray, terms: Terms) -> tuple[Deviation, ...]:
     sds = figures[0]
     bar = np.quantile(largest(figures[1:]), LEVEL)
-    ranks = {j: rank for rank, j in enumerate(_in_order(seen.figures, sds, float(bar)))}
+    off = np.where(np.abs(seen.apart) > HARDLY, sds, 0.0)
+    ranks = {j: rank for rank, j in enumerate(_in_order(seen.figures, off, float(bar)))}
     rows = zip(seen.figures, seen.model, seen.data, sds, strict=True)
     return tuple(Deviation(f.name, f.title.format(**vars(terms)), f.worth(float(a), terms), f.worth(float(b), terms),
                            float(-z), f.say(float(a), float(b), terms), ranks.get(j))
