@@ -9,7 +9,7 @@ import pytest
 from small_games import make_setup, market, market_paths, market_series, z_of
 
 import fastmas as fm
-from fastmas.calibration import bootstrap
+from fastmas.calibration import bootstrap, judgement
 from fastmas.calibration.judgement import judge_at
 from fastmas.calibration.sentence import MISFIT, NO_MISFIT, WRONG_PLACE, grade_of, sentence
 
@@ -78,6 +78,16 @@ def test_a_wrong_fit_is_rejected_and_told_why(case, said):
     found = judged(cases[case]())
     assert grade_of(found, None) == MISFIT
     assert re.search(said, sentence(found)), sentence(found)
+
+
+def test_what_only_a_step_of_the_fit_puts_off_is_not_told(monkeypatch):
+    """A figure must be off at the estimate itself: with a bar that none passes there, nothing is told."""
+    x = stale(paths(3), 0.3)
+    assert judged(x).told
+    monkeypatch.setattr(judgement, "HARDLY", np.inf)
+    untold = judged(x)
+    assert untold.told == []
+    assert untold.p_value <= 0.05
 
 
 def test_foreign_paths_are_named_by_their_numbers():
