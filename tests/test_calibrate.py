@@ -391,6 +391,7 @@ def test_purposes_differ():
 def test_every_simulation_of_a_calibration_has_an_address_of_its_own(small, monkeypatch):
     """But for the moment fit, which repeats its runs so that differences show theta alone."""
     monkeypatch.setattr(game, "SETTLED", 0.0)  # round after round
+    monkeypatch.setattr(game, "VAGUE", 1.0)
     seen = []
     simulate = small_games.Setup.simulate
 
@@ -492,6 +493,7 @@ def test_an_end_at_the_edge_of_the_box_is_no_reason_to_go_on(begun):
 
 def test_a_game_of_several_rounds(small, monkeypatch):
     monkeypatch.setattr(game, "SETTLED", 0.0)
+    monkeypatch.setattr(game, "VAGUE", 1.0)
     fit = calibrate()
     assert fit.result["rounds"] == 4
     assert [row["round"] for row in fit.history] == [r for r in range(4) for _ in range(4)]
