@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fastmas.calibration.goodness import CONSTANT
-from fastmas.calibration.setup import RIDGE, Setup
+from fastmas.calibration.setup import Setup
 from fastmas.distance import weigh
 from fastmas.random.address import Purpose
 from fastmas.statistics.named_figures import Figure, defined, values_of
@@ -83,11 +83,12 @@ def bootstrap(setup: Setup, z: np.ndarray, read: PathFeatures, bank: np.ndarray,
     data, mean = with_figures(observed.mean(axis=0)), sets.mean(axis=0)
     own_error = 1.0 if setup.is_series else np.sqrt(1.0 + len(observed) / len(bank))  # of the bank's mean
     deviations = np.vstack([(data - mean) / own_error, sets - mean])
-    slopes = _slopes(setup, z, read, with_figures, sets.std(axis=0))
+    sd = sets.std(axis=0)
+    slopes = _slopes(setup, z, read, with_figures, sd)
     n_moments, k = len(read.moment_names), len(read.names)
     step = _fit_step(setup, bank[:, :n_moments], slopes[:, :n_moments], deviations[0, :n_moments])
     rest = deviations - (deviations[:, :n_moments] @ step.T) @ slopes
-    apart = deviations[0, k:] / np.maximum(deviations[1:, k:].std(axis=0), CONSTANT)
+    apart = deviations[0, k:] / np.maximum(sd[k:], CONSTANT)
     return Bootstrap(read, figures, rest[:, :k], rest[:, k:], mean[k:], data[k:], apart, bank, observed, lost)
 
 
@@ -169,7 +170,7 @@ def _fit_step(setup: Setup, moments: np.ndarray, slopes: np.ndarray, gap: np.nda
     its scale. A direction that they do not see moves no further than the box.
     """
     soft = np.arange(len(gap)) != features_of(setup).moment_names.index("square") if setup.is_series else None
-    w = weigh(moments, 1.0 / len(setup.x_train), ridge=RIDGE if setup.is_series else 0.0, gap=gap, soft=soft).rows
+    w = weigh(moments, 1.0 / len(setup.x_train), ridge=setup.ridge, gap=gap, soft=soft).rows
     jacobian = w @ slopes.T
     prior = np.diag(12.0 / (setup.high - setup.low) ** 2)
     return np.linalg.solve(jacobian.T @ jacobian + prior, jacobian.T @ w)

@@ -21,7 +21,7 @@ LEAST_SPREAD, MOST_SPREAD = 1e-3, 0.02  # of the box
 BLUR = 0.3  # sds of a return
 MOST_ROUNDS = {"paths": 4, "series": 2}
 SETTLED = 0.5  # a round is the last one if the search ended within this share of its region
-VAGUE = 0.2  # standard error in boxes from which a coordinate wanders, as nothing holds it (uniform: 0.29)
+VAGUE = 0.2  # standard error in boxes from which a coordinate is not identified and wanders (uniform: 0.29)
 RUNS_PER_ROUND = 1 << 16
 
 Save = Callable[[Record, bool], None]
@@ -84,22 +84,20 @@ def play_round(setup: Setup, record: Record, search: Search, table: Table, save:
         save(record, False)
 
 
-def arrange(setup: Setup, record: Record, region: np.ndarray | None = None,
-            first_run: int | None = None) -> tuple[Search, Table]:
+def arrange(setup: Setup, record: Record) -> tuple[Search, Table]:
     """The search and the table of this round: the whole box, or a region around a point."""
     assert record.start is not None
-    middle = region if region is not None else record.start.z if record.region is None else record.region
+    middle = record.start.z if record.region is None else record.region
     width = setup.high - setup.low
     spread = np.clip(record.start.spread, LEAST_SPREAD * width, MOST_SPREAD * width)
     spread = np.where(setup.space.integer, np.maximum(spread, 0.5), spread)
     low, high = setup.low, setup.high
-    if region is not None or discriminators.get(setup.settings.discriminator).local:
+    if discriminators.get(setup.settings.discriminator).local:
         half = np.clip(REGION * spread, LEAST_REGION * width, MOST_REGION * width)
         middle = np.clip(middle, setup.low, setup.high)
         low, high = np.maximum(setup.low, middle - half), np.minimum(setup.high, middle + half)
     edge = 1e-3 * (high - low)
     start = np.clip(middle, low + edge, high - edge)
-    first = RUNS_PER_ROUND * (record.round + 1) if first_run is None else first_run
     pool_paths, pool_times = setup.pool_size
     search = Search(start, spread, low, high, setup.space.integer, setup.settings.generations,
                     setup.settings.seed + record.round)
@@ -108,7 +106,8 @@ def arrange(setup: Setup, record: Record, region: np.ndarray | None = None,
         sample=setup.sample_there, look=setup.look, moments=setup.moments_real, weigh=setup.weight,
         n_weigh=max(setup.n_weigh(n), setup.n_polish(n)), real=setup.real, heldout=setup.heldout,
         n_paths=setup.settings.paths, start=start, spread=spread, low=low, high=high, seed=setup.settings.seed,
-        first_run=first, n_generations=setup.settings.generations, pool_paths=pool_paths, pool_times=pool_times,
+        first_run=RUNS_PER_ROUND * (record.round + 1), n_generations=setup.settings.generations,
+        pool_paths=pool_paths, pool_times=pool_times,
         blur=BLUR if setup.is_series else 0.0, map=setup.map, device=setup.device)
     return search, table
 

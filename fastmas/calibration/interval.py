@@ -14,6 +14,7 @@ from itertools import groupby
 import numpy as np
 from scipy.stats import norm
 
+from fastmas.calibration.game import VAGUE
 from fastmas.calibration.identified import Combination, combinations, listed
 from fastmas.calibration.record import Record
 from fastmas.calibration.settle import whole_problem
@@ -22,7 +23,6 @@ from fastmas.updaters.scoring import covariance_at
 
 LEVEL = 0.9
 METHOD = "J^-1 S J^-T of the features of the last step, simulated at the estimate"
-VAGUE = 0.2  # standard error in boxes from which a parameter counts as not identified (uniform: 0.29)
 NEAR_BOUND = 0.01  # of the box
 MOST_TOLD = 5  # combinations
 

@@ -178,12 +178,20 @@ class Setup:
     def problem(self, simulated: Features, real: np.ndarray, first_run: int = 0) -> Problem:
         """The fit of features to those of real paths (n_paths, k); a series' scale alone must always be met."""
         n = len(real)
-        soft = np.arange(real.shape[1]) > 0 if self.is_series else None
         return Problem(simulated=simulated, observed=real.mean(axis=0), n_observed=n,
                        n_sim=32 if self.is_series else max(500, 2 * n), n_polish=self.n_polish(n),
                        n_weigh=self.n_weigh(n), low=self.low, high=self.high,
-                       integer=self.space.integer, seed=self.settings.seed, soft=soft,
-                       ridge=RIDGE if self.is_series else 0.0, first_run=first_run)
+                       integer=self.space.integer, seed=self.settings.seed,
+                       soft=self._soft(real.shape[1]), ridge=self.ridge, first_run=first_run)
+
+    @property
+    def ridge(self) -> float:
+        """Of the weight at a point that may be the estimate."""
+        return RIDGE if self.is_series else 0.0
+
+    def _soft(self, n: int) -> np.ndarray | None:
+        """Which of n features a wrong model may miss: of a series all but the first, its scale."""
+        return np.arange(n) > 0 if self.is_series else None
 
     def n_polish(self, n_observed: int) -> int:
         """Paths of the last steps and of covariances."""
@@ -197,9 +205,8 @@ class Setup:
 
     def weight(self, features: np.ndarray, gap: np.ndarray, n_simulated: int) -> Weight:
         """The weight of the training data's features against the mean of `n_simulated` paths like these (n, k)."""
-        soft = np.arange(features.shape[1]) > 0 if self.is_series else None
-        return weigh(features, 1.0 / len(self.x_train) + 1.0 / n_simulated, gap=gap, soft=soft,
-                     ridge=RIDGE if self.is_series else FAR_RIDGE)
+        return weigh(features, 1.0 / len(self.x_train) + 1.0 / n_simulated, gap=gap,
+                     soft=self._soft(features.shape[1]), ridge=self.ridge or FAR_RIDGE)
 
     @property
     def x_all(self) -> np.ndarray:
