@@ -26,7 +26,7 @@ APART, SAME = 0.1, 0.02  # of the box: how far starts are from each other at lea
 WORST = 1e3  # residual, in sds, of a path that ran away
 VAGUE = 0.01  # of the box: a standard error that calls for a look along the coordinates
 FEW, N_PROFILE = 4, 24  # coordinates that are looked along at most, and values of each
-HOPELESS = 2.0  # times the least distance, or its expectation: no further that way
+HOPELESS, IN_A_ROW = 2.0, 2  # times the least distance, or its expectation, so many values long: no further that way
 MODE = 16.0  # of distance: 8 nats, within which another basin is told
 
 
@@ -133,12 +133,13 @@ def _profile(problem: Problem, z: np.ndarray, j: int) -> np.ndarray:
     order = [values[values <= z[j]][::-1], values[values > z[j]]]
     found, least = [], np.inf
     for side in order:
-        rest = np.delete(z, j)
+        rest, n_hopeless = np.delete(z, j), 0
         for value in side:
             rest, distance = _refine(_without(problem, j, value), rest, PROFILE, len(STAGES))
             found.append(np.insert(rest, j, value))
             least = min(least, distance)
-            if distance > HOPELESS * max(least, len(problem.observed)):
+            n_hopeless = n_hopeless + 1 if distance > HOPELESS * max(least, len(problem.observed)) else 0
+            if n_hopeless == IN_A_ROW:
                 break
     return np.stack(found)
 
