@@ -22,9 +22,12 @@ from scipy.stats import binomtest
 
 import fastmas as fm
 from fastmas.calibration.judgement import judge_at
+from fastmas.calibration.observed import Observed
+from fastmas.calibration.prepare import prepare
+from fastmas.calibration.problems import moment_problem
 from fastmas.calibration.sentence import sentence
-from fastmas.calibration.settings import decide
-from fastmas.calibration.setup import Setup
+from fastmas.calibration.settings import Settings, decide
+from fastmas.calibration.simulator import Simulator
 from fastmas.updaters.moments import fit_moments
 
 WINDOWS = [(2, 5), (3, 8), (4, 10), (2, 9), (5, 7)]
@@ -146,7 +149,7 @@ WRONG: dict[str, Callable[[int], Case]] = {
 }
 
 
-def setup_of(name: str, case: Case, seed: int) -> Setup:
+def parts_of(name: str, case: Case, seed: int) -> tuple[Simulator, Settings]:
     """What `calibrate` makes of a case."""
     regime = name.partition(":")[0]
     model = case.get("model") or market()
@@ -154,21 +157,21 @@ def setup_of(name: str, case: Case, seed: int) -> Setup:
     settings = decide(observations, updater="moments", discriminator=None, objective=None, statistic=None,
                       generations=None, paths=None, warmup=case.get("warmup"), seed=seed, interval=False)
     space = model.space(case.get("free", FREE[regime]), case.get("fixed"))
-    return Setup(model, space, observations, settings, n_threads=1)
+    observed = Observed(observations, settings.statistic)
+    return prepare(model, space, observed, settings, n_threads=1), settings
 
 
 def one(name: str, number: int) -> dict[str, Any]:
     """Fit one data set, judge it, and time the judgement."""
-    setup = setup_of(name, (RIGHT | WRONG)[name](number), number + 1)
-    with setup.threads():
-        z = fit_moments(setup.moment_problem()).z
+    simulator, settings = parts_of(name, (RIGHT | WRONG)[name](number), number + 1)
+    with simulator.workers.at_work():
+        z = fit_moments(moment_problem(simulator, settings), effort=settings.budget.start).z
         began, cpu = time.perf_counter(), time.process_time()
-        judged = judge_at(setup, z)
+        judged = judge_at(simulator, z, settings.budget.bootstrap)
         seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
     return {"case": name, "set": number, "p": judged.p_value, "p_figures": judged.p_figures,
             "p_without_grid": judged.p_without_grid, "p_oddest": judged.p_oddest, "odd_paths": list(judged.odd_paths),
-            "estimate": dict(zip(setup.space.free, setup.space.to_theta(z).tolist(), strict=True)),
-            "sentence": sentence(judged), "seconds": seconds, "cpu_seconds": cpu}
+            "estimate": simulator.by_name(z), "sentence": sentence(judged), "seconds": seconds, "cpu_seconds": cpu}
 
 
 def table(rows: list[dict[str, Any]]) -> str:

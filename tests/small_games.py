@@ -1,52 +1,48 @@
-"""Small games for tests: constants cut down, a market seen through few paths, and a toy in place of a simulator.
+"""Small games for tests: a small budget, a market seen through few paths, and a toy in place of a simulator.
 
-Cut down, a game of five generations takes half a second instead of ten. What it finds is rough; its bits, files,
-messages and states are what the tests look at. Accuracy is tested with the constants as they are.
+With the small budget a game of five generations takes half a second instead of ten. What it finds is rough; its bits,
+files, messages and states are what the tests look at. Accuracy is tested with the full one.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
 from fastmas import models
-from fastmas.calibration import bootstrap, posterior, regression, setup, told_apart
-from fastmas.calibration.settings import decide
-from fastmas.calibration.setup import Setup
+from fastmas.calibration import budget as budgets
+from fastmas.calibration.budget import BootstrapEffort, Budget, PosteriorEffort, Sizes, ToldApartEffort
+from fastmas.calibration.observed import Observed
+from fastmas.calibration.prepare import prepare
+from fastmas.calibration.settings import Settings, decide
+from fastmas.calibration.simulator import Simulator
 from fastmas.data import Observations, observe
-from fastmas.discriminators import Table, amortised, conditional, path, windowed
+from fastmas.discriminators import Table, amortised
 from fastmas.distance import weigh
+from fastmas.region import Region
 from fastmas.simulate import simulate
-from fastmas.updaters import moments, scoring
+from fastmas.updaters.moments import Effort, Stage
 
 TRUTH = {"kappa": 1.0, "gamma": 2.0}
-
-
-def cuts():
-    """Module, name and value of every constant that makes a game small."""
-    stages = tuple(replace(stage, effort=1, iterations=2) for stage in moments.STAGES[:2])
-    few = {"batch": 256, "warmup": 15}
-    return [
-        (moments, "N_SCAN", 64), (moments, "N_STARTS", 1), (moments, "STAGES", stages),
-        (amortised, "STEPS", 30), (amortised, "RENEW", 10), (amortised, "N_CONTRAST", 64),
-        (amortised, "N_WINDOWS", 8), (setup, "POOL_STEPS", 600), (conditional, "WARMUP", 20), (conditional, "STEPS", 2),
-        (conditional, "BATCH", 256), (windowed, "RECIPE", replace(windowed.RECIPE, **few)),
-        (path, "RECIPE", replace(path.RECIPE, **few)),
-        (scoring, "N_POLISH", 2), (moments, "N_PROFILE", 3), (moments, "VALLEY", replace(moments.VALLEY, iterations=3)),
-        (setup, "LEAST_POLISH", 240), (setup, "POLISH", {"paths": 4, "series": 40}), (setup, "SERIES_WEIGH", 80),
-        (told_apart, "STEPS", 10), (told_apart, "BATCH", 256), (told_apart, "N_NULL", 2),
-        (posterior, "MOST_SETS", 512), (posterior, "LEAST_SETS", 128), (posterior, "N_CHECK", 199),
-        (regression, "EPOCHS", 3),
-        (bootstrap, "LEAST_BANK", 2000), (bootstrap, "N_SLOPE", 1000), (bootstrap, "N_SLOPE_SERIES", 20),
-    ]
+SMALL = Budget(
+    sizes=Sizes(polish_paths=4, polish_series=40, least_polish=240, weigh_series=80, pool_steps=600),
+    start=Effort(n_scan=64, n_starts=1, stages=(Stage(1, 0.03, 2), Stage(1, 0.015, 2)), n_profile=3,
+                 valley=Stage(2, 0.015, 3)),
+    n_linearised=2,
+    training={"amortised": {"steps": 30, "renew": 10, "n_contrast": 64, "n_windows": 8},
+              "conditional": {"batch": 256, "steps": 2, "warmup": 20},
+              "windowed": {"batch": 256, "warmup": 15}, "path": {"batch": 256, "warmup": 15}},
+    bootstrap=BootstrapEffort(least_bank=2000, n_slope=1000, n_slope_series=20),
+    told_apart=ToldApartEffort(steps=10, batch=256, n_null=2),
+    posterior=PosteriorEffort(most_sets=512, least_sets=128, epochs=3, n_check=199))
 
 
 def cut():
-    """Cut the constants of this process down, for good: for child processes."""
-    for module, name, value in cuts():
-        setattr(module, name, value)
+    """Give calibrations of this process the small budget, for good: for child processes."""
+    budgets.FULL = SMALL
 
 
 @cache
@@ -71,7 +67,7 @@ def market_series(n_times, seed=1003):
 
 N_SAMPLES = 6
 TOY_TRUTH = np.array([0.5, -0.2])
-TOY_LOW, TOY_HIGH = np.array([-2.0, -1.5]), np.array([2.0, 1.5])
+TOY_REGION = Region(np.array([-2.0, -1.5]), np.array([2.0, 1.5]), np.zeros(2, dtype=bool))
 
 
 def toy_samples(z, n_paths, run, purpose, *, common=True, n_times=None):
@@ -100,23 +96,32 @@ def toy_table(**changes):
         "sample": toy_samples, "look": toy_look, "moments": toy_moments(real), "n_weigh": 600,
         "weigh": lambda features, gap, n: weigh(features, 1.0 / len(real) + 1.0 / n),
         "real": real, "heldout": heldout, "n_paths": 100, "start": np.zeros(2),
-        "spread": np.array([0.05, 0.05]), "low": TOY_LOW, "high": TOY_HIGH, "seed": 3, "first_run": 1 << 16,
-        "n_generations": 20, "pool_paths": 4, "pool_times": None, "blur": 0.0, "map": map, **changes})
+        "spread": np.array([0.05, 0.05]), "region": TOY_REGION, "seed": 3, "first_run": 1 << 16,
+        "n_generations": 20, "pool_paths": 4, "pool_times": None, "blur": 0.0, "map": map,
+        "training": amortised.Amortised.training, **changes})
 
 
 # ---------------------------------------------------------------------- parts of a calibration
 
 
-def make_setup(data, free=("kappa", "gamma"), *, model=None, updater="cma-es", n_threads=1, fixed=None, **options):
-    """The setup that `calibrate` would make of these data."""
+class Parts(NamedTuple):
+    """What `calibrate` makes before it begins."""
+
+    simulator: Simulator
+    settings: Settings
+
+
+def make_parts(data, free=("kappa", "gamma"), *, model=None, updater="cma-es", n_threads=1, fixed=None, **options):
+    """The parts that `calibrate` would make of these data."""
     observations = data if isinstance(data, Observations) else observe(data, heldout_share=0.2)
     given = {"discriminator": None, "objective": None, "statistic": None, "generations": 5, "paths": None,
              "warmup": None, "seed": 1, "interval": True, **options}
     chosen = model or market()
-    settings = decide(observations, updater=updater, **given)
-    return Setup(chosen, chosen.space(free, fixed), observations, settings, given["statistic"], n_threads)
+    settings = replace(decide(observations, updater=updater, **given), budget=budgets.FULL)
+    observed = Observed(observations, given["statistic"] or settings.statistic)
+    return Parts(prepare(chosen, chosen.space(free, fixed), observed, settings, n_threads=n_threads), settings)
 
 
-def z_of(setup, **values):
+def z_of(simulator, **values):
     """Search coordinates of these values, in the order of the free parameters."""
-    return setup.space.to_z(np.array([values[name] for name in setup.space.free]))
+    return simulator.space.to_z(np.array([values[name] for name in simulator.space.free]))

@@ -11,6 +11,7 @@ import pytest
 import small_games
 
 import fastmas as fm
+from fastmas.calibration import keeping
 from fastmas.cli import main
 from fastmas.errors import Interrupted, ParameterError
 from fastmas.files import pack_tensors
@@ -221,16 +222,13 @@ def test_simulated_paths_that_no_address_has():
 
 
 @pytest.fixture
-def stopped(tmp_path, monkeypatch):
+def stopped(small, tmp_path, monkeypatch):
     """A run that was stopped in its game."""
-    for module, name, value in small_games.cuts():
-        monkeypatch.setattr(module, name, value)
-
     def stop(event):
         if event.get("done") == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(sys.modules["fastmas.calibrate"], "SAVE_EVERY", 0.0)
+    monkeypatch.setattr(keeping, "SAVE_EVERY", 0.0)
     with pytest.raises(Interrupted):
         fm.calibrate(small_games.market(), small_games.market_paths(), free=["kappa", "gamma"], generations=4,
                      n_threads=1, out=tmp_path / "run", progress=stop)

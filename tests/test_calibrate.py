@@ -2,21 +2,34 @@
 
 import csv
 import json
+import re
 import textwrap
 from dataclasses import replace
 
 import numpy as np
 import pytest
-import small_games
 import torch
-from small_games import TRUTH, make_setup, market, market_paths, market_series, z_of
+from small_games import SMALL, TRUTH, make_parts, market, market_paths, market_series, z_of
 
 import fastmas as fm
-from fastmas.calibration import game, setup, told_apart
-from fastmas.calibration.game import arrange, average, find_start
+from fastmas.calibration import budget
+from fastmas.calibration import game as playing
+from fastmas.calibration.budget import Budget, ToldApartEffort
+from fastmas.calibration.game import Game, average
 from fastmas.calibration.record import Record
+from fastmas.calibration.simulator import Simulator
+from fastmas.calibration.start import find_start
+from fastmas.calibration.workers import Workers
 from fastmas.data import observe
-from fastmas.errors import DataError, MemoryLimitError, ModelError, ParameterError, RunDirectoryError, SimulationError
+from fastmas.errors import (
+    DataError,
+    Interrupted,
+    MemoryLimitError,
+    ModelError,
+    ParameterError,
+    RunDirectoryError,
+    SimulationError,
+)
 from fastmas.random.address import Purpose
 from fastmas.run_directory import RunDirectory
 from fastmas.updaters import moments
@@ -25,15 +38,9 @@ FREE = ["kappa", "gamma"]
 
 
 @pytest.fixture
-def small(monkeypatch):
-    for module, name, value in small_games.cuts():
-        monkeypatch.setattr(module, name, value)
-
-
-@pytest.fixture
 def no_verdict(monkeypatch):
     """The verdict takes half of the time and these tests do not look at it."""
-    monkeypatch.setattr(told_apart, "STEPS", 5)
+    monkeypatch.setattr(budget, "FULL", replace(budget.FULL, told_apart=ToldApartEffort(steps=5)))
 
 
 def calibrate(data=None, model=None, **options):
@@ -223,6 +230,15 @@ def test_every_updater_plays_every_discriminator(small, updater, discriminator):
     assert len(fit.history) == 4 * fit.result["rounds"]
     assert np.isfinite([row["loss"] for row in fit.history]).all()
     assert fit.config["statistic"] == ("prices" if discriminator == "path" else "windows")
+    more = fit.result["degrees"] - calibrate(updater="moments").result["degrees"]
+    assert (more > 2) == (discriminator == "amortised")  # what it has learned of five monomials has a say to the end
+
+
+@pytest.mark.parametrize(("training", "said"), [
+    ({"nobody": {}}, "unknown discriminator 'nobody'"), ({"amortised": {"stops": 3}}, "'amortised' has no 'stops'")])
+def test_a_budget_for_nothing_is_refused(training, said):
+    with pytest.raises(ParameterError, match=re.escape(said)):
+        Budget(training=training)
 
 
 def test_objectives_differ_where_they_may_be_chosen(small):
@@ -287,9 +303,9 @@ def test_an_estimate_at_its_bound_is_said(small):
 
 
 @pytest.mark.parametrize("interval", [True, False])
-def test_what_the_data_do_not_separate_is_said(small, interval, monkeypatch):
-    monkeypatch.setattr(setup, "LEAST_POLISH", 1000)
-    fit = calibrate(model=market(signal_weights="separate"), free=["b", "c"], updater="moments", interval=interval)
+def test_what_the_data_do_not_separate_is_said(interval):
+    fit = calibrate(model=market(signal_weights="separate"), free=["b", "c"], updater="moments", interval=interval,
+                    budget=replace(SMALL, sizes=replace(SMALL.sizes, least_polish=1000)))
     said = [text for text in fit.warnings if text.startswith("b and c move together")]
     assert len(said) == 1
     assert said[0].endswith("the data identify b / c, not each of them")
@@ -348,15 +364,15 @@ def test_the_number_of_threads_changes_no_bit(small, options):
     same(calibrate(n_threads=1, interval=True, **options), calibrate(n_threads=2, interval=True, **options))
 
 
-def test_every_thread_has_a_torch_of_one_thread(small):
+def test_every_thread_has_a_torch_of_one_thread():
     """Products of this shape differ in their last bits where the matrix library of a thread believes it has two."""
     torch.manual_seed(0)
     a, b = torch.randn(128, 6), torch.randn(128, 48)
-    setup = make_setup(market_paths(), n_threads=2)
+    workers = Workers(2)
     before = torch.get_num_threads()
-    with setup.threads():
+    with workers.at_work():
         alone = a.T @ b
-        assert all(torch.equal(alone, other) for other in setup.map(lambda _: a.T @ b, range(8)))
+        assert all(torch.equal(alone, other) for other in workers.map(lambda _: a.T @ b, range(8)))
     assert torch.get_num_threads() == before
 
 
@@ -372,9 +388,9 @@ def test_the_datas_seed_may_be_the_calibrations(small):
     """Numbers of `simulate` have a purpose of their own: no path of any phase repeats one of the data."""
     x = fm.simulate(market(), TRUTH, n_paths=60, n_steps=80, warmup=50, seed=1)
     data = {tuple(path) for path in x[:, 1:6].tolist()}
-    setup, seen = make_setup(x, seed=1), []
+    simulator, seen = make_parts(x, seed=1).simulator, []
     for purpose in range(Purpose.MOMENTS, Purpose.SAMPLE + 1):
-        paths = setup.simulate(z_of(setup, **TRUTH)[None], 60, 0, purpose)[0]
+        paths = simulator.simulate(z_of(simulator, **TRUTH)[None], 60, 0, purpose)[0]
         seen.append({tuple(path) for path in paths[:, 1:6].tolist()})
         assert not data & seen[-1]
     assert not seen[0] & seen[1]
@@ -390,17 +406,17 @@ def test_purposes_differ():
 
 def test_every_simulation_of_a_calibration_has_an_address_of_its_own(small, monkeypatch):
     """But for the moment fit, which repeats its runs so that differences show theta alone."""
-    monkeypatch.setattr(game, "SETTLED", 0.0)  # round after round
-    monkeypatch.setattr(game, "VAGUE", 1.0)
+    monkeypatch.setattr(playing, "SETTLED", 0.0)  # round after round
+    monkeypatch.setattr(playing, "VAGUE", 1.0)
     seen = []
-    simulate = small_games.Setup.simulate
+    simulate = Simulator.simulate
 
     def spy(self, z, n_paths, run, purpose, **options):
         if purpose != Purpose.MOMENTS:
             seen.append((run, purpose, len(z)))
         return simulate(self, z, n_paths, run, purpose, **options)
 
-    monkeypatch.setattr(small_games.Setup, "simulate", spy)
+    monkeypatch.setattr(Simulator, "simulate", spy)
     fit = calibrate(interval=True)
     assert fit.result["rounds"] > 1
     repeated = {one for one in seen if seen.count(one) > 1}
@@ -411,89 +427,88 @@ def test_every_simulation_of_a_calibration_has_an_address_of_its_own(small, monk
 # ---------------------------------------------------------------------- rounds
 
 
-def region_of(setup, record):
-    search, table = arrange(setup, record)
-    assert np.array_equal(search.low, table.low)
-    assert np.array_equal(search.high, table.high)
+def search_of(game, record):
+    search = game.search(record)
+    assert game.table(record, search).region is search.region
     return search
 
 
 @pytest.fixture
 def begun(small):
-    setup, record = make_setup(market_paths()), Record()
-    with setup.threads():
-        find_start(setup, record, lambda *a: None, lambda *a: None)
-    return setup, record
+    simulator, settings = make_parts(market_paths())
+    with simulator.workers.at_work():
+        record = Record(start=find_start(simulator, settings))
+    return Game(simulator, settings, lambda *a: None, lambda event: None), record
 
 
 def test_a_region_is_a_part_of_the_box_around_the_start(begun):
-    setup, record = begun
-    search = region_of(setup, record)
-    assert (search.low >= setup.low).all()
-    assert (search.high <= setup.high).all()
-    assert (search.low < record.start.z).all()
-    assert (record.start.z < search.high).all()
+    game, record = begun
+    search, box = search_of(game, record), game.simulator.region
+    assert (search.region.low >= box.low).all()
+    assert (search.region.high <= box.high).all()
+    assert (search.region.low < record.start.z).all()
+    assert (record.start.z < search.region.high).all()
     assert np.array_equal(search.start, record.start.z)
 
 
 @pytest.mark.parametrize("side", [0.0, 1.0])
 def test_a_start_at_a_bound_is_moved_inside(begun, side):
-    setup, record = begun
-    record.region = setup.low + side * (setup.high - setup.low)
-    search = region_of(setup, record)
-    assert (search.start > search.low).all()
-    assert (search.start < search.high).all()
+    game, record = begun
+    record.region = game.simulator.region.low + side * game.simulator.region.width
+    search = search_of(game, record)
+    assert (search.start > search.region.low).all()
+    assert (search.start < search.region.high).all()
 
 
-def finished(setup, record, where):
-    """The record after a round that ended at `where`, -1 to 1 within its region."""
-    search = region_of(setup, record)
-    end = (search.low + search.high) / 2 + np.asarray(where) * (search.high - search.low) / 2
+def finished(game, record, where):
+    """Where a round ended: at `where`, -1 to 1 within its region."""
+    search = search_of(game, record)
+    end = search.region.middle + np.asarray(where) * search.region.width / 2
     record.centres, record.generation = [end] * 4, 4
-    game._finish_round(setup, record, search)
+    game._finish_round(record, search)
     return end
 
 
 def test_another_round_goes_where_the_search_left_for(begun, monkeypatch):
-    setup, record = begun
-    monkeypatch.setattr(game, "REGION", 2.0)
-    monkeypatch.setattr(game, "VAGUE", 1.0)  # few paths leave kappa vague
-    end = finished(setup, record, [0.9, 0.0])
+    game, record = begun
+    monkeypatch.setattr(playing, "REGION", 2.0)
+    monkeypatch.setattr(playing, "VAGUE", 1.0)  # few paths leave kappa vague
+    end = finished(game, record, [0.9, 0.0])
     assert (record.round, record.generation, record.centres) == (1, 0, [])
     assert not record.is_played
     assert np.array_equal(record.region, end)
-    assert np.array_equal(region_of(setup, record).start, end)
+    assert np.array_equal(search_of(game, record).start, end)
 
 
 def test_a_search_that_stays_in_the_middle_has_settled(begun):
-    setup, record = begun
-    end = finished(setup, record, [0.4, -0.4])
+    game, record = begun
+    end = finished(game, record, [0.4, -0.4])
     assert record.is_played
     assert record.is_settled
-    assert np.array_equal(average(setup, record), end)
+    assert np.array_equal(average(record, game.settings.updater), end)
 
 
 def test_rounds_are_limited_and_the_last_one_says_so(begun, monkeypatch):
-    setup, record = begun
-    monkeypatch.setattr(game, "REGION", 2.0)
-    for _ in range(game.MOST_ROUNDS["paths"]):
+    game, record = begun
+    monkeypatch.setattr(playing, "REGION", 2.0)
+    for _ in range(game.simulator.observed.regime.most_rounds):
         assert not record.is_played
-        finished(setup, record, [-0.9, 0.9])
+        finished(game, record, [-0.9, 0.9])
     assert record.is_played
     assert not record.is_settled
 
 
 def test_an_end_at_the_edge_of_the_box_is_no_reason_to_go_on(begun):
-    setup, record = begun
-    record.region = setup.high.copy()
-    finished(setup, record, [1.0, 1.0])
+    game, record = begun
+    record.region = game.simulator.region.high.copy()
+    finished(game, record, [1.0, 1.0])
     assert record.is_played
     assert record.is_settled
 
 
 def test_a_game_of_several_rounds(small, monkeypatch):
-    monkeypatch.setattr(game, "SETTLED", 0.0)
-    monkeypatch.setattr(game, "VAGUE", 1.0)
+    monkeypatch.setattr(playing, "SETTLED", 0.0)
+    monkeypatch.setattr(playing, "VAGUE", 1.0)
     fit = calibrate()
     assert fit.result["rounds"] == 4
     assert [row["round"] for row in fit.history] == [r for r in range(4) for _ in range(4)]
@@ -549,20 +564,20 @@ def test_a_report_of_a_run_that_is_not_finished(small, tmp_path):
         if event["phase"].startswith("game"):
             raise KeyboardInterrupt
 
-    with pytest.raises(fm.calibrate.__globals__["Interrupted"]):
+    with pytest.raises(Interrupted):
         calibrate(out=tmp_path / "run", progress=stop)
     assert report.build(tmp_path / "run").exists()
 
 
 def test_paths_simulated_counts_every_path(small, monkeypatch):
     counted = []
-    simulate = small_games.Setup.simulate
+    simulate = Simulator.simulate
 
     def spy(self, z, n_paths, *arguments, **options):
         counted.append(len(z) * n_paths)
         return simulate(self, z, n_paths, *arguments, **options)
 
-    monkeypatch.setattr(small_games.Setup, "simulate", spy)
+    monkeypatch.setattr(Simulator, "simulate", spy)
     assert calibrate(interval=True).paths_simulated == sum(counted)
 
 

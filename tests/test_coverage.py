@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import small_games
 from models.walk import Walk
 from scipy.stats import binom
-from small_games import TRUTH, make_setup, market, market_paths
+from small_games import TRUTH, make_parts, market, market_paths
 
-from fastmas.calibration.game import find_start, play
+from fastmas.calibration.game import Game
 from fastmas.calibration.interval import uncertainty
 from fastmas.calibration.record import Record
-from fastmas.calibration.settle import settle
+from fastmas.calibration.settle import features_of, settle
+from fastmas.calibration.start import find_start
 
 N_SETS = 50
 WALK = {"drift": 0.01, "sigma": 0.05}
-
-
-@pytest.fixture
-def small(monkeypatch):
-    for module, name, value in small_games.cuts():
-        monkeypatch.setattr(module, name, value)
 
 
 def walk(n_paths, n_times, seed):
@@ -32,19 +26,19 @@ def walk(n_paths, n_times, seed):
     return paths if n_paths > 1 else paths[0]
 
 
-def interval_of(setup):
+def interval_of(simulator, settings):
     """As `calibrate` makes it, without a verdict."""
-    record = Record()
-    with setup.threads():
-        find_start(setup, record, lambda *a: None, lambda *a: None)
-        play(setup, record, lambda *a: None, lambda *a: None)
-        settled = settle(setup, record)
-        return uncertainty(setup, record, settled.z).interval(setup, settled.z)
+    with simulator.workers.at_work():
+        record = Record(start=find_start(simulator, settings))
+        Game(simulator, settings, lambda *a: None, lambda *a: None).play(record)
+        features = features_of(simulator.observed, record, settings.discriminator)
+        z = settle(simulator, settings, record, features).z
+        return uncertainty(simulator, settings, features, z).interval(simulator.space, z)
 
 
-def n_held(setups, truth):
+def n_held(sets, truth):
     """How many intervals hold the truth."""
-    found = [interval_of(setup) for setup in setups]
+    found = [interval_of(*parts) for parts in sets]
     return sum(ends[name][0] <= value <= ends[name][1] for ends in found for name, value in truth.items())
 
 
@@ -58,15 +52,15 @@ def in_band(held, n):
 @pytest.mark.parametrize("shape", [(40, 21), (1, 601)], ids=["paths", "series"])
 def test_intervals_of_a_walk_hold_the_truth(small, shape):
     """Estimates of drift and sigma are independent, so that 50 data sets are 100 trials."""
-    setups = (make_setup(walk(*shape, seed), tuple(WALK), model=Walk(), updater="moments", warmup=0, seed=1 + seed)
-              for seed in range(N_SETS))
-    assert in_band(n_held(setups, WALK), 2 * N_SETS)
+    sets = (make_parts(walk(*shape, seed), tuple(WALK), model=Walk(), updater="moments", warmup=0, seed=1 + seed)
+            for seed in range(N_SETS))
+    assert in_band(n_held(sets, WALK), 2 * N_SETS)
 
 
 @pytest.mark.slow
 @pytest.mark.statistical
 @pytest.mark.parametrize("updater", ["moments", "cma-es", "parameter-score"])
 def test_intervals_of_the_market_hold_the_truth(small, updater):
-    setups = (make_setup(market_paths(60, 31, seed=2000 + seed), model=market(), updater=updater, seed=1 + seed)
-              for seed in range(N_SETS))
-    assert in_band(n_held(setups, TRUTH), 2 * N_SETS)
+    sets = (make_parts(market_paths(60, 31, seed=2000 + seed), model=market(), updater=updater, seed=1 + seed)
+            for seed in range(N_SETS))
+    assert in_band(n_held(sets, TRUTH), 2 * N_SETS)

@@ -288,13 +288,13 @@ class Elsewhere:
 @pytest.mark.parametrize("statistic", ["windows", "return-windows", "prices", "log-returns"])
 def test_samples_of_paths_that_stay_are_those_of_the_host(monkeypatch, statistic):
     """Logarithms of NumPy and torch differ in the last digit of a double, samples by a rounding of float32."""
-    setup = small_games.make_setup(small_games.market_paths(), statistic=statistic)
-    z = np.stack([setup.low, (setup.low + setup.high) / 2, setup.high])
-    expected = setup.sample(z, 9, 3, 1, common=False)
+    simulator = small_games.make_parts(small_games.market_paths(), statistic=statistic).simulator
+    z = np.stack([simulator.region.low, simulator.region.middle, simulator.region.high])
+    expected = simulator.sample(z, 9, 3, 1, common=False)
     monkeypatch.setattr(devices, "check", lambda device: device)
     monkeypatch.setattr(devices, "engine_for", lambda device: Elsewhere())
-    setup.device = "elsewhere"
-    found = setup.sample_there(z, 9, 3, 1, common=False)
+    simulator.device = "elsewhere"
+    found = simulator.sample_there(z, 9, 3, 1, common=False)
     assert isinstance(found, torch.Tensor)
     assert found.dtype == torch.float32
     np.testing.assert_allclose(found.numpy(), expected, rtol=1e-6, atol=1e-6)

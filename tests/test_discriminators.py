@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import small_games
 import torch
-from small_games import TOY_HIGH, TOY_LOW, TOY_TRUTH, toy_samples, toy_table
+from small_games import SMALL, TOY_REGION, TOY_TRUTH, toy_samples, toy_table
 
 from fastmas import discriminators
-from fastmas.discriminators import amortised, conditional, path, windowed
+from fastmas.discriminators import amortised
 from fastmas.discriminators.networks import QuadraticInTheta, perceptron
 from fastmas.discriminators.replay import N_SHARES, N_THETA, Replay
 from fastmas.discriminators.training import Trainer, flat, gradient_penalty, initialise, seeded
@@ -31,19 +31,15 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-@pytest.fixture
-def small(monkeypatch):
-    for module, name, value in small_games.cuts():
-        monkeypatch.setattr(module, name, value)
-
-
 def threads():
     """Two, of which each knows that torch has one."""
     return ThreadPoolExecutor(2, initializer=torch.set_num_threads, initargs=(1,))
 
 
-def seat(name, table, objective="non-saturating"):
-    return discriminators.seat(name, table, objective)
+def seat(name, table, objective="non-saturating", training=None):
+    """A discriminator with the training of the small budget, or with its own but for these changes."""
+    trained = SMALL.training_of(name) if training is None else replace(discriminators.get(name).training, **training)
+    return discriminators.seat(name, replace(table, training=trained), objective)
 
 
 def centre(generation):
@@ -84,18 +80,18 @@ def test_what_a_class_says(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_losses_and_report(name, small):
+def test_losses_and_report(name):
     judge = seat(name, toy_table())
     judge.begin()
     (loss, report, _), = play(judge, [0])
     assert loss.shape == (3,)
     assert np.isfinite(loss).all()
-    assert set(report) == {"discriminator_loss", "logit_real", "logit_heldout", "logit_fake"}
-    assert np.isfinite(report["discriminator_loss"])
+    assert {"loss", *report} == {curve.column for curve in judge.curves}
+    assert np.isfinite(list(report.values())).all()
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_loss_changes_nothing(name, small):
+def test_a_loss_changes_nothing(name):
     judge = seat(name, toy_table())
     judge.begin()
     play(judge, range(2))
@@ -108,7 +104,7 @@ def test_a_loss_changes_nothing(name, small):
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("generation", [1, 3, N_SHARES + 2])
-def test_restored_it_goes_on_bit_for_bit(name, generation, small):
+def test_restored_it_goes_on_bit_for_bit(name, generation):
     """Through the bytes of a checkpoint, with a pool that has been renewed in part, and more than once over."""
     judge = seat(name, toy_table())
     judge.begin()
@@ -122,7 +118,7 @@ def test_restored_it_goes_on_bit_for_bit(name, generation, small):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_number_of_threads_changes_no_bit(name, small):
+def test_the_number_of_threads_changes_no_bit(name):
     one = seat(name, toy_table())
     one.begin()
     with threads() as pool:
@@ -132,7 +128,7 @@ def test_the_number_of_threads_changes_no_bit(name, small):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_same_seed_same_bits_and_other_seed_other_bits(name, small):
+def test_same_seed_same_bits_and_other_seed_other_bits(name):
     seen = []
     for seed in (3, 3, 4):
         judge = seat(name, toy_table(seed=seed))
@@ -143,7 +139,7 @@ def test_same_seed_same_bits_and_other_seed_other_bits(name, small):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_global_random_states_are_left_alone(name, small):
+def test_global_random_states_are_left_alone(name):
     torch.manual_seed(5)
     np.random.seed(5)  # noqa: NPY002
     before = torch.get_rng_state().tolist(), np.random.get_state()[2]  # noqa: NPY002
@@ -153,18 +149,18 @@ def test_global_random_states_are_left_alone(name, small):
     assert before == (torch.get_rng_state().tolist(), np.random.get_state()[2])  # noqa: NPY002
 
 
+ENOUGH = {"amortised": {"steps": 150}, "conditional": {"warmup": 150},
+          "windowed": {"batch": 500, "warmup": 90}, "path": {"batch": 500, "warmup": 90}}
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_the_truth_loses_least(name, monkeypatch):
+def test_the_truth_loses_least(name):
     """A loss must fall on the way from FAR to the truth, here where the discriminator is trained in full at FAR.
 
     FAR is 2 sds off in the mean and has an sd 2.7 times too large; a hundred paths of six windows show either with
     tens of standard errors, so that no chance is involved.
     """
-    monkeypatch.setattr(amortised, "STEPS", 150)
-    monkeypatch.setattr(conditional, "WARMUP", 150)
-    for module in (windowed, path):
-        monkeypatch.setattr(module, "RECIPE", replace(module.RECIPE, batch=500, warmup=90))
-    judge = seat(name, toy_table(start=FAR))
+    judge = seat(name, toy_table(start=FAR), training=ENOUGH[name])
     judge.begin()
     judge.play(0, FAR)
     way = np.array([FAR, (FAR + TOY_TRUTH) / 2, TOY_TRUTH])
@@ -173,7 +169,7 @@ def test_the_truth_loses_least(name, monkeypatch):
 
 
 @pytest.mark.parametrize("name", [n for n in NAMES if discriminators.get(n).own_objective is None])
-def test_the_objective_is_the_one_that_is_played(name, small):
+def test_the_objective_is_the_one_that_is_played(name):
     losses = []
     for objective in ("non-saturating", "saturating"):
         judge = seat(name, toy_table(), objective)
@@ -187,16 +183,15 @@ def test_the_objective_is_the_one_that_is_played(name, small):
 
 
 @pytest.mark.parametrize("name", ["conditional", "windowed", "path"])
-def test_memorising_is_seen(name, small):
+def test_memorising_is_seen(name):
     """Four paths are learned by heart: the logits of the data rise above those of what is held out."""
     table = toy_table()
     few = replace(table, real=table.real[:4], heldout=toy_samples(TOY_TRUTH[None], 400, 1, 99)[0], start=TOY_TRUTH)
-    judge = seat(name, few)
+    judge = seat(name, few, training={"batch": 256} | ({} if name == "conditional" else {"steps": 200, "penalty": 0.0}))
     if name == "conditional":
         for step in range(200):
             judge._step(step)
     else:
-        judge.recipe = replace(judge.recipe, steps=200, penalty=0.0)
         judge.play(0, TOY_TRUTH)
     report = judge.report()
     assert report["logit_real"] > report["logit_heldout"] + 0.2
@@ -211,14 +206,13 @@ def test_an_unknown_discriminator_is_named_with_those_there_are():
 
 
 @pytest.mark.statistical
-def test_the_learned_score_is_that_of_the_toy(monkeypatch):
+def test_the_learned_score_is_that_of_the_toy():
     """Its mean over windows at theta is nearly linear in the true score of theta, at which it must point.
 
     The score of a window of three normals is (sum e / sd, sum (e^2 - 1)). A learned one that were exact would correlate
     with it perfectly; errors of the network cost efficiency, of which correlations of .8 leave 64%.
     """
-    monkeypatch.setattr(amortised, "STEPS", 200)
-    judge, replay = seat("amortised", toy_table()), Replay(toy_table())
+    judge, replay = seat("amortised", toy_table(), training={"steps": 200}), Replay(toy_table())
     judge.begin()
     w = toy_samples(TOY_TRUTH[None], 2000, 5, 98)[0].reshape(-1, 3)
     learned = judge.network.slopes(torch.from_numpy(w), replay.to_u(TOY_TRUTH)).detach().numpy()
@@ -228,7 +222,7 @@ def test_the_learned_score_is_that_of_the_toy(monkeypatch):
         assert np.corrcoef(learned[:, j], exact[:, j])[0, 1] > 0.8
 
 
-def test_the_distance_is_the_one_of_its_formula(small):
+def test_the_distance_is_the_one_of_its_formula():
     """The gap of moments and of what was learned, by the covariance of paths at the start, for data and simulation."""
     table = toy_table()
     judge = seat("amortised", table)
@@ -248,10 +242,8 @@ def test_the_distance_is_the_one_of_its_formula(small):
 def test_the_game_sees_what_moments_see():
     """An untrained network is blind, and still the loss rises as it does for the moments alone, and not less."""
     table = toy_table()
-    judge = seat("amortised", table)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(amortised, "STEPS", 0)
-        judge.begin()
+    judge = seat("amortised", table, training={"steps": 0})
+    judge.begin()
     way = TOY_TRUTH + np.array([[0.0, 0.0], [0.3, 0.0], [0.6, 0.0]])
     loss = judge.loss(0, way, TOY_TRUTH)
     _, moments = small_games.toy_look(way, 100, table.first_run, Purpose.CANDIDATES)
@@ -263,7 +255,7 @@ def test_the_game_sees_what_moments_see():
 
 
 @pytest.mark.parametrize("shape", [(1, 1500), (1, 300), (1, 8), (3, 40), (7, 30)])
-def test_few_paths_are_cut_into_blocks_that_have_a_covariance(shape, small):
+def test_few_paths_are_cut_into_blocks_that_have_a_covariance(shape):
     """Few blocks of few windows must still be more than the parameters, or their covariance has no inverse."""
     rng = np.random.default_rng(4)
     real = rng.standard_normal((*shape, 3)).astype(np.float32)
@@ -323,7 +315,7 @@ def test_the_pool_covers_the_region_and_its_paths_are_those_of_its_thetas():
     counts = np.histogram2d(*replay.u.numpy().T, bins=4, range=[[-1, 1], [-1, 1]])[0]
     assert counts.min() > 0.5 * N_THETA / 16  # scrambled nets of 32 points put two in every sixteenth
     mean = replay.samples.mean(dim=(1, 2)).numpy()
-    z = (TOY_LOW + TOY_HIGH) / 2 + replay.u.numpy() * (TOY_HIGH - TOY_LOW) / 2
+    z = TOY_REGION.middle + replay.u.numpy() * TOY_REGION.width / 2
     # 72 values each: the mean is off by exp(z[1]) / sqrt(72), five sds of it at most
     assert (np.abs(mean - z[:, 0]) < 5.0 * np.exp(z[:, 1]) / np.sqrt(72)).all()
     assert np.unique(replay.samples[:, 0, 0]).size == N_THETA  # no common random numbers

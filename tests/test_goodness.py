@@ -2,20 +2,22 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import small_games
 from scipy.stats import chi2, genpareto
-from small_games import make_setup, market_paths, market_series, z_of
+from small_games import make_parts, market_paths, market_series, z_of
 
 import fastmas as fm
-from fastmas.calibration import bootstrap, judgement, told_apart
+from fastmas.calibration import judgement
+from fastmas.calibration.budget import BootstrapEffort, Budget, ToldApartEffort
 from fastmas.calibration.goodness import either, largest, quadratic_form, smallest_p, standardised
 from fastmas.calibration.judgement import judge_at
 from fastmas.calibration.odd_paths import Tail, odd, oddest, path_p_values
 from fastmas.calibration.sentence import MISFIT, NO_MISFIT, grade_of, sentence
-from fastmas.calibration.setup import Setup
+from fastmas.calibration.simulator import Simulator
 from fastmas.calibration.verdict import judge
 from fastmas.data import Observations
 from fastmas.errors import SimulationError
@@ -24,14 +26,16 @@ from fastmas.simulate import simulate
 TRUTH = {"kappa": 1.0, "gamma": 2.0}
 
 
-@pytest.fixture
-def few(monkeypatch):
-    monkeypatch.setattr(bootstrap, "LEAST_BANK", 4000)
+FEW = BootstrapEffort(least_bank=4000)
 
 
-def judged(setup, **values):
-    with setup.threads():
-        return judge_at(setup, z_of(setup, **(values or TRUTH)))
+def simulator_of(data, free=("kappa", "gamma")):
+    return make_parts(data, free).simulator
+
+
+def judged(simulator, effort=FEW, **values):
+    with simulator.workers.at_work():
+        return judge_at(simulator, z_of(simulator, **(values or TRUTH)), effort)
 
 
 # ---------------------------------------------------------------------- statistics
@@ -81,21 +85,19 @@ def test_what_never_moves_in_simulation_counts_where_it_moves_by_more_than_one_c
 
 @pytest.mark.statistical
 @pytest.mark.parametrize(("shift", "most"), [(0.0, 12), (0.2, 18)])
-def test_right_data_sets_are_rejected_once_in_twenty(monkeypatch, shift, most):
+def test_right_data_sets_are_rejected_once_in_twenty(shift, most):
     """100 data sets of 60 paths, judged at the truth, and three standard errors of log kappa beside it.
 
     13 or more rejected have probability .0015 at 5%; 25 were where simulated sets had .72 of their covariance. Beside
     the truth the step mends most of it: 10 are rejected, and 31 without the step. Between are 19 at three sds of a
     binomial of 10.
     """
-    monkeypatch.setattr(bootstrap, "LEAST_BANK", 4000)
-    monkeypatch.setattr(bootstrap, "N_SLOPE", 4000)
     sets = simulate(small_games.market(), TRUTH, n_paths=6000, n_steps=80, warmup=50, seed=77).astype(float)
-    setup = make_setup(Observations(sets[:60], sets[60:80], "paths", "array"))
+    simulator, effort = simulator_of(Observations(sets[:60], sets[60:80], "paths", "array")), replace(FEW, n_slope=4000)
     p = []
     for x in sets.reshape(100, 60, -1):
-        setup.x_train = x
-        p.append(judged(setup, kappa=np.exp(shift), gamma=2.0).p_value)
+        simulator.observed.x_train = x
+        p.append(judged(simulator, effort, kappa=np.exp(shift), gamma=2.0).p_value)
     assert (np.array(p) <= 0.05).sum() <= most
     assert np.mean(p) > 0.4
 
@@ -142,37 +144,37 @@ def test_one_count_makes_no_path_odd():
 
 def losing(monkeypatch, share, value):
     """Every simulation loses this share of its paths."""
-    simulate = Setup.simulate
+    simulate = Simulator.simulate
 
     def lossy(self, z, n_paths, run, purpose, **options):
         out = simulate(self, z, n_paths, run, purpose, **options).copy()
         out[:, : int(np.ceil(share * n_paths)), -1] = value
         return out
 
-    monkeypatch.setattr(Setup, "simulate", lossy)
+    monkeypatch.setattr(Simulator, "simulate", lossy)
 
 
 @pytest.mark.parametrize("value", [np.inf, np.nan, 0.0, -5.0])
-def test_paths_that_ran_away_are_a_misfit_and_their_share_is_named(few, monkeypatch, value):
+def test_paths_that_ran_away_are_a_misfit_and_their_share_is_named(monkeypatch, value):
     losing(monkeypatch, 0.12, value)
-    found = judged(make_setup(market_paths(120)))
+    found = judged(simulator_of(market_paths(120)))
     assert grade_of(found, None) == MISFIT
     assert "12% of the paths simulated at the estimate ran away, or fell to 0 or below" in sentence(found)
 
 
-def test_few_of_them_are_named_and_the_rest_is_judged(few, monkeypatch):
+def test_few_of_them_are_named_and_the_rest_is_judged(monkeypatch):
     losing(monkeypatch, 0.004, np.nan)
-    found = judged(make_setup(market_paths(120)))
+    found = judged(simulator_of(market_paths(120)))
     assert grade_of(found, None) == NO_MISFIT
     assert sentence(found).startswith("No other misfit found")
     assert "0.4% of the paths" in sentence(found)
 
 
 @pytest.mark.parametrize("data", [market_paths(60), market_series(400)])
-def test_where_all_ran_away_there_is_nothing_to_compare(few, monkeypatch, data):
-    setup = make_setup(data)
+def test_where_all_ran_away_there_is_nothing_to_compare(monkeypatch, data):
+    simulator = simulator_of(data)
     losing(monkeypatch, 1.0, np.nan)
-    found = judged(setup)
+    found = judged(simulator)
     assert grade_of(found, None) == MISFIT
     assert "100% of the" in sentence(found)
     assert found.deviations == ()
@@ -197,23 +199,23 @@ def test_a_model_all_of_whose_paths_run_away_is_one_line():
 # ---------------------------------------------------------------------- other data
 
 
-def test_data_that_are_no_prices_are_judged_in_words_of_their_own(few):
+def test_data_that_are_no_prices_are_judged_in_words_of_their_own():
     """Levels around zero have no log returns: their changes are judged."""
     x = market_paths(120) - np.float32(100.0)
-    setup = make_setup(Observations(x[:100], x[100:], "paths", "array"))
-    simulate = setup.simulate
-    setup.simulate = lambda *a, **k: simulate(*a, **k) - np.float32(100.0)
-    assert judged(setup).p_value > 0.05
-    setup.simulate = lambda *a, **k: 0.5 * (simulate(*a, **k) - np.float32(100.0))
-    said = sentence(judged(setup))
+    simulator = simulator_of(Observations(x[:100], x[100:], "paths", "array"))
+    simulate = simulator.simulate
+    simulator.simulate = lambda *a, **k: simulate(*a, **k) - np.float32(100.0)
+    assert judged(simulator).p_value > 0.05
+    simulator.simulate = lambda *a, **k: 0.5 * (simulate(*a, **k) - np.float32(100.0))
+    said = sentence(judged(simulator))
     assert "volatility of changes 5" in said
     assert "returns" not in said
     assert "prices" not in said
 
 
 @pytest.mark.parametrize("n_times", [2, 3, 5, 8])
-def test_short_paths_have_fewer_figures(few, n_times):
-    found = judged(make_setup(market_paths(120)[:, :n_times]))
+def test_short_paths_have_fewer_figures(n_times):
+    found = judged(simulator_of(market_paths(120)[:, :n_times]))
     names = {d.name for d in found.deviations}
     assert 0.0 < found.p_value <= 1.0
     assert "volatility" in names
@@ -224,14 +226,13 @@ def test_short_paths_have_fewer_figures(few, n_times):
 # ---------------------------------------------------------------------- a game's estimate of one series
 
 
-def test_one_series_is_judged_at_the_moment_fit_too(monkeypatch):
+def test_one_series_is_judged_at_the_moment_fit_too():
     """The grade is the better one's, and the estimate is said not to fit."""
-    monkeypatch.setattr(told_apart, "STEPS", 20)
-    setup = make_setup(market_series(800), ("kappa", "gamma", "rho"))
-    at = {name: z_of(setup, rho=rho, **TRUTH) for name, rho in (("truth", 0.1), ("off", 0.02))}
-    with setup.threads():
-        off, alone = judge_at(setup, at["off"]), judge_at(setup, at["truth"])
-        found = judge(setup, at["off"], at["truth"])
+    simulator = simulator_of(market_series(800), ("kappa", "gamma", "rho"))
+    budget, rhos = Budget(told_apart=ToldApartEffort(steps=20)), (0.02, 0.1)
+    off, alone = (judged(simulator, budget.bootstrap, rho=rho, **TRUTH) for rho in rhos)
+    with simulator.workers.at_work():
+        found = judge(simulator, budget, *(z_of(simulator, rho=rho, **TRUTH) for rho in rhos))
     assert off.p_value <= 0.05 < alone.p_value == found.p_value
     assert f"those of the moment fit do (p = {found.p_value:.2f})" in found.sentence
     assert re.search(r"volatility of returns [78]\d% too low", found.sentence)  # at a fifth of the price impact
@@ -242,7 +243,8 @@ def test_one_series_is_judged_at_the_moment_fit_too(monkeypatch):
 
 
 def test_counts_on_the_grid_stay_out_of_a_series_unless_they_are_gross(monkeypatch):
-    setup = make_setup(market_series(800))
-    assert judged(setup).p_figures == judged(setup).p_without_grid
+    simulator = simulator_of(market_series(800))
+    found = judged(simulator)
+    assert found.p_figures == found.p_without_grid
     monkeypatch.setattr(judgement, "GROSS", 0.0)
-    assert judged(setup).p_figures == pytest.approx(1 / 500)
+    assert judged(simulator).p_figures == pytest.approx(1 / 500)

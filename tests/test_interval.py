@@ -1,33 +1,24 @@
 """Intervals and warnings: what is said, the words, and standard errors against the moment fit's and the bound."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
-import small_games
 from scipy.stats import norm
-from small_games import make_setup, market, market_paths, market_series, z_of
+from small_games import make_parts, market, market_paths, market_series, z_of
 
 import fastmas as fm
 from fastmas.calibration import interval
-from fastmas.calibration.game import find_start
 from fastmas.calibration.interval import Uncertainty, uncertainty, warnings
 from fastmas.calibration.record import Record
 from fastmas.calibration.settle import ALL_RUN, whole_problem
+from fastmas.calibration.simulator import Simulator
+from fastmas.calibration.start import find_start
 from fastmas.parameters import Parameter, ParameterSpace
 from fastmas.updaters.scoring import covariance_at
 
 
-@pytest.fixture
-def small(monkeypatch):
-    for module, name, value in small_games.cuts():
-        monkeypatch.setattr(module, name, value)
-
-
-def stand_in(*parameters):
-    """As much of a setup as words and ends need."""
-    space = ParameterSpace(parameters, [p.name for p in parameters])
-    return SimpleNamespace(space=space, low=space.z_bounds[:, 0], high=space.z_bounds[:, 1])
+def space_of(*parameters):
+    """All of them are free."""
+    return ParameterSpace(parameters, [p.name for p in parameters])
 
 
 def parameter(name, low=0.1, high=10.0, scale="log", **more):
@@ -42,15 +33,15 @@ def covariance(sd, correlation=0.0):
 
 
 SETTLED = Record(is_settled=True)
-B_C = stand_in(parameter("b"), parameter("c"))
+B_C = space_of(parameter("b"), parameter("c"))
 
 
 # ---------------------------------------------------------------------- ends
 
 
 def test_ends_are_those_of_a_normal_in_search_coordinates():
-    setup = stand_in(parameter("b"), parameter("m", -5.0, 5.0, "linear"))
-    ends = Uncertainty(covariance([0.1, 0.5])).interval(setup, np.array([np.log(2.0), 1.0]))
+    space = space_of(parameter("b"), parameter("m", -5.0, 5.0, "linear"))
+    ends = Uncertainty(covariance([0.1, 0.5])).interval(space, np.array([np.log(2.0), 1.0]))
     reach = norm.ppf(0.95)
     assert ends["b"] == pytest.approx([2.0 * np.exp(-0.1 * reach), 2.0 * np.exp(0.1 * reach)])
     assert ends["m"] == pytest.approx([1.0 - 0.5 * reach, 1.0 + 0.5 * reach])
@@ -63,8 +54,8 @@ def test_ends_stay_inside_the_bounds():
 
 
 def test_whole_numbers_have_whole_ends():
-    setup = stand_in(parameter("l", 1, 10, "linear", integer=True))
-    assert Uncertainty(covariance([0.5])).interval(setup, np.array([4.0])) == {"l": [3.0, 5.0]}
+    space = space_of(parameter("l", 1, 10, "linear", integer=True))
+    assert Uncertainty(covariance([0.5])).interval(space, np.array([4.0])) == {"l": [3.0, 5.0]}
 
 
 # ---------------------------------------------------------------------- warnings
@@ -95,11 +86,11 @@ def test_a_parameter_that_the_data_do_not_show():
     assert warnings(B_C, SETTLED, np.zeros(2), covariance([0.1, 0.15 * width])) == []
 
 
-LINEAR = stand_in(parameter("b"), parameter("m", 0.0, 4.0, "linear"))
+LINEAR = space_of(parameter("b"), parameter("m", 0.0, 4.0, "linear"))
 RIDGE = 0.204 * np.log(100.0)  # b / c known and nothing else: a uniform over the diagonal of the box, sd in b and c
 
 
-@pytest.mark.parametrize(("setup", "sd", "correlation", "combination"), [
+@pytest.mark.parametrize(("space", "sd", "correlation", "combination"), [
     (B_C, [0.1, 0.1], 0.99, "b / c"),
     (B_C, [0.1, 0.1], -0.99, "b * c"),
     (B_C, [0.1, 0.05], 0.99, "b^-0.5 * c"),
@@ -107,9 +98,9 @@ RIDGE = 0.204 * np.log(100.0)  # b / c known and nothing else: a uniform over th
     (B_C, [RIDGE, RIDGE], 0.999, "b / c"),
     (LINEAR, [0.1, 0.2], 0.99, "1 log(b) -0.5 m"),
 ])
-def test_parameters_that_move_together(setup, sd, correlation, combination):
-    said = warnings(setup, SETTLED, np.array([0.0, 2.0 if setup is LINEAR else 0.0]), covariance(sd, correlation))
-    names = setup.space.free
+def test_parameters_that_move_together(space, sd, correlation, combination):
+    said = warnings(space, SETTLED, np.array([0.0, 2.0 if space is LINEAR else 0.0]), covariance(sd, correlation))
+    names = space.free
     assert said == [f"{names[0]} and {names[1]} move together (correlation {correlation:+.2f}): the data identify "
                     f"{combination}, not each of them"]
 
@@ -123,9 +114,9 @@ def test_the_combination_is_the_one_that_varies_least():
 
 def test_a_product_of_three_is_named():
     """Each pair's correlation is -.5 and says nothing: b * c * g is known to 1%, each only to a box's part."""
-    setup = stand_in(parameter("b"), parameter("c"), parameter("g"))
+    space = space_of(parameter("b"), parameter("c"), parameter("g"))
     wide = np.eye(3) - np.ones((3, 3)) / 3 + 0.0001 * np.ones((3, 3)) / 3
-    said = warnings(setup, SETTLED, np.zeros(3), 0.25 * wide)
+    said = warnings(space, SETTLED, np.zeros(3), 0.25 * wide)
     assert said == ["b, c and g move together: the data identify b * c * g, not each of them"]
 
 
@@ -136,22 +127,21 @@ def test_what_is_known_by_itself_is_not_called_unknown():
 
 
 def test_pairs_are_named_apart_from_what_is_alone_vague():
-    setup = stand_in(parameter("b"), parameter("c"), parameter("g"))
+    space = space_of(parameter("b"), parameter("c"), parameter("g"))
     wide = np.zeros((3, 3))
     wide[:2, :2] = covariance([RIDGE, RIDGE], 0.999)
     wide[2, 2] = (0.28 * np.log(100.0)) ** 2
-    said = warnings(setup, SETTLED, np.zeros(3), wide)
+    said = warnings(space, SETTLED, np.zeros(3), wide)
     assert [text.split()[0] for text in said] == ["g", "b"]
 
 
 # ---------------------------------------------------------------------- on the market
 
 
-def uncertain(setup, z):
-    record = Record()
-    with setup.threads():
-        find_start(setup, record, lambda *a: None, lambda *a: None)
-        return record, uncertainty(setup, record, z)
+def uncertain(simulator, settings, z):
+    """Of z, with the moments alone."""
+    with simulator.workers.at_work():
+        return uncertainty(simulator, settings, simulator.observed.moments_of, z)
 
 
 @pytest.mark.statistical
@@ -161,18 +151,18 @@ def test_the_standard_error_is_that_of_the_information_bound():
     A learned score cannot beat it but by the errors of J and S, which come from 2,000 paths each: some 5%, so that .8
     is four of them. Windows hold nearly all of the information: a score worth less than half (1 / 1.4^2) is a fault.
     """
-    setup = make_setup(market_paths(200, 51), ("kappa",), n_threads=2)
-    _, found = uncertain(setup, z_of(setup, kappa=1.0))
+    parts = make_parts(market_paths(200, 51), ("kappa",), n_threads=2)
+    found = uncertain(*parts, z_of(parts.simulator, kappa=1.0))
     assert 0.8 < found.spread[0] / (0.015 * np.sqrt(1000 / 160)) < 1.4
 
 
 def test_the_interval_is_that_of_the_last_step_on_all_data(small):
     """Its covariance as it is derived, over the features of all data."""
-    setup = make_setup(market_paths())
-    z = z_of(setup, kappa=1.0, gamma=2.0)
-    record, found = uncertain(setup, z)
-    problem = whole_problem(setup, record)
-    assert problem.n_observed == len(setup.x_all) > len(setup.x_train)
+    simulator, settings = make_parts(market_paths())
+    observed, z = simulator.observed, z_of(simulator, kappa=1.0, gamma=2.0)
+    found = uncertain(simulator, settings, z)
+    problem = whole_problem(simulator, settings, observed.moments_of)
+    assert problem.n_observed == len(observed.x_all) > len(observed.x_train)
     np.testing.assert_allclose(found.covariance, covariance_at(problem, z), rtol=1e-9)
 
 
@@ -187,36 +177,34 @@ def test_a_calibration_tells_that_interval(small, monkeypatch):
 def test_a_ridge_is_found(small):
     """Under the exact rule b and c act through b / c alone: its error is small and that of each is the box's."""
     model = market(signal_weights="separate")
-    setup = make_setup(market_paths(), ("b", "c"), model=model)
-    z = z_of(setup, b=1.0, c=1.0)
-    record, found = uncertain(setup, z)
-    for wide in (found.covariance, record.start.covariance):
+    simulator, settings = make_parts(market_paths(), ("b", "c"), model=model)
+    z, record = z_of(simulator, b=1.0, c=1.0), Record(start=find_start(simulator, settings))
+    for wide in (uncertain(simulator, settings, z).covariance, record.start.covariance):
         assert np.sqrt([1, -1] @ wide @ [1, -1]) < 0.2 * np.sqrt([1, 1] @ wide @ [1, 1])
-        said = [text for text in warnings(setup, record, z, wide) if "move together" in text]
+        said = [text for text in warnings(simulator.space, record, z, wide) if "move together" in text]
         assert len(said) == 1
         assert "identify b / c, not each of them" in said[0]
 
 
 def test_a_series_has_an_uncertainty_too(small):
-    setup = make_setup(market_series(600))
-    _, found = uncertain(setup, z_of(setup, kappa=1.0, gamma=2.0))
+    parts = make_parts(market_series(600))
+    found = uncertain(*parts, z_of(parts.simulator, kappa=1.0, gamma=2.0))
     assert np.isfinite(found.covariance).all()
     assert (np.linalg.eigvalsh(found.covariance) > 0).all()
 
 
 def test_differences_of_a_whole_number_are_whole(small, monkeypatch):
     model = market(windows=((2, 8),))
-    x = market_paths()
-    setup = make_setup(x, ("gamma", "window_short"), model=model)
-    asked, featured = [], type(setup).featured
+    parts = make_parts(market_paths(), ("gamma", "window_short"), model=model)
+    asked, featured = [], Simulator.featured
 
     def spy(self, features, z, n_paths, run, common, **options):
         if run >= ALL_RUN:
             asked.extend(z)
         return featured(self, features, z, n_paths, run, common, **options)
 
-    monkeypatch.setattr(type(setup), "featured", spy)
-    uncertain(setup, z_of(setup, gamma=2.0, window_short=4.0))
+    monkeypatch.setattr(Simulator, "featured", spy)
+    uncertain(*parts, z_of(parts.simulator, gamma=2.0, window_short=4.0))
     values = np.array(asked)[:, 1]
     assert (values == np.rint(values)).all()
     assert len(set(values)) >= 3

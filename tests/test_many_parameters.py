@@ -8,24 +8,26 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import small_games
 import torch
-from small_games import make_setup, market, market_paths
+from small_games import make_parts, market, market_paths
 
 import fastmas as fm
 from fastmas import updaters
-from fastmas.calibration import game
 from fastmas.calibration.found import modes_in_words
+from fastmas.calibration.game import Game
 from fastmas.calibration.identified import combinations, listed
 from fastmas.calibration.interval import warnings
 from fastmas.calibration.posterior import normal_draws
+from fastmas.calibration.prepare import n_learned
+from fastmas.calibration.problems import moment_problem
 from fastmas.calibration.record import Record
 from fastmas.calibration.settle import Settled
-from fastmas.calibration.setup import Setup
+from fastmas.calibration.simulator import Simulator
 from fastmas.discriminators.networks import QuadraticInTheta
 from fastmas.distance import weigh
 from fastmas.errors import MemoryLimitError, ParameterError
 from fastmas.parameters import Parameter, ParameterSpace
+from fastmas.region import Region
 from fastmas.updaters import moments, scoring
 from fastmas.updaters.differences import ONE_BY_ONE, SHARED, differences, without_noise
 
@@ -36,10 +38,9 @@ import many_parameters  # noqa: E402
 SETTLED = Record(is_settled=True)
 
 
-@pytest.fixture
-def small(monkeypatch):
-    for module, name, value in small_games.cuts():
-        monkeypatch.setattr(module, name, value)
+def cube(d):
+    """From -1 to 1 in each coordinate."""
+    return Region(-np.ones(d), np.ones(d), np.zeros(d, dtype=bool))
 
 
 # ---------------------------------------------------------------------- designs
@@ -52,7 +53,7 @@ def test_slopes_of_a_linear_function_are_exact(d, at):
     rng = np.random.default_rng(d)
     true, z, asked = rng.normal(size=(d, 4)), np.zeros(d), []
     z[0] = at
-    pairs = differences(z, np.linspace(0.05, 0.1, d), -np.ones(d), np.ones(d))
+    pairs = differences(z, np.linspace(0.05, 0.1, d), cube(d))
 
     def means_at(points, run):
         asked.append(points)
@@ -66,15 +67,14 @@ def test_slopes_of_a_linear_function_are_exact(d, at):
 
 def test_paths_of_all_pairs_do_not_grow_with_their_number():
     for d in (9, 16, 40, 100, 250):
-        z = np.zeros(d)
-        pairs = differences(z, z + 0.1, z - 1, z + 1)
+        pairs = differences(np.zeros(d), np.full(d, 0.1), cube(d))
         assert len(pairs.above) * pairs.n_paths(10_000) <= SHARED * 10_000
 
 
 def test_a_pair_that_ran_away_tells_nothing():
     d = 12
     true = np.random.default_rng(1).normal(size=(d, 3))
-    pairs = differences(np.zeros(d), np.full(d, 0.1), -np.ones(d), np.ones(d))
+    pairs = differences(np.zeros(d), np.full(d, 0.1), cube(d))
 
     def means_at(points, run):
         return np.where((points == pairs.above[2]).all(axis=1)[:, None], np.nan, points @ true)
@@ -130,7 +130,7 @@ def test_candidates_by_dimension():
 @pytest.mark.parametrize("updater", ["cma-es", "parameter-score"])
 def test_an_updater_asks_for_as_many(updater):
     d = 100
-    search = updaters.Search(np.zeros(d), np.full(d, 0.1), -np.ones(d), np.ones(d), np.zeros(d, dtype=bool), 3, 1)
+    search = updaters.Search(np.zeros(d), np.full(d, 0.1), cube(d), 3, 1)
     state = updaters.get(updater).start(search)
     z = updaters.get(updater).ask(state)
     assert z.shape == (updaters.population(d), d)
@@ -140,7 +140,7 @@ def test_an_updater_asks_for_as_many(updater):
 
 def largest_array(d, monkeypatch):
     """Values of the largest array of features that a moment fit and an interval of d parameters hold."""
-    held, featured = [0], Setup.featured
+    held, featured = [0], Simulator.featured
 
     def spy(self, *args, **options):
         found = featured(self, *args, **options)
@@ -148,11 +148,12 @@ def largest_array(d, monkeypatch):
         return found
 
     with monkeypatch.context() as patched:
-        patched.setattr(Setup, "featured", spy)
-        setup = make_setup(market_paths(), ["gamma"], updater="moments",
-                           model=market(n_technical=d, windows=((2, 8),), per_agent=("gamma",)))
-        fit = moments.fit_moments(setup.moment_problem())
-        scoring.covariance_at(setup.moment_problem(), fit.z)
+        patched.setattr(Simulator, "featured", spy)
+        simulator, settings = make_parts(market_paths(), ["gamma"], updater="moments",
+                                         model=market(n_technical=d, windows=((2, 8),), per_agent=("gamma",)))
+        problem = moment_problem(simulator, settings)
+        fit = moments.fit_moments(problem, effort=settings.budget.start)
+        scoring.covariance_at(problem, fit.z)
     return max(held)
 
 
@@ -164,19 +165,18 @@ def test_arrays_grow_with_the_number_of_parameters_at_most(small, monkeypatch):
 
 def test_memory_is_counted_before_anything_is_simulated(monkeypatch):
     model = market(n_technical=40, windows=((2, 8),), per_agent=("gamma",))
-    monkeypatch.setattr("fastmas.calibration.setup.available_memory", lambda: 10**6)
+    monkeypatch.setattr("fastmas.calibration.prepare.available_memory", lambda: 10**6)
     with pytest.raises(MemoryLimitError, match=r"needs? .* GB and 0.001 GB are free"):
-        make_setup(market_paths(), ["gamma"], model=model)
+        make_parts(market_paths(), ["gamma"], model=model)
     with pytest.raises(MemoryLimitError, match=r"the last steps' 2000 paths need 0.00\d+ GB"):
-        make_setup(market_paths(n_times=151), ["gamma"], model=model, updater="moments")
+        make_parts(market_paths(n_times=151), ["gamma"], model=model, updater="moments")
 
 
 # ---------------------------------------------------------------------- what is said
 
 
 def crowd(n, name="gamma", scale="log"):
-    space = ParameterSpace([Parameter(name=name, default=1.0, low=0.1, high=10.0, scale=scale, n_agents=n)], [name])
-    return SimpleNamespace(space=space, low=space.z_bounds[:, 0], high=space.z_bounds[:, 1])
+    return ParameterSpace([Parameter(name=name, default=1.0, low=0.1, high=10.0, scale=scale, n_agents=n)], [name])
 
 
 WIDTH = np.log(100.0)
@@ -190,19 +190,18 @@ def mean_known(n, error, width=WIDTH):
 
 @pytest.mark.parametrize("n", [5, 12, 100])
 def test_like_agents_are_told_in_one_line(n):
-    setup = crowd(n)
-    said = warnings(setup, SETTLED, np.zeros(n), mean_known(n, np.log(1.02)))
+    said = warnings(crowd(n), SETTLED, np.zeros(n), mean_known(n, np.log(1.02)))
     assert said == [f"gamma[0], gamma[1], ... and gamma[{n - 1}] ({n} parameters) move together: the data identify "
                     "their geometric mean (known to 2.0%), not each of them"]
 
 
 def test_the_combination_of_like_agents_for_a_program():
-    setup = crowd(100, scale="linear")
-    (found,) = combinations(setup, mean_known(100, 0.05, 9.9))
+    space = crowd(100, scale="linear")
+    (found,) = combinations(space, mean_known(100, 0.05, 9.9))
     assert found.weights == pytest.approx(np.full(100, 0.01))
     assert found.standard_error == pytest.approx(0.05)
     assert found.words == "their mean (known to +- 0.05)"
-    plain = found.plain(setup.space.free)
+    plain = found.plain(space.free)
     assert (len(plain["parameters"]), plain["others"]) == (100, 0)
 
 
@@ -237,10 +236,10 @@ def test_independent_errors_are_no_combination():
 
 
 def test_vague_ones_and_those_at_bounds_share_a_line():
-    setup, n = crowd(50), 50
+    space, n = crowd(50), 50
     z = np.zeros(n)
-    z[:20] = setup.low[0]
-    said = warnings(setup, SETTLED, z, (0.25 * WIDTH) ** 2 * np.eye(n))
+    z[:20] = space.region.low[0]
+    said = warnings(space, SETTLED, z, (0.25 * WIDTH) ** 2 * np.eye(n))
     assert said == [
         "gamma[0], gamma[1], ... and gamma[19] (20 parameters) ended at their lower bounds: widen the bounds or fix "
         "them",
@@ -254,11 +253,11 @@ def test_names_in_a_row():
 
 
 def test_another_basin_is_told_by_what_differs_most():
-    setup, here = crowd(50), np.zeros(50)
+    here = np.zeros(50)
     there = here.copy()
     there[[7, 30]] = np.log([2.0, 0.4])
     settled = Settled(here, here, 40.0, 3, 0.0, {}, [(there, 41.0)])
-    (said,) = modes_in_words(setup, settled)
+    (said,) = modes_in_words(crowd(50), settled)
     assert "gamma[30] = 0.4, gamma[7] = 2, gamma[0] = 1, gamma[1] = 1, gamma[2] = 1, gamma[3] = 1 and 44 more" in said
 
 
@@ -266,21 +265,19 @@ def test_no_more_lines_than_a_reader_reads():
     """40 parameters that are no crowd and move together by pairs."""
     space = ParameterSpace([Parameter(name=f"p{i}", default=1.0, low=0.1, high=10.0, scale="log") for i in range(40)],
                            [f"p{i}" for i in range(40)])
-    setup = SimpleNamespace(space=space, low=space.z_bounds[:, 0], high=space.z_bounds[:, 1])
     pair = np.array([[1.0, 0.999], [0.999, 1.0]]) * (0.1 + np.arange(20)[:, None, None] / 100)
     wide = np.zeros((40, 40))
     for i in range(20):
         wide[2 * i:2 * i + 2, 2 * i:2 * i + 2] = pair[i]
-    assert len(warnings(setup, SETTLED, np.zeros(40), wide)) <= 8
+    assert len(warnings(space, SETTLED, np.zeros(40), wide)) <= 8
 
 
 def test_draws_of_many_parameters_lie_within_their_bounds_and_not_on_them():
     """The mean is known and nothing else; a normal law of 50 such values is inside their box once in 10^12 draws."""
-    setup, n = crowd(50), 50
-    setup.settings = SimpleNamespace(seed=1, draws=400)
-    drawn = normal_draws(setup, np.zeros(n), mean_known(n, 0.02))
+    region, n = crowd(50).region, 50
+    drawn = normal_draws(SimpleNamespace(seed=1, region=region), np.zeros(n), mean_known(n, 0.02), 400)
     assert drawn.shape == (400, n)
-    assert ((drawn > setup.low) & (drawn < setup.high)).all()
+    assert ((drawn > region.low) & (drawn < region.high)).all()
     assert np.abs(drawn.mean()) < 0.01
     assert 0.01 < drawn.mean(axis=1).std() < 0.03
     assert 0.2 < drawn.std() / WIDTH < 0.29
@@ -292,10 +289,10 @@ def test_draws_of_many_parameters_lie_within_their_bounds_and_not_on_them():
 def test_the_moment_fit_alone_needs_a_figure_for_each(small):
     model = market(n_technical=80, windows=((2, 8),), per_agent=("gamma",))
     with pytest.raises(ParameterError, match=r"80 free parameters and \d\d moments of paths of 31 prices: more"):
-        make_setup(market_paths(), ["gamma"], model=model, updater="moments")
-    assert make_setup(market_paths(), ["gamma"], model=model).n_learned == 48
+        make_parts(market_paths(), ["gamma"], model=model, updater="moments")
+    assert n_learned(make_parts(market_paths(), ["gamma"], model=model).settings, 80) == 48
     with pytest.raises(ParameterError, match=r"moments of paths of 31 prices, and 48 learned features: more unknowns"):
-        make_setup(market_paths(), ["gamma"],
+        make_parts(market_paths(), ["gamma"],
                    model=market(n_technical=200, windows=((2, 8),), per_agent=("gamma",)))
 
 
@@ -314,12 +311,12 @@ def test_a_game_of_more_unknowns_than_moments_is_played(small, updater):
 @pytest.mark.parametrize(("share", "settles"), [(0.25, True), (0.02, False)])
 def test_what_nothing_holds_does_not_keep_a_game_from_settling(share, settles):
     """gamma ends far off; with a standard error of a quarter of its box that is no news."""
-    setup = make_setup(market_paths())
-    width, z = setup.high - setup.low, (setup.high + setup.low) / 2
+    game = Game(*make_parts(market_paths()), lambda *a: None, lambda event: None)
+    width, z = game.simulator.region.width, game.simulator.region.middle
     record = Record(start=moments.MomentFit(z, np.diag((np.array([0.02, share]) * width) ** 2), 1.0, 1))
-    search, _ = game.arrange(setup, record)
-    record.centres = [z + [0.0, 0.9 * (search.high - z)[1]]]
-    game._finish_round(setup, record, search)
+    search = game.search(record)
+    record.centres = [z + [0.0, 0.9 * (search.region.high - z)[1]]]
+    game._finish_round(record, search)
     assert record.is_settled is settles
     assert record.is_played is settles
 

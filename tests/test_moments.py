@@ -10,6 +10,7 @@ import pytest
 from scipy.stats import chi2
 
 from fastmas.errors import SimulationError
+from fastmas.region import Region
 from fastmas.statistics import CLIP
 from fastmas.statistics.characteristic import FAR, OF_ONE, OF_PAIRS, OF_THREE, OF_TWO, SIDES
 from fastmas.statistics.characteristic import OF_LEVEL as AT_LEVEL
@@ -21,6 +22,7 @@ from fastmas.updaters.moments import fit_moments
 from fastmas.updaters.scoring import Problem, covariance_at
 
 LOW, HIGH, TRUTH = np.array([-3.0, -1.5]), np.array([3.0, 1.5]), np.array([0.7, -0.4])
+REGION = Region(LOW, HIGH, np.zeros(2, dtype=bool))
 N_TIMES, N_OBSERVED, N_SIM = 12, 80, 100
 N_POLISH = 400
 
@@ -41,8 +43,8 @@ def problem(seed, **changes):
     observed = moments_of(TRUTH[0] + np.exp(TRUTH[1]) * noise)
     given = {"simulated": lambda z, n, run, common: simulated(z, n, run, common, seed),
              "n_polish": N_POLISH, "n_weigh": N_POLISH,
-             "observed": observed.mean(axis=0), "n_observed": N_OBSERVED, "n_sim": N_SIM, "low": LOW, "high": HIGH,
-             "integer": np.zeros(2, dtype=bool), "seed": seed}
+             "observed": observed.mean(axis=0), "n_observed": N_OBSERVED, "n_sim": N_SIM, "region": REGION,
+             "seed": seed}
     return Problem(**{**given, **changes})
 
 
@@ -141,11 +143,11 @@ def test_a_whole_number_is_found():
     def rounded(z, n_paths, run, common):
         return simulated(np.column_stack([np.rint(z[:, 0]), z[:, 1]]), n_paths, run, common)
 
-    low, high, whole = np.array([-20.0, -1.5]), np.array([20.0, 1.5]), np.array([True, False])
+    region = Region(np.array([-20.0, -1.5]), np.array([20.0, 1.5]), np.array([True, False]))
     for seed in range(5):
         noise = np.random.default_rng([2, seed]).standard_normal((N_OBSERVED, N_TIMES))
         observed = moments_of(7.0 + np.exp(TRUTH[1]) * noise).mean(axis=0)
-        fit = fit_moments(problem(seed, simulated=rounded, observed=observed, low=low, high=high, integer=whole))
+        fit = fit_moments(problem(seed, simulated=rounded, observed=observed, region=region))
         assert np.rint(fit.z[0]) == 7.0
         assert abs(fit.z[1] - TRUTH[1]) < 4.0 * ERRORS[1]
         assert fit.spread[0] < 1.0

@@ -23,11 +23,17 @@ import test_told_apart
 
 import fastmas as fm
 from fastmas import distance
-from fastmas.calibration import bootstrap, game, interval
+from fastmas.calibration import bootstrap, budget, interval
 from fastmas.calibration import settle as settling
-from fastmas.calibration.setup import Setup
+from fastmas.calibration import start as beginning
+from fastmas.calibration.observed import Observed
+from fastmas.calibration.problems import problem_of
+from fastmas.calibration.record import Record
+from fastmas.calibration.regimes import Paths, Series
+from fastmas.calibration.simulator import Simulator
 from fastmas.discriminators.amortised import Amortised
 from fastmas.random.address import Purpose
+from fastmas.region import Region
 from fastmas.statistics import fit as fit_statistic
 from fastmas.statistics.scaling import Scaling
 from fastmas.updaters import moments
@@ -40,7 +46,8 @@ from fastmas.updaters.scoring import Comparison, Local
 
 def games_are_short(patch):
     """A fault shows in one round, and without a trained network, since moments are seen beside it."""
-    patch.setattr(game, "MOST_ROUNDS", {"paths": 1, "series": 1})
+    for regime in (Paths, Series):
+        patch.setattr(regime, "most_rounds", 1)
     for tests in (test_settle, test_recovery):
         patch.setattr(tests, "STEPS", 20)
 
@@ -61,8 +68,8 @@ def simulated_sets_vary_too_little(patch):
     """The verdict's covariance x .72."""
     draw = bootstrap._draw
 
-    def tight(setup, bank):
-        sets = draw(setup, bank)
+    def tight(simulator, bank):
+        sets = draw(simulator, bank)
         return sets.mean(axis=0) + np.sqrt(0.72) * (sets - sets.mean(axis=0))
 
     patch.setattr(bootstrap, "_draw", tight)
@@ -80,54 +87,54 @@ def intervals_are_a_third(patch):
 
 
 def the_interval_is_the_moment_fits(patch):
-    patch.setitem(fm.calibrate.__globals__, "uncertainty",
-                  lambda setup, record, z: interval.Uncertainty(record.start.covariance))
+    def of_the_start(simulator, settings, features, z):
+        return interval.Uncertainty(beginning.find_start(simulator, settings).covariance)
+
+    patch.setitem(fm.calibrate.__globals__, "uncertainty", of_the_start)
 
 
 def scaled_by(patch, paths_of):
-    """Every scale is that of `paths_of(setup)`."""
-    begin = Setup.__init__
+    """Every scale is that of `paths_of(observed)`."""
+    begin = Observed.__init__
 
-    def begin_scaled(self, *arguments, **options):
-        begin(self, *arguments, **options)
+    def begin_scaled(self, observations, statistic):
+        begin(self, observations, statistic)
         paths = paths_of(self)
-        self.scaling, self.statistic = Scaling.of(paths), fit_statistic(self.settings.statistic, paths)
+        self.scaling, self.statistic = Scaling.of(paths), fit_statistic(statistic, paths)
         self.real, self.heldout = self.statistic(self.x_train), self.statistic(self.x_heldout)
-        self.moments_real = self.each(self.moments_of, self.x_train)
 
-    patch.setattr(Setup, "__init__", begin_scaled)
+    patch.setattr(Observed, "__init__", begin_scaled)
 
 
 def scales_look_ahead(patch):
-    scaled_by(patch, lambda setup: setup.x_heldout)
+    scaled_by(patch, lambda observed: observed.x_heldout)
 
 
 def scales_are_simulated(patch):
-    scaled_by(patch, lambda setup: setup.simulate(setup.space.to_z(setup.space.start)[None], 50, 0, 99)[0])
+    scaled_by(patch, lambda observed: small_games.market_paths(50, observed.n_times, seed=99))
 
 
 def fakes_are_reused(patch):
     """Networks of the verdict are tested on the fakes that they were trained on."""
-    sample = Setup.sample
+    sample = Simulator.sample
 
     def again(self, z, n_paths, run, purpose, **options):
         return sample(self, z, n_paths, 0 if purpose == Purpose.VERDICT and run == 1 else run, purpose, **options)
 
-    patch.setattr(Setup, "sample", again)
+    patch.setattr(Simulator, "sample", again)
 
 
 def null_is_tested_on_its_training_data(patch):
-    sample = Setup.sample
+    sample = Simulator.sample
 
     def again(self, z, n_paths, run, purpose, **options):
         return sample(self, z, n_paths, run - run % 2 if run > 1 else run, purpose, **options)
 
-    patch.setattr(Setup, "sample", again)
+    patch.setattr(Simulator, "sample", again)
 
 
 def learned_features_are_dropped(patch):
-    patch.setattr(settling, "features_of", lambda setup, record: setup.moments_of)
-    patch.setattr(test_settle, "features_of", settling.features_of)
+    patch.setattr(Record, "part", lambda self, part: {})
 
 
 def data_are_replaced_by_simulations(patch):
@@ -148,13 +155,16 @@ def the_last_step_is_not_judged(patch):
 
 
 def the_games_end_is_ignored(patch):
-    patch.setattr(settling, "average", lambda setup, record: record.start.z)
+    patch.setattr(settling, "average", lambda record, updater: record.start.z)
 
 
 def no_part_of_the_data_is_added(patch):
     """The last step, and the interval, see the training data alone."""
+    def training_problem(simulator, settings, features):
+        return problem_of(simulator, features, simulator.observed.x_train, settings, settling.TRAINING_RUN)
+
     for part in (settling, interval, test_interval):
-        patch.setattr(part, "whole_problem", settling.training_problem)
+        patch.setattr(part, "whole_problem", training_problem)
 
 
 def compared_each_in_its_own_metric(patch):
@@ -180,18 +190,23 @@ def nothing_is_whitened(patch):
 
 def the_start_is_bounded_to_the_middle(patch):
     scan = moments._scan
-    patch.setattr(moments, "_scan", lambda problem: scan(replace(
-        problem, low=problem.low + problem.width / 4, high=problem.high - problem.width / 4)))
+
+    def scan_middle(problem, effort):
+        box, margin = problem.region, problem.region.width / 4
+        return scan(replace(problem, region=Region(box.low + margin, box.high - margin, box.integer)), effort)
+
+    patch.setattr(moments, "_scan", scan_middle)
 
 
 def one_point_is_enough(patch):
     """For the moment fit to begin at."""
-    patch.setattr(moments, "N_STARTS", 1)
+    scan = moments._scan
+    patch.setattr(moments, "_scan", lambda problem, effort: scan(problem, replace(effort, n_starts=1)))
 
 
 def modes_are_lost(patch):
-    fit = game.fit_moments
-    patch.setattr(game, "fit_moments", lambda *arguments: replace(fit(*arguments), modes=np.empty((0, 0))))
+    fit = beginning.fit_moments
+    patch.setattr(beginning, "fit_moments", lambda *arguments: replace(fit(*arguments), modes=np.empty((0, 0))))
 
 
 # ---------------------------------------------------------------------- the tests that each turns red
@@ -242,8 +257,7 @@ def test_a_fault_turns_its_tests_red(fault, test, values, monkeypatch):
     fixtures = {"monkeypatch": monkeypatch, "small": None}
     asked = inspect.signature(test).parameters
     if "small" in asked:
-        for module, name, value in small_games.cuts():
-            monkeypatch.setattr(module, name, value)
+        monkeypatch.setattr(budget, "FULL", small_games.SMALL)
     free = [name for name in asked if name not in fixtures]
     with pytest.raises(AssertionError):
         test(**dict(zip(free, values, strict=True)), **{name: fixtures[name] for name in asked if name in fixtures})

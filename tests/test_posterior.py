@@ -4,9 +4,8 @@ import sys
 
 import numpy as np
 import pytest
-import small_games
 from scipy.stats import chisquare
-from small_games import TRUTH, make_setup, market, market_paths, market_series, z_of
+from small_games import TRUTH, make_parts, market, market_paths, market_series, z_of
 
 import fastmas as fm
 from fastmas.calibration import posterior as drawing
@@ -27,22 +26,22 @@ N_TIMES, N_TRUTHS, N_RANKED, N_BINS = 600, 400, 199, 10
 FREE = ("gamma", "rho")
 
 
-@pytest.fixture
-def small(monkeypatch):
-    for module, name, value in small_games.cuts():
-        monkeypatch.setattr(module, name, value)
-
-
 @pytest.fixture(scope="module")
 def learned():
-    """A setup of one short series, a regression over its box, and data sets at truths from the prior."""
-    setup = make_setup(market_series(N_TIMES), FREE)
-    with setup.threads():
-        regression, _ = over_box(setup, 2048)
-        rng = np.random.default_rng(4)
-        truths = setup.low + (setup.high - setup.low) * rng.random((N_TRUTHS, len(FREE)))
-        sets = simulate_sets(setup, truths, 1 << 22)
-    return setup, regression, sets
+    """A simulator of one short series, a regression over its box, and data sets at truths from the prior."""
+    simulator, settings = make_parts(market_series(N_TIMES), FREE)
+    with simulator.workers.at_work():
+        regression, _ = over_box(simulator, 2048, settings.budget.posterior)
+        truths = simulator.region.low + simulator.region.width * np.random.default_rng(4).random((N_TRUTHS, len(FREE)))
+        sets = simulate_sets(simulator, truths, 1 << 22)
+    return simulator, regression, sets
+
+
+def drawn_by(parts, z, covariance):
+    """The posterior as `calibrate` asks for it."""
+    simulator, settings = parts
+    with simulator.workers.at_work():
+        return posterior(simulator, z, covariance, settings.draws, settings.budget.posterior)
 
 
 def ranks(regression, sets, spread=1.0):
@@ -77,72 +76,70 @@ def test_a_spread_of_half_the_size_is_seen(learned):
 @pytest.mark.statistical
 def test_right_data_are_rarely_refused_and_wild_ones_always(learned):
     """At draws of the posterior a right data set is refused once in a thousand; three of 20 would be 1e-6."""
-    setup, regression, sets = learned
-    with setup.threads():
-        refused = [is_outside(setup, regression.draw(x, 999, 6, i), x) for i, x in enumerate(sets.summaries[:20])]
+    simulator, regression, sets = learned
+    with simulator.workers.at_work():
+        refused = [is_outside(simulator, regression.draw(x, 999, 6, i), x) for i, x in enumerate(sets.summaries[:20])]
         rng = np.random.default_rng(8)
         for wild in (rng.standard_t(2, N_TIMES) / 100, rng.normal(size=N_TIMES) * np.linspace(0.002, 0.03, N_TIMES)):
-            x = summaries_of(setup, 100 * np.exp(np.cumsum(wild))[None, None])[0]
-            assert is_outside(setup, regression.draw(x, 999, 7), x)
+            x = summaries_of(simulator, 100 * np.exp(np.cumsum(wild))[None, None])[0]
+            assert is_outside(simulator, regression.draw(x, 999, 7), x)
     assert sum(refused) <= 2
 
 
 def test_draws_are_the_same_bits_whatever_the_threads_and_lie_in_the_bounds(small):
     seen = []
     for n_threads in (1, 3):
-        setup = make_setup(market_series(600), FREE, n_threads=n_threads)
-        with setup.threads():
-            seen.append(posterior(setup, z_of(setup, gamma=2.0, rho=0.1), 1e-3 * np.eye(2)))
+        parts = make_parts(market_series(600), FREE, n_threads=n_threads)
+        seen.append(drawn_by(parts, z_of(parts.simulator, gamma=2.0, rho=0.1), 1e-3 * np.eye(2)))
     assert np.array_equal(seen[0].z, seen[1].z)
     assert seen[0].z.shape == (2000, 2)
     assert "regression" in seen[0].method
     assert seen[0].warning is None
-    assert ((seen[0].z >= setup.low) & (seen[0].z <= setup.high)).all()
+    assert np.array_equal(seen[0].z, parts.simulator.region.inside(seen[0].z))
 
 
 def test_the_second_regression_knows_more_near_the_data():
     """It is learned over a part of the box that holds the truth and all new simulations, and is sharper there."""
-    setup = make_setup(market_series(600), FREE)
-    with setup.threads():
-        x = summaries_of(setup, setup.x_all[None])[0]
-        first, sets = over_box(setup, 1024)
-        last = drawing.nearer(setup, first, sets, x, 1024)
-    part = drawing.Part.of(first, x, (setup.settings.seed, Purpose.POSTERIOR, drawing.NEAR))
+    simulator, settings = make_parts(market_series(600), FREE)
+    region, effort = simulator.region, settings.budget.posterior
+    with simulator.workers.at_work():
+        x = summaries_of(simulator, simulator.observed.x_all[None])[0]
+        first, sets = over_box(simulator, 1024, effort)
+        last = drawing.nearer(simulator, first, sets, x, 1024, effort)
+    part = drawing.Part.of(first, x, (simulator.seed, Purpose.POSTERIOR, drawing.NEAR))
     assert np.isfinite(part.floor)
-    assert part.holds(z_of(setup, gamma=2.0, rho=0.1)[None]).all()
+    assert part.holds(z_of(simulator, gamma=2.0, rho=0.1)[None]).all()
     points = part.points(500, 3)
     assert part.holds(points).all()
     assert len(points) == 500
-    assert part.holds(design(setup.low, setup.high, 1024, 5)).mean() < 0.5
+    assert part.holds(design(region.low, region.high, 1024, 5)).mean() < 0.5
     spread = [np.prod(r.draw(x, 1000, 1).std(axis=0)) for r in (first, last)]
     assert spread[1] < spread[0]
 
 
 def test_data_that_the_model_cannot_make_get_the_normal_law(small):
     rng = np.random.default_rng(9)
-    setup = make_setup(100 * np.exp(np.cumsum(rng.standard_t(2, 600) / 100)), FREE)
-    z, covariance = (setup.low + setup.high) / 2, 1e-3 * np.eye(2)
-    with setup.threads():
-        drawn = posterior(setup, z, covariance)
-    assert np.array_equal(drawn.z, normal_draws(setup, z, covariance))
+    simulator, settings = parts = make_parts(100 * np.exp(np.cumsum(rng.standard_t(2, 600) / 100)), FREE)
+    z, covariance = simulator.region.middle, 1e-3 * np.eye(2)
+    drawn = drawn_by(parts, z, covariance)
+    assert np.array_equal(drawn.z, normal_draws(simulator, z, covariance, settings.draws))
     assert "normal law" in drawn.method
     assert "unlike any that the model simulates" in drawn.warning
 
 
 def test_a_model_that_always_runs_away_gets_the_normal_law(small, monkeypatch):
-    setup = make_setup(market_series(600), FREE)
-    simulate = setup.simulate
-    monkeypatch.setattr(setup, "simulate", lambda *a, **k: np.full_like(simulate(*a, **k), np.nan))
-    with setup.threads():
-        assert "normal law" in posterior(setup, (setup.low + setup.high) / 2, np.eye(2)).method
+    simulator, _ = parts = make_parts(market_series(600), FREE)
+    simulate = simulator.simulate
+    monkeypatch.setattr(simulator, "simulate", lambda *a, **k: np.full_like(simulate(*a, **k), np.nan))
+    assert "normal law" in drawn_by(parts, simulator.region.middle, np.eye(2)).method
 
 
 def test_many_paths_that_say_enough_get_the_normal_law_of_the_interval():
     """With 20,000 draws the sd of a variance is 1% and that of a correlation .007: five of each are allowed."""
-    setup = make_setup(market_paths(), draws=20_000)
-    z = z_of(setup, **TRUTH)
-    covariance = np.array([[0.03, 0.01], [0.01, 0.02]]) ** 2 * (setup.high - setup.low).min() ** 2
-    drawn = posterior(setup, z, covariance)
+    simulator, _ = parts = make_parts(market_paths(), draws=20_000)
+    z = z_of(simulator, **TRUTH)
+    covariance = np.array([[0.03, 0.01], [0.01, 0.02]]) ** 2 * simulator.region.width.min() ** 2
+    drawn = drawn_by(parts, z, covariance)
     assert np.allclose(np.cov(drawn.z.T), covariance, rtol=0.05, atol=0.035 * covariance[0, 0])
     assert np.allclose(drawn.z.mean(axis=0), z, atol=5 * np.sqrt(covariance.max() / 20_000))
     assert drawn.method == drawing.NORMAL
@@ -150,17 +147,16 @@ def test_many_paths_that_say_enough_get_the_normal_law_of_the_interval():
 
 def test_the_normal_law_stays_in_the_bounds():
     """Half of it lies beyond the corner at which the estimate stands, and nearly all of a far wider one."""
-    setup = make_setup(market_paths())
+    simulator, _ = make_parts(market_paths())
     for size in (0.05, 1e4):
-        drawn = normal_draws(setup, setup.low, size * np.eye(2))
+        drawn = normal_draws(simulator, simulator.region.low, size * np.eye(2), 2000)
         assert drawn.shape == (2000, 2)
-        assert ((drawn >= setup.low) & (drawn <= setup.high)).all()
+        assert np.array_equal(drawn, simulator.region.inside(drawn))
 
 
 def test_few_paths_that_say_little_get_a_regression(small):
-    setup = make_setup(market_paths(12))
-    with setup.threads():
-        drawn = posterior(setup, z_of(setup, **TRUTH), np.diag((setup.high - setup.low) ** 2) * 0.04)
+    simulator, _ = parts = make_parts(market_paths(12))
+    drawn = drawn_by(parts, z_of(simulator, **TRUTH), np.diag(simulator.region.width**2) * 0.04)
     assert "simulated data sets" in drawn.method
 
 

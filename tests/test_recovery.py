@@ -5,16 +5,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
-from small_games import make_setup, market, market_series
+from small_games import make_parts, market, market_series
 
 import fastmas as fm
-from fastmas.calibration.game import average, play
+from fastmas.calibration import budget
+from fastmas.calibration.game import Game, average
 from fastmas.calibration.record import Record
-from fastmas.discriminators import amortised
 from fastmas.updaters.moments import MomentFit
 
 STEPS = 300  # of the network
@@ -61,11 +61,11 @@ CASES = {
 @pytest.mark.statistical
 @pytest.mark.parametrize("name", CASES)
 def test_the_game_alone_goes_to_the_truth(name, monkeypatch):
-    monkeypatch.setattr(amortised, "STEPS", STEPS)
+    monkeypatch.setattr(budget, "FULL", replace(budget.FULL, training={"amortised": {"steps": STEPS}}))
     case = CASES[name]
-    setup = make_setup(case.data(), case.free, model=market(rule=case.rule), **case.options)
-    truth = setup.space.to_z(setup.space.start)
+    simulator, settings = make_parts(case.data(), case.free, model=market(rule=case.rule), **case.options)
+    truth = simulator.space.to_z(simulator.space.start)
     record = Record(start=MomentFit(truth + case.away, np.diag(np.square(case.spread)), 0.0, 1))
-    with setup.threads():
-        play(setup, record, lambda *a: None, lambda *a: None)
-    assert (np.abs(average(setup, record) - truth) < case.most).all()
+    with simulator.workers.at_work():
+        Game(simulator, settings, lambda *a: None, lambda *a: None).play(record)
+    assert (np.abs(average(record, settings.updater) - truth) < case.most).all()

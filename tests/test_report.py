@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from fastmas.discriminators import curves_of
 from fastmas.errors import OutputError, RunDirectoryError
 from fastmas.report import build, figures
 from fastmas.report.page import at_bound, number, page
@@ -80,7 +81,8 @@ def config_of(regime):
         "data": {"source": "prices.csv", "column": "close", "regime": regime,
                  "n_paths": SIZE[regime][0], "n_times": SIZE[regime][1], "n_heldout": 60},
         "updater": "cma-es", "discriminator": "mlp-windows", "objective": "non-saturating", "seed": 1,
-        "generations": 120, "paths": 512, "horizon": 50, "warmup": 50, "parameters": RANGES}
+        "generations": 120, "paths": 512, "horizon": 50, "warmup": 50, "parameters": RANGES,
+        "curves": curves_of("windowed", "non-saturating")}
 
 
 def result_of(regime, sample):

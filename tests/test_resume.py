@@ -11,34 +11,30 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import small_games
-from small_games import market, market_paths, market_series
+from small_games import SMALL, market, market_paths, market_series
 
 import fastmas as fm
 from fastmas import calibrate as calibrate_function
-from fastmas.calibration import game
+from fastmas.calibration import budget, game, keeping
 from fastmas.calibration.record import Record
 from fastmas.errors import Interrupted, RunDirectoryError
 from fastmas.run_directory import RunDirectory
 from fastmas.updaters.moments import MomentFit
 
-CALIBRATE = sys.modules["fastmas.calibrate"]
 TESTS = str(Path(__file__).parent)
 
 
 @pytest.fixture
-def small(monkeypatch):
-    for module, name, value in small_games.cuts():
-        monkeypatch.setattr(module, name, value)
-    monkeypatch.setattr(CALIBRATE, "SAVE_EVERY", 0.0)
+def small(small, monkeypatch):
+    """And every generation is saved."""
+    monkeypatch.setattr(keeping, "SAVE_EVERY", 0.0)
 
 
 @pytest.fixture(scope="module")
 def whole():
     """The run that is never interrupted."""
     with pytest.MonkeyPatch.context() as patch:
-        for module, name, value in small_games.cuts():
-            patch.setattr(module, name, value)
+        patch.setattr(budget, "FULL", SMALL)
         return calibrate()
 
 
@@ -127,7 +123,7 @@ def test_interrupted_once_it_ends_with_the_same_bits(stop, small, whole, tmp_pat
 
 def test_without_checkpoints_in_the_game_it_goes_back_to_its_start(small, whole, tmp_path, monkeypatch):
     """Checkpoints come every second; what was played since is played again."""
-    monkeypatch.setattr(CALIBRATE, "SAVE_EVERY", 1e9)
+    monkeypatch.setattr(keeping, "SAVE_EVERY", 1e9)
     progress = interrupt_at(4)
     fit, _ = until_finished(tmp_path / "run", progress)
     done = [event.get("done") for event in progress.events if event["phase"].startswith("game")]
@@ -218,9 +214,9 @@ CHILD = """
     sys.path.insert(0, sys.argv[2])
     import small_games
     small_games.cut()
-    import fastmas as fm
     from fastmas.calibrate import calibrate, resume
-    sys.modules["fastmas.calibrate"].SAVE_EVERY = 0.0
+    from fastmas.calibration import keeping
+    keeping.SAVE_EVERY = 0.0
     small_games.market_paths()  # compiled, or read from the cache
     print("ready", flush=True)
     tell = lambda event: print(event["phase"], event.get("done"), flush=True)

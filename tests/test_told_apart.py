@@ -2,18 +2,18 @@
 
 import numpy as np
 import pytest
-import small_games
 from scipy.stats import chi2, norm
-from small_games import make_setup, market_paths, market_series, z_of
+from small_games import make_parts, market_paths, market_series, z_of
 
 from fastmas.calibration import told_apart
 from fastmas.calibration.told_apart import ToldApart, area_under_curve, in_words, tell_apart
 
 
-@pytest.fixture
-def small(monkeypatch):
-    for module, name, value in small_games.cuts():
-        monkeypatch.setattr(module, name, value)
+def judged(parts, kappa=1.0):
+    """As the verdict asks for it."""
+    simulator, settings = parts
+    with simulator.workers.at_work():
+        return tell_apart(simulator, z_of(simulator, kappa=kappa, gamma=2.0), settings.budget.told_apart)
 
 
 # ---------------------------------------------------------------------- area under the curve
@@ -69,9 +69,8 @@ def test_one_cluster_has_no_error_of_its_own():
 
 def test_at_the_truth_nothing_is_told_apart_and_elsewhere_it_is():
     """250 paths, 50 held out: an AUC has an error of about .03; at kappa = 4 the noise traders are a herd."""
-    setup = make_setup(market_paths(250, 51), n_threads=2)
-    with setup.threads():
-        right, wrong = (tell_apart(setup, z_of(setup, kappa=kappa, gamma=2.0)) for kappa in (1.0, 4.0))
+    parts = make_parts(market_paths(250, 51), n_threads=2)
+    right, wrong = (judged(parts, kappa) for kappa in (1.0, 4.0))
     assert right.auc_interval[0] < 0.5 < right.auc_interval[1] + 0.03
     assert right.auc_blocked is None
     assert abs(right.value) < 0.1
@@ -83,11 +82,7 @@ def test_at_the_truth_nothing_is_told_apart_and_elsewhere_it_is():
 
 
 def test_judging_again_gives_the_same_bits(small):
-    seen = []
-    for n_threads in (1, 1, 2):
-        setup = make_setup(market_paths(), n_threads=n_threads)
-        with setup.threads():
-            seen.append(tell_apart(setup, z_of(setup, kappa=1.0, gamma=2.0)))
+    seen = [judged(make_parts(market_paths(), n_threads=n_threads)) for n_threads in (1, 1, 2)]
     assert seen[0].auc == seen[1].auc == seen[2].auc
     assert seen[0].value == seen[2].value
     assert seen[0].auc_null == seen[2].auc_null
@@ -95,69 +90,76 @@ def test_judging_again_gives_the_same_bits(small):
 
 def test_what_it_trains_on_is_not_what_it_is_tested_on(small, monkeypatch):
     """Networks see the training data and fakes of run 0; the AUC is of held-out data and fakes of run 1."""
-    setup = make_setup(market_paths())
+    parts = make_parts(market_paths())
     seen = []
     train = told_apart._train
 
-    def spy(one, real, fake):
+    def spy(simulator, effort, real, fake):
         seen.extend([real.numpy(), fake.numpy()])
-        return train(one, real, fake)
+        return train(simulator, effort, real, fake)
+
+    def rows(samples):
+        return {tuple(row) for row in samples.reshape(-1, samples.shape[-1]).round(4).tolist()}
 
     monkeypatch.setattr(told_apart, "_train", spy)
-    tell_apart(setup, z_of(setup, kappa=1.0, gamma=2.0))
-    rows = {tuple(row) for part in seen for row in part.round(4).tolist()}
-    held_out = setup.heldout.reshape(-1, setup.heldout.shape[-1]).round(4).tolist()
-    assert not rows & {tuple(row) for row in held_out}
-    assert {tuple(row) for row in setup.real.reshape(-1, setup.real.shape[-1]).round(4).tolist()} <= rows
+    judged(parts)
+    trained_on, observed = set().union(*map(rows, seen)), parts.simulator.observed
+    assert not trained_on & rows(observed.heldout)
+    assert rows(observed.real) <= trained_on
 
 
 @pytest.mark.parametrize("regime", ["paths", "series"])
 def test_no_network_judges_what_it_was_trained_on(small, monkeypatch, regime):
     """Neither data nor fakes, and those of the null's data sets no more than the others."""
-    setup = make_setup(market_paths() if regime == "paths" else market_series(1200))
+    parts = make_parts(market_paths() if regime == "paths" else market_series(1200))
     train, clusters, trained = told_apart._train, told_apart._clusters, {}
 
     def rows(samples):
         return {row.tobytes() for row in np.asarray(samples).reshape(-1, samples.shape[-1])}
 
-    def training(one, real, fake):
-        network = train(one, real, fake)
+    def training(simulator, effort, real, fake):
+        network = train(simulator, effort, real, fake)
         trained[network] = rows(real) | rows(fake)
         return network
 
-    def judging(one, network, samples):
+    def judging(observed, network, samples):
         assert not trained[network] & rows(samples)
-        return clusters(one, network, samples)
+        return clusters(observed, network, samples)
 
     monkeypatch.setattr(told_apart, "_train", training)
     monkeypatch.setattr(told_apart, "_clusters", judging)
-    tell_apart(setup, z_of(setup, kappa=1.0, gamma=2.0))
-    assert len(trained) == 1 + told_apart.N_NULL + (told_apart.N_BLOCKS if regime == "series" else 0)
+    judged(parts)
+    n_null = parts.settings.budget.told_apart.n_null
+    assert len(trained) == 1 + n_null + (told_apart.N_BLOCKS if regime == "series" else 0)
 
 
 # ---------------------------------------------------------------------- one series
 
 
 def test_a_series_is_judged_over_blocks_too(small):
-    setup = make_setup(market_series(1200))
-    found = tell_apart(setup, z_of(setup, kappa=1.0, gamma=2.0))
+    found = judged(make_parts(market_series(1200)))
     assert found.auc_blocked[1] <= found.auc_blocked[0] <= found.auc_blocked[2]
     assert f"{found.auc_blocked[0]:.3f} over blocks" in in_words(found, is_rejected=False)
 
 
 def test_a_short_series_has_no_blocks_to_leave_out(small):
-    setup = make_setup(market_series(150))
-    assert tell_apart(setup, z_of(setup, kappa=1.0, gamma=2.0)).auc_blocked is None
+    assert judged(make_parts(market_series(150))).auc_blocked is None
 
 
 def test_blocks_are_judged_by_networks_that_have_not_seen_them(small, monkeypatch):
     """Nor anything that shares a step with them: a gap of one horizon lies on either side."""
-    setup = make_setup(market_series(1200))
+    parts = make_parts(market_series(1200))
     seen = []
     train = told_apart._train
-    monkeypatch.setattr(told_apart, "_train", lambda *a: (seen.append(len(a[1])), train(*a))[1])
-    tell_apart(setup, z_of(setup, kappa=1.0, gamma=2.0))
-    n, gap = len(setup.real[0]), setup.observations.horizon
+
+    def spy(simulator, effort, real, fake):
+        seen.append(len(real))
+        return train(simulator, effort, real, fake)
+
+    monkeypatch.setattr(told_apart, "_train", spy)
+    judged(parts)
+    observed = parts.simulator.observed
+    n, gap = len(observed.real[0]), observed.observations.horizon
     assert seen[0] == n
     edges = np.linspace(0, n, 5).astype(int)
     expected = [n - (min(n, b + gap) - max(0, a - gap)) for a, b in zip(edges[:-1], edges[1:], strict=True)]
@@ -196,5 +198,4 @@ def test_an_auc_is_held_against_those_of_simulated_data_sets():
     ("windows", "a window of 11 returns"), ("prices", "a whole path"),
     (lambda paths: paths[:, :3], "3 numbers of the statistic <lambda>")])
 def test_what_a_piece_is(small, statistic, said):
-    setup = make_setup(market_paths(), statistic=statistic)
-    assert said in tell_apart(setup, z_of(setup, kappa=1.0, gamma=2.0)).piece
+    assert said in judged(make_parts(market_paths(), statistic=statistic)).piece

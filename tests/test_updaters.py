@@ -8,22 +8,24 @@ import pytest
 
 from fastmas import updaters
 from fastmas.errors import ParameterError
+from fastmas.region import Region
 from fastmas.updaters import Search, from_arrays, get, ranked, to_arrays
 
 GAMES = [name for name in updaters.names() if get(name).is_game]
 N_GENERATIONS = 60
+REGION = Region(np.array([-5.0, -1.0]), np.array([15.0, 1.0]), np.zeros(2, dtype=bool))
 
 
 def search(seed=1, n_generations=N_GENERATIONS, **changes):
     """Two coordinates whose errors at the start differ tenfold, the start six of them from the bottom at (3, 0)."""
-    given = Search(start=np.array([6.0, 0.3]), spread=np.array([0.5, 0.05]), low=np.array([-5.0, -1.0]),
-                   high=np.array([15.0, 1.0]), integer=np.zeros(2, dtype=bool), n_generations=n_generations, seed=seed)
+    given = Search(start=np.array([6.0, 0.3]), spread=np.array([0.5, 0.05]), region=REGION,
+                   n_generations=n_generations, seed=seed)
     return replace(given, **changes)
 
 
 def bowl(given, z, generation, bottom=(3.0, 0.0), noise=1.0):
     """Squared distance to the bottom in spreads, whole coordinates rounded, with fresh noise in every candidate."""
-    rounded = np.where(given.integer, np.rint(z), z)
+    rounded = np.where(given.region.integer, np.rint(z), z)
     rng = np.random.default_rng([given.seed, generation])
     return (((rounded - bottom) / given.spread) ** 2).sum(axis=1) + noise * rng.standard_normal(len(z))
 
@@ -112,18 +114,18 @@ def test_global_random_states_are_left_alone(name):
 @pytest.mark.parametrize("bottom", [(-40.0, 0.0), (40.0, 3.0)])
 def test_bounds_are_never_left(name, bottom):
     """The bottom lies outside the box, four from the start on either side, and a part of it has no value."""
-    updater, given = get(name), search(low=np.array([2.0, -1.0]), high=np.array([10.0, 1.0]))
+    updater, region = get(name), Region(np.array([2.0, -1.0]), np.array([10.0, 1.0]), REGION.integer)
 
     def loss(given, z, generation):
         values = bowl(given, z, generation, bottom)
         return np.where(z[:, 1] > 0.8, np.nan, values)
 
-    _, asked, centres = play(updater, updater.start(given), range(40), loss)
+    _, asked, centres = play(updater, updater.start(search(region=region)), range(40), loss)
     for points in (np.concatenate(asked), centres):
-        assert (points >= given.low).all()
-        assert (points <= given.high).all()
-    nearest = given.low[0] if bottom[0] < 0 else given.high[0]
-    assert abs(centres[-1][0] - nearest) < 0.1 * (given.high[0] - given.low[0])
+        assert (points >= region.low).all()
+        assert (points <= region.high).all()
+    nearest = region.low[0] if bottom[0] < 0 else region.high[0]
+    assert abs(centres[-1][0] - nearest) < 0.1 * region.width[0]
 
 
 @pytest.mark.parametrize("name", GAMES)
@@ -176,8 +178,7 @@ def test_a_noisy_bowl_is_found_within_one_spread(name, seed):
 @pytest.mark.parametrize("name", GAMES)
 def test_one_coordinate_alone(name):
     updater = get(name)
-    given = Search(np.array([6.0]), np.array([0.5]), np.array([-5.0]), np.array([15.0]), np.array([False]),
-                   N_GENERATIONS, 1)
+    given = Search(np.array([6.0]), np.array([0.5]), REGION.without(1), N_GENERATIONS, 1)
     _, asked, centres = play(updater, updater.start(given), range(N_GENERATIONS),
                              lambda s, z, g: bowl(s, z, g, (3.0,)))
     assert asked[0].shape[1] == 1
@@ -190,8 +191,9 @@ def test_one_coordinate_alone(name):
 def test_a_whole_number_is_found(name, seed, alone):
     """Next to the bottom the rounded bowl rises by (1 / 0.5)^2 = 4 sds of its noise: no other whole number will do."""
     kept = slice(0, 1) if alone else slice(None)
-    parts = {k: getattr(search(), k)[kept] for k in ("start", "spread", "low", "high")}
-    given = search(seed, integer=np.array([True, False])[kept], **parts)
+    parts = {k: getattr(search(), k)[kept] for k in ("start", "spread")}
+    whole = Region(REGION.low, REGION.high, np.array([True, False]))
+    given = search(seed, region=whole.without(1) if alone else whole, **parts)
     updater = get(name)
     bottom = np.array([3.0, 0.0])[kept]
     _, _, centres = play(updater, updater.start(given), range(N_GENERATIONS),

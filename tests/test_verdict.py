@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from small_games import make_setup, market, market_paths, market_series, z_of
+from small_games import make_parts, market, market_paths, market_series, z_of
 
 import fastmas as fm
 from fastmas.calibration import bootstrap, judgement
@@ -25,9 +25,9 @@ def paths(seed, n=200, **config):
 
 
 def judged(x_obs, **options):
-    setup = make_setup(x_obs, **options)
-    with setup.threads():
-        return judge_at(setup, z_of(setup, **TRUTH))
+    simulator, settings = make_parts(x_obs, **options)
+    with simulator.workers.at_work():
+        return judge_at(simulator, z_of(simulator, **TRUTH), settings.budget.bootstrap)
 
 
 @pytest.fixture(scope="module")
@@ -43,12 +43,12 @@ def test_right_fits_are_rejected_as_seldom_as_they_should_be(right):
 
 
 def test_without_a_step_of_the_fit_a_point_a_little_off_is_rejected(monkeypatch):
-    setup = make_setup(paths(8))
-    z = z_of(setup, kappa=1.2, gamma=2.1)
-    with setup.threads():
-        with_step = judge_at(setup, z).p_value
-        monkeypatch.setattr(bootstrap, "_fit_step", lambda setup, moments, slopes, gap: np.zeros_like(slopes))
-        without = judge_at(setup, z).p_value
+    simulator, settings = make_parts(paths(8))
+    z, effort = z_of(simulator, kappa=1.2, gamma=2.1), settings.budget.bootstrap
+    with simulator.workers.at_work():
+        with_step = judge_at(simulator, z, effort).p_value
+        monkeypatch.setattr(bootstrap, "_fit_step", lambda simulator, moments, slopes, gap: np.zeros_like(slopes))
+        without = judge_at(simulator, z, effort).p_value
     assert with_step > 0.05 >= without
 
 
@@ -102,30 +102,21 @@ def test_foreign_paths_are_named_by_their_numbers():
 def test_a_walk_is_no_market():
     rng = np.random.default_rng(3)
     series = 100 * np.exp(np.cumsum(0.02 * rng.standard_normal(2001)))
-    setup = make_setup(series)
-    with setup.threads():
-        found = judge_at(setup, z_of(setup, **TRUTH))
-    assert found.p_value <= 0.01
-    right = make_setup(market_series(2001))
-    with right.threads():
-        assert judge_at(right, z_of(right, **TRUTH)).p_value > 0.01
+    assert judged(series).p_value <= 0.01
+    assert judged(market_series(2001)).p_value > 0.01
 
 
 def test_threads_change_no_bit():
-    setups = [make_setup(market_paths(), n_threads=n) for n in (1, 3)]
-    found = []
-    for setup in setups:
-        with setup.threads():
-            found.append(judge_at(setup, z_of(setup, **TRUTH)))
-    assert found[0] == found[1]
+    one, three = (judged(market_paths(), n_threads=n) for n in (1, 3))
+    assert one == three
 
 
 def test_a_covariance_too_small_rejects_right_fits(right, monkeypatch):
     """Planted: simulated data sets that vary too little."""
     draw = bootstrap._draw
 
-    def tight(setup, bank):
-        sets = draw(setup, bank)
+    def tight(simulator, bank):
+        sets = draw(simulator, bank)
         return sets.mean(axis=0) + 0.6 * (sets - sets.mean(axis=0))
 
     monkeypatch.setattr(bootstrap, "_draw", tight)

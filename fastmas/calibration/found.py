@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fastmas.calibration.settle import Settled
-from fastmas.calibration.setup import Setup
+from fastmas.parameters import ParameterSpace
 
 NAMES = {"start": "the moment fit", "game": "the game", "polished": "its last step"}
 NATS = 0.5  # of a squared distance
@@ -24,9 +24,9 @@ def search_in_words(settled: Settled) -> str:
     return said
 
 
-def modes_in_words(setup: Setup, settled: Settled) -> list[str]:
+def modes_in_words(space: ParameterSpace, settled: Settled) -> list[str]:
     """One warning for each other basin within 8 nats."""
-    return [f"another basin fits {_how_well(distance - settled.distance)}: {_values(setup, z, settled.z)}; a mean of "
+    return [f"another basin fits {_how_well(distance - settled.distance)}: {_values(space, z, settled.z)}; a mean of "
             "the two fits neither way" for z, distance in settled.modes]
 
 
@@ -34,11 +34,11 @@ def _how_well(rise: float) -> str:
     return f"nearly as well ({NATS * rise:.1f} nats worse)" if rise > 0 else "as well"
 
 
-def _values(setup: Setup, z: np.ndarray, estimate: np.ndarray) -> str:
+def _values(space: ParameterSpace, z: np.ndarray, estimate: np.ndarray) -> str:
     """Of all parameters, or of those that are furthest from the estimate."""
-    values, names = setup.space.to_theta(z), setup.space.free
+    values, names = space.to_theta(z), space.free
     places, rest = list(range(len(z))), len(z) - MOST_NAMED
     if rest > 0:
-        places = np.argsort(-np.abs(z - estimate) / (setup.high - setup.low), kind="stable")[:MOST_NAMED].tolist()
+        places = np.argsort(-np.abs(z - estimate) / space.region.width, kind="stable")[:MOST_NAMED].tolist()
     told = ", ".join(f"{names[j]} = {values[j]:.3g}" for j in places)
     return told if rest <= 0 else f"{told} and {rest} more"

@@ -1,17 +1,63 @@
-"""What a user says about the search: narrower bounds, and where to start."""
+"""What a user gives: data, free parameters, narrower bounds, and where to start."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from fastmas.data import Observations, observe
 from fastmas.errors import ParameterError
+from fastmas.model import Model
 from fastmas.parameters import Parameter, ParameterSpace, shown
 
+HELDOUT_SERIES = 0.2
+HELDOUT_PATHS, MOST_HELDOUT_PATHS = 0.1, 50  # a share, and the number that is enough for a verdict
 EXAMPLES = {"bounds": "{'gamma': (0.1, 20)}", "start": "{'kappa': 1.5}"}
+
+
+def observations_of(data: Any, column: str | None, horizon: int | None, share: float | None) -> Observations:
+    """Data as `fastmas.observe` takes them, or its result, with a part held out.
+
+    Raises
+    ------
+    DataError, ParameterError
+        What `observe` says, or an option for data that are observed already.
+    """
+    if isinstance(data, Observations):
+        for name, value in (("column", column), ("horizon", horizon), ("heldout_share", share)):
+            if value is not None:
+                raise ParameterError(f"{name}={value!r}: these data are observed already; give it to `observe`")
+        return data
+    if share is not None:
+        return observe(data, column=column, horizon=horizon, heldout_share=share)
+    seen = observe(data, column=column, horizon=horizon, heldout_share=HELDOUT_SERIES)
+    if seen.regime == "series":
+        return seen
+    n_paths = len(seen.x_obs) + len(seen.x_heldout)
+    share = min(HELDOUT_PATHS, (MOST_HELDOUT_PATHS + 0.5) / n_paths)
+    return observe(data, column=column, horizon=horizon, heldout_share=share)
+
+
+def space_of(model: Model, free: Iterable[str] | None, fixed: Mapping[str, Any] | None, regime: str) -> ParameterSpace:
+    """The named free parameters, or the model's own choice without those that have a value.
+
+    Raises
+    ------
+    ParameterError
+        An unknown name, nothing that is free, or a name that is free and has a value.
+    """
+    if free is None:
+        free = [name for name in model.default_free(regime) if name not in (fixed or {})]
+    space = model.space(free, fixed)
+    if not space.free:
+        raise ParameterError(f"nothing to calibrate: name free parameters of {model.name!r}")
+    both = set(space.free) & set(model.space(list(fixed or {})).free)
+    if both:
+        raise ParameterError(f"parameter {min(both)!r} is both free and given a value: choose one")
+    return space
 
 
 def bounded(space: ParameterSpace, bounds: Mapping[str, Sequence[float]]) -> ParameterSpace:

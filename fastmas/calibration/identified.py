@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from fastmas.calibration.setup import Setup
-from fastmas.parameters import Parameter
+from fastmas.parameters import Parameter, ParameterSpace
 
 TOGETHER = 0.95  # correlation from which two parameters are said to move together
 NEGLIGIBLE = 0.01  # standard error in boxes below which a parameter is known by itself
@@ -45,17 +44,17 @@ class Combination:
                 "standard_error": self.standard_error, "combination": self.words, "others": self.n_others}
 
 
-def combinations(setup: Setup, covariance: np.ndarray) -> list[Combination]:
+def combinations(space: ParameterSpace, covariance: np.ndarray) -> list[Combination]:
     """Of crowds of like agents first, then of what else moves together, for an estimate's covariance (d, d)."""
-    width = setup.high - setup.low
-    found = [one for members in _crowds(setup) if (one := _of_crowd(setup, members, covariance)) is not None]
+    width = space.region.width
+    found = [one for members in _crowds(space) if (one := _of_crowd(space, members, covariance)) is not None]
     taken = {j for one in found for j in one.members}
     rest = [j for j in range(len(width)) if j not in taken]
     ridges = _ridges(covariance[np.ix_(rest, rest)], width[rest]) if rest else []
     for some, weights in ridges:
         members = [rest[j] for j in some]
         error = float(np.sqrt(weights @ covariance[np.ix_(members, members)] @ weights))
-        found.append(Combination(tuple(members), weights, error, _in_words(setup, members, weights)))
+        found.append(Combination(tuple(members), weights, error, _in_words(space, members, weights)))
     return found
 
 
@@ -68,18 +67,18 @@ def listed(names: Sequence[str]) -> str:
     return f"{names[0]}, {names[1]}, ... and {names[-1]} ({len(names)} parameters)"
 
 
-def _crowds(setup: Setup) -> list[list[int]]:
+def _crowds(space: ParameterSpace) -> list[list[int]]:
     """Places of the free values of each parameter that many agents own."""
-    by_parameter = groupby(range(setup.space.d), key=lambda j: setup.space.free_parameters[j].name)
+    by_parameter = groupby(range(space.d), key=lambda j: space.free_parameters[j].name)
     return [members for _, group in by_parameter if len(members := list(group)) >= CROWD]
 
 
-def _of_crowd(setup: Setup, members: list[int], covariance: np.ndarray) -> Combination | None:
+def _of_crowd(space: ParameterSpace, members: list[int], covariance: np.ndarray) -> Combination | None:
     """What is known of a crowd's values far better than each of them: their mean, if it is among what is, or the best.
 
     Values that are known far better than most of the crowd's are left out.
     """
-    width, far = setup.high - setup.low, 1.0 - TOGETHER**2
+    width, far = space.region.width, 1.0 - TOGETHER**2
     variances = np.diag(covariance)[members] / width[members] ** 2
     usual = float(np.median(variances))
     members = [j for j, own in zip(members, variances, strict=True) if own > max(NEGLIGIBLE**2, far * usual)]
@@ -94,7 +93,7 @@ def _of_crowd(setup: Setup, members: list[int], covariance: np.ndarray) -> Combi
     weights = np.ones(len(members)) if is_mean else vectors[:, 0] / width
     weights = weights / np.abs(weights).sum() * np.copysign(1.0, weights.sum())
     error = float(np.sqrt(weights @ part @ weights))
-    scale = setup.space.free_parameters[members[0]].scale
+    scale = space.free_parameters[members[0]].scale
     return Combination(tuple(members), weights, error, _mean_in_words(scale, weights, error), n_known - 1)
 
 
@@ -134,9 +133,9 @@ def _ridges(covariance: np.ndarray, width: np.ndarray) -> list[tuple[list[int], 
     return found
 
 
-def _in_words(setup: Setup, members: list[int], weights: np.ndarray) -> str:
+def _in_words(space: ParameterSpace, members: list[int], weights: np.ndarray) -> str:
     """The best determined combination of parameters, in words."""
-    parameters, names = [setup.space.free_parameters[j] for j in members], [setup.space.free[j] for j in members]
+    parameters, names = [space.free_parameters[j] for j in members], [space.free[j] for j in members]
     weights = weights / weights[np.argmax(np.abs(weights))]
     if len(members) > MOST_NAMED + 2:
         return "a combination of them"

@@ -17,8 +17,11 @@ from scipy.stats import norm
 from fastmas.calibration.game import VAGUE
 from fastmas.calibration.identified import Combination, combinations, listed
 from fastmas.calibration.record import Record
+from fastmas.calibration.settings import Settings
 from fastmas.calibration.settle import whole_problem
-from fastmas.calibration.setup import Setup
+from fastmas.calibration.simulator import Simulator
+from fastmas.calibration.workers import Features
+from fastmas.parameters import ParameterSpace
 from fastmas.updaters.scoring import covariance_at
 
 LEVEL = 0.9
@@ -38,19 +41,19 @@ class Uncertainty:
         """Standard errors, (d,)."""
         return np.sqrt(np.diag(self.covariance))
 
-    def interval(self, setup: Setup, z: np.ndarray) -> dict[str, list[float]]:
+    def interval(self, space: ParameterSpace, z: np.ndarray) -> dict[str, list[float]]:
         """Ends of each parameter's interval at LEVEL in natural units, inside the bounds."""
         reach = norm.ppf(0.5 + LEVEL / 2) * self.spread
-        ends = [setup.space.to_theta(np.clip(z + side * reach, setup.low, setup.high)) for side in (-1, 1)]
-        return {n: [float(a), float(b)] for n, a, b in zip(setup.space.free, *ends, strict=True)}
+        ends = [space.to_theta(space.region.inside(z + side * reach)) for side in (-1, 1)]
+        return {n: [float(a), float(b)] for n, a, b in zip(space.free, *ends, strict=True)}
 
 
-def uncertainty(setup: Setup, record: Record, z: np.ndarray) -> Uncertainty:
+def uncertainty(simulator: Simulator, settings: Settings, features: Features, z: np.ndarray) -> Uncertainty:
     """Of the estimate z (d,) from all data."""
-    return Uncertainty(covariance_at(whole_problem(setup, record), z))
+    return Uncertainty(covariance_at(whole_problem(simulator, settings, features), z))
 
 
-def warnings(setup: Setup, record: Record, z: np.ndarray, covariance: np.ndarray,
+def warnings(space: ParameterSpace, record: Record, z: np.ndarray, covariance: np.ndarray,
              found: Sequence[Combination] | None = None) -> list[str]:
     """What a user must know: no convergence, estimates at bounds, parameters the data do not separate.
 
@@ -59,17 +62,17 @@ def warnings(setup: Setup, record: Record, z: np.ndarray, covariance: np.ndarray
     said = [] if record.is_settled else [
         "the search was still moving when its rounds were over: no convergence; free fewer parameters, or look at the "
         "learning curves before using these values"]
-    found = combinations(setup, covariance) if found is None else found
-    spread, width, names = np.sqrt(np.diag(covariance)), setup.high - setup.low, setup.space.free
-    for bound, where in ((setup.low, "lower"), (setup.high, "upper")):
-        for some in _by_parameter(setup, np.abs(z - bound) < NEAR_BOUND * width):
+    found = combinations(space, covariance) if found is None else found
+    spread, width, names = np.sqrt(np.diag(covariance)), space.region.width, space.free
+    for bound, where in ((space.region.low, "lower"), (space.region.high, "upper")):
+        for some in _by_parameter(space, np.abs(z - bound) < NEAR_BOUND * width):
             one = len(some) == 1
             said.append(f"{listed([names[j] for j in some])} ended at {'its' if one else 'their'} {where} "
                         f"bound{'' if one else 's'}: widen the bounds or fix {'it' if one else 'them'}")
     # A ridge makes each as vague as the box is long; what the data do identify is the news.
     vague = spread > VAGUE * width
     vague[[j for one in found for j in one.members]] = False
-    for some in _by_parameter(setup, vague):
+    for some in _by_parameter(space, vague):
         least, most = (f"{share:.0%}" for share in (min(spread[some] / width[some]), max(spread[some] / width[some])))
         error = f"its standard error is {least} of its range" if len(some) == 1 else (
             f"their standard errors are {least if least == most else f'{least} to {most}'} of their ranges")
@@ -81,10 +84,10 @@ def warnings(setup: Setup, record: Record, z: np.ndarray, covariance: np.ndarray
     return said
 
 
-def _by_parameter(setup: Setup, marked: np.ndarray) -> list[list[int]]:
+def _by_parameter(space: ParameterSpace, marked: np.ndarray) -> list[list[int]]:
     """Places that are marked (d,), those of one parameter together."""
     places = [int(j) for j in np.flatnonzero(marked)]
-    return [list(some) for _, some in groupby(places, key=lambda j: setup.space.free_parameters[j].name)]
+    return [list(some) for _, some in groupby(places, key=lambda j: space.free_parameters[j].name)]
 
 
 def _told(names: Sequence[str], one: Combination, covariance: np.ndarray) -> str:

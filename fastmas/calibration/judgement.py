@@ -8,8 +8,9 @@ import numpy as np
 
 from fastmas.calibration import odd_paths
 from fastmas.calibration.bootstrap import N_SETS, Bootstrap, bootstrap, features_of, is_enough, simulate_bank
+from fastmas.calibration.budget import BootstrapEffort
 from fastmas.calibration.goodness import either, largest, quadratic_form, smallest_p, standardised
-from fastmas.calibration.setup import Setup
+from fastmas.calibration.simulator import Simulator
 from fastmas.statistics.named_figures import Figure, Terms
 
 LEVEL = 0.95  # of the bar beyond which the largest figure deviates
@@ -61,27 +62,28 @@ class Judgement:
         return sorted((d for d in self.deviations if d.rank is not None), key=lambda d: d.rank or 0)
 
 
-def judge_at(setup: Setup, z: np.ndarray) -> Judgement:
+def judge_at(simulator: Simulator, z: np.ndarray, effort: BootstrapEffort) -> Judgement:
     """Simulate data sets at z and compare the data with them.
 
     The p-value is that of the smaller p of two statistics: a quadratic form of all features, and the largest
     of the named figures; on many paths also of the oddest path. On one series what sees the grid on which
     values lie counts only where it is far off.
     """
-    read = features_of(setup)
-    bank, lost = simulate_bank(setup, z, read)
-    n_paths = None if setup.is_series else len(setup.x_train)
-    least, terms = 1.0 / (N_SETS + 1), Terms.of(setup.scaling)
-    if not is_enough(setup, bank, lost):
+    observed = simulator.observed
+    read = features_of(observed)
+    bank, lost = simulate_bank(simulator, z, read, effort)
+    n_paths = None if observed.is_series else observed.n
+    least, terms = 1.0 / (N_SETS + 1), Terms.of(observed.scaling)
+    if not is_enough(observed, bank, lost):
         return Judgement(least, least, least, None, (), (), lost, least, n_paths, terms.changes)
-    seen = bootstrap(setup, z, read, bank, lost)
-    resolution = read.resolution / np.sqrt(len(setup.x_train))
+    seen = bootstrap(simulator, z, read, bank, lost, effort)
+    resolution = read.resolution / np.sqrt(observed.n)
     figures = standardised(seen.named, _figure_resolution(seen, resolution))
     p_figures, p_without_grid = _of_figures(seen, figures)
-    if setup.is_series:
+    if observed.is_series:
         on_grid = np.array([f.on_grid for f in seen.figures])
         p_figures = least if np.abs(figures[0, on_grid]).max() > GROSS else p_without_grid
-    p_oddest, odd = (None, []) if setup.is_series else _odd(seen)
+    p_oddest, odd = (None, []) if observed.is_series else _odd(seen)
     p = p_figures if p_oddest is None else either(p_figures, p_oddest)
     least = least if p_oddest is None else either(least, 1.0)
     deviations = _deviations(seen, figures, terms)

@@ -15,23 +15,25 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 from scipy.stats import qmc
 
+from fastmas.calibration.budget import PosteriorEffort
 from fastmas.calibration.goodness import quadratic_form
+from fastmas.calibration.observed import Observed
 from fastmas.calibration.regression import Regression, learn, squashed, standard
-from fastmas.calibration.setup import Setup
+from fastmas.calibration.simulator import Simulator
 from fastmas.distance import means
+from fastmas.parameters import ParameterSpace
 from fastmas.random.address import Purpose
+from fastmas.region import Region
 from fastmas.statistics.level_summaries import level_summaries
 
-MOST_SETS, FIRST_SHARE = 8192, 0.5  # simulated data sets of a regression, and what part of them the first one has
+FIRST_SHARE = 0.5  # of the simulated data sets: those of the first regression
 MOST_VALUES = 25_000_000  # simulated values of a regression: about four seconds of summaries
-LEAST_SETS = 1024  # from fewer a regression learns little
 MOST_PARAMETERS = 12  # a regression of more would need more
 NARROW = 0.08  # of the box: many paths whose standard errors are all below have no need of a regression
 N_NARROWING, WIDENED = 2000, 0.1  # draws that span the part where the second one is learned, and the margin of its box
 NARROWER = 0.7  # volume of that part, from which on it is no gain
 CANDIDATES, MOST_CANDIDATES = 1 << 14, 1 << 18  # points of a box that are looked at to find those in the part
 RARE = 0.01  # share of them from which on the box itself is the part
-N_CHECK = 999  # data sets simulated at draws: the data must not be further out than all of them
 NEAR_RUN, CHECK_RUN = 1 << 20, 1 << 21  # first run numbers of the second simulations and of the check
 CHUNK_VALUES = 1 << 22  # values simulated at a time
 TRIES = 100  # rounds of draws that must fall into the box
@@ -49,9 +51,9 @@ class Posterior:
     method: str
     warning: str | None = None
 
-    def by_name(self, setup: Setup) -> dict[str, np.ndarray]:
+    def by_name(self, space: ParameterSpace) -> dict[str, np.ndarray]:
         """Draws (n,) of each free parameter in natural units."""
-        return dict(zip(setup.space.free, setup.space.to_theta(self.z).T, strict=True))
+        return dict(zip(space.free, space.to_theta(self.z).T, strict=True))
 
 
 @dataclass(frozen=True)
@@ -118,50 +120,51 @@ class DataSets:
         return DataSets(np.concatenate([self.z, others.z]), np.concatenate([self.summaries, others.summaries]))
 
 
-def posterior(setup: Setup, z: np.ndarray, covariance: np.ndarray) -> Posterior:
-    """Draws of the posterior; the estimate z (d,) and its covariance (d, d) are for where no regression is used."""
-    normal = normal_draws(setup, z, covariance)
-    spread = np.sqrt(np.diag(covariance)) / (setup.high - setup.low)
-    if not setup.is_series and spread.max() < NARROW:
+def posterior(simulator: Simulator, z: np.ndarray, covariance: np.ndarray, n: int,
+              effort: PosteriorEffort) -> Posterior:
+    """n draws of the posterior; the estimate z (d,) and its covariance (d, d) are for where no regression is used."""
+    normal = normal_draws(simulator, z, covariance, n)
+    spread = np.sqrt(np.diag(covariance)) / simulator.region.width
+    if not simulator.observed.is_series and spread.max() < NARROW:
         return Posterior(normal, NORMAL)
-    if n_sets(setup) < LEAST_SETS:
+    if n_sets(simulator.observed, effort) < effort.least_sets:
         return Posterior(normal, f"{NORMAL}; simulating enough data sets of this size for a regression takes too long")
-    if setup.space.d > MOST_PARAMETERS:
+    if simulator.space.d > MOST_PARAMETERS:
         return Posterior(normal, f"{NORMAL}; a regression is for at most {MOST_PARAMETERS} free parameters")
-    return _by_regression(setup) or Posterior(normal, f"{NORMAL}; {OUTSIDE}", f"posterior draws: {OUTSIDE}, so the "
-                                              "draws are the normal law of the estimate and its covariance")
+    return _by_regression(simulator, n, effort) or Posterior(
+        normal, f"{NORMAL}; {OUTSIDE}",
+        f"posterior draws: {OUTSIDE}, so the draws are the normal law of the estimate and its covariance")
 
 
-def n_sets(setup: Setup) -> int:
+def n_sets(observed: Observed, effort: PosteriorEffort) -> int:
     """Data sets that a regression may have."""
-    return int(min(MOST_SETS, MOST_VALUES // setup.x_all.size))
+    return int(min(effort.most_sets, MOST_VALUES // observed.x_all.size))
 
 
-def normal_draws(setup: Setup, z: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+def normal_draws(simulator: Simulator, z: np.ndarray, covariance: np.ndarray, n: int) -> np.ndarray:
     """Draws (n, d) around z (d,) that lie in the box: others are drawn again, and moved into it in the end."""
-    rng = np.random.default_rng([setup.settings.seed, Purpose.POSTERIOR])
-    n = setup.settings.draws
+    rng, region = np.random.default_rng([simulator.seed, Purpose.POSTERIOR]), simulator.region
     values, vectors = np.linalg.eigh(covariance)
     root = vectors * np.sqrt(np.maximum(values, 0.0))
     kept = np.empty((0, len(z)))
     for _ in range(TRIES):
         drawn = z + rng.standard_normal((n, len(z))) @ root.T
-        inside = ((drawn >= setup.low) & (drawn <= setup.high)).all(axis=1)
+        inside = ((drawn >= region.low) & (drawn <= region.high)).all(axis=1)
         kept = np.concatenate([kept, drawn[inside]])
         if len(kept) >= n:
             return kept[:n]
-    return np.concatenate([kept, _moved_within(setup, drawn[:n - len(kept)], z, np.linalg.pinv(covariance), rng)])
+    return np.concatenate([kept, _moved_within(region, drawn[:n - len(kept)], z, np.linalg.pinv(covariance), rng)])
 
 
-def _moved_within(setup: Setup, drawn: np.ndarray, z: np.ndarray, precision: np.ndarray,
+def _moved_within(region: Region, drawn: np.ndarray, z: np.ndarray, precision: np.ndarray,
                   rng: np.random.Generator) -> np.ndarray:
     """Draws (n, d) of the normal law within the box by Gibbs' sampler (Geweke 1991), from these on.
 
     Of many vague coordinates one or another is outside in nearly every draw.
     """
-    x = np.clip(drawn, setup.low, setup.high)
+    x = region.inside(drawn)
     for _ in range(SWEEPS):
-        for j, (low, high) in enumerate(zip(setup.low, setup.high, strict=True)):
+        for j, (low, high) in enumerate(zip(region.low, region.high, strict=True)):
             sd = precision[j, j] ** -0.5
             mean = x[:, j] - (x - z) @ precision[j] * sd**2
             below, above = ndtr((low - mean) / sd), ndtr((high - mean) / sd)
@@ -169,26 +172,31 @@ def _moved_within(setup: Setup, drawn: np.ndarray, z: np.ndarray, precision: np.
     return x
 
 
-def summaries_of(setup: Setup, sets: np.ndarray) -> np.ndarray:
+def summaries_of(simulator: Simulator, sets: np.ndarray) -> np.ndarray:
     """Summaries (n, k) of data sets (n, n_paths, n_times): means of moments, and on one series those of its level."""
+    observed = simulator.observed
+
     def features(paths: np.ndarray) -> np.ndarray:
-        moments = setup.moments_of(paths)
-        if not setup.is_series:
+        moments = observed.moments_of(paths)
+        if not observed.is_series:
             return moments
         with np.errstate(all="ignore"):
-            return np.concatenate([moments, level_summaries(setup.scaling, paths, setup.longest)], axis=1)
+            return np.concatenate([moments, level_summaries(observed.scaling, paths, observed.longest)], axis=1)
 
     n, n_paths, n_times = sets.shape
-    return means(setup.each(features, sets.reshape(n * n_paths, n_times)).reshape(n, n_paths, -1))
+    return means(simulator.workers.each(features, sets.reshape(n * n_paths, n_times)).reshape(n, n_paths, -1))
 
 
-def simulate_sets(setup: Setup, z: np.ndarray, first_run: int) -> DataSets:
+def simulate_sets(simulator: Simulator, z: np.ndarray, first_run: int) -> DataSets:
     """One data set of the size of the data at each z (n, d), without those that ran away."""
-    n_paths, n_times = setup.x_all.shape
+    n_paths, n_times = simulator.observed.x_all.shape
     size = max(1, CHUNK_VALUES // (n_paths * n_times))
-    chunks = (setup.simulate(z[i:i + size], n_paths, first_run + i, Purpose.POSTERIOR, common=False, n_times=n_times)
-              for i in range(0, len(z), size))
-    summaries = np.concatenate([summaries_of(setup, chunk) for chunk in chunks])
+    parts = []
+    for i in range(0, len(z), size):
+        some = simulator.simulate(z[i:i + size], n_paths, first_run + i, Purpose.POSTERIOR, common=False,
+                                  n_times=n_times)
+        parts.append(summaries_of(simulator, some))
+    summaries = np.concatenate(parts)
     kept = np.isfinite(summaries).all(axis=1)
     return DataSets(z[kept], summaries[kept])
 
@@ -199,32 +207,34 @@ def design(low: np.ndarray, high: np.ndarray, n: int, seed: int) -> np.ndarray:
     return low + (high - low) * unit
 
 
-def over_box(setup: Setup, n: int) -> tuple[Regression | None, DataSets]:
+def over_box(simulator: Simulator, n: int, effort: PosteriorEffort) -> tuple[Regression | None, DataSets]:
     """The regression over the whole box and its data sets; none if nearly all ran away."""
-    seed = setup.settings.seed
-    sets = simulate_sets(setup, design(setup.low, setup.high, n, seed), 0)
-    if len(sets.z) < LEAST_SETS // 2:
+    seed, low, high = simulator.seed, simulator.region.low, simulator.region.high
+    sets = simulate_sets(simulator, design(low, high, n, seed), 0)
+    if len(sets.z) < effort.least_sets // 2:
         return None, sets
-    return learn(sets.summaries, sets.z, setup.low, setup.high, (seed, Purpose.POSTERIOR, ALL_BOX)), sets
+    return learn(sets.summaries, sets.z, low, high, (seed, Purpose.POSTERIOR, ALL_BOX), effort.epochs), sets
 
 
-def nearer(setup: Setup, first: Regression, sets: DataSets, x: np.ndarray, n: int) -> Regression:
+def nearer(simulator: Simulator, first: Regression, sets: DataSets, x: np.ndarray, n: int,
+           effort: PosteriorEffort) -> Regression:
     """The regression over the part of the box that the first one leaves for summaries x (k,), if that is smaller."""
-    seed = setup.settings.seed
+    seed = simulator.seed
     part = Part.of(first, x, (seed, Purpose.POSTERIOR, NEAR))
     z = part.points(n, seed + 1)
-    near = sets.within(part).and_also(simulate_sets(setup, z, NEAR_RUN))
-    if len(near.z) < LEAST_SETS // 2:
+    near = sets.within(part).and_also(simulate_sets(simulator, z, NEAR_RUN))
+    if len(near.z) < effort.least_sets // 2:
         return first
-    return learn(near.summaries, near.z, part.low, part.high, (seed, Purpose.POSTERIOR, NEAR))
+    return learn(near.summaries, near.z, part.low, part.high, (seed, Purpose.POSTERIOR, NEAR),
+                 effort.epochs)
 
 
-def is_outside(setup: Setup, z: np.ndarray, x: np.ndarray) -> bool:
+def is_outside(simulator: Simulator, z: np.ndarray, x: np.ndarray) -> bool:
     """Whether summaries x (k,) are further out than those of all data sets simulated at draws z (n, d).
 
     Each is judged by the covariance of the others, so that a right model is refused once in a thousand times.
     """
-    simulated = simulate_sets(setup, z[:N_CHECK], CHECK_RUN).summaries
+    simulated = simulate_sets(simulator, z, CHECK_RUN).summaries
     if len(simulated) < 2 * len(x):
         return True
     centre, scale = standard(simulated)
@@ -233,18 +243,19 @@ def is_outside(setup: Setup, z: np.ndarray, x: np.ndarray) -> bool:
     return bool(distances[0] > distances[1:].max())
 
 
-def _by_regression(setup: Setup) -> Posterior | None:
+def _by_regression(simulator: Simulator, n_draws: int, effort: PosteriorEffort) -> Posterior | None:
     """None where the data lie outside of what the regression was trained on."""
-    x, n = summaries_of(setup, setup.x_all[None])[0], n_sets(setup)
+    observed = simulator.observed
+    x, n = summaries_of(simulator, observed.x_all[None])[0], n_sets(observed, effort)
     if not np.isfinite(x).all():
         return None
-    first, sets = over_box(setup, int(FIRST_SHARE * n))
+    first, sets = over_box(simulator, int(FIRST_SHARE * n), effort)
     if first is None:
         return None
-    last = nearer(setup, first, sets, x, n - int(FIRST_SHARE * n))
-    z = last.draw(x, max(setup.settings.draws, N_CHECK), setup.settings.seed, Purpose.POSTERIOR, FINAL)
-    if is_outside(setup, z, x):
+    last = nearer(simulator, first, sets, x, n - int(FIRST_SHARE * n), effort)
+    z = last.draw(x, max(n_draws, effort.n_check), simulator.seed, Purpose.POSTERIOR, FINAL)
+    if is_outside(simulator, z[:effort.n_check], x):
         return None
-    what = "series" if setup.is_series else "data sets"
-    return Posterior(z[:setup.settings.draws], f"a regression on {len(x)} summaries of {n:,} simulated {what}, over "
+    what = "series" if observed.is_series else "data sets"
+    return Posterior(z[:n_draws], f"a regression on {len(x)} summaries of {n:,} simulated {what}, over "
                      "the bounds and then nearer by, under a uniform prior over the bounds")

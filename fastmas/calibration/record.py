@@ -64,6 +64,12 @@ class Record:
                    centres=list(arrays.get("centres", ())), rows=list(state["rows"]), arrays=kept,
                    seconds=dict(state["seconds"]), paths_simulated=state["paths_simulated"])
 
+    @property
+    def d(self) -> int:
+        """Number of free parameters, once there is a start."""
+        assert self.start is not None
+        return len(self.start.z)
+
     def part(self, prefix: str) -> dict[str, np.ndarray]:
         """The arrays of one part, without its prefix."""
         return {k.removeprefix(prefix): v for k, v in self.arrays.items() if k.startswith(prefix)}

@@ -22,7 +22,6 @@ from fastmas.discriminators.training import seeded
 N_MEMBERS, N_COMPONENTS, HIDDEN = 4, 3, 64
 RATE, BETAS, BATCH = 6e-3, (0.9, 0.99), 256
 DECAY = 0.3  # of weights, times the rate: summaries are alike, and simulations few
-EPOCHS = 30
 HELD_BACK = 0.1
 PULLS = (0.0, 0.5, 1.0)
 SQUASHED = 3.0  # sds from where a summary counts less than in proportion
@@ -68,15 +67,16 @@ class Regression:
             return _adjusted(self.networks.components(x.expand(N_MEMBERS, -1, -1)), self.pull)
 
 
-def learn(summaries: np.ndarray, z: np.ndarray, low: np.ndarray, high: np.ndarray, key: tuple[int, ...]) -> Regression:
-    """The regression of z (n, d), uniform between low and high (d,), on summaries (n, k)."""
+def learn(summaries: np.ndarray, z: np.ndarray, low: np.ndarray, high: np.ndarray, key: tuple[int, ...],
+          epochs: int) -> Regression:
+    """The regression of z (n, d), uniform between low and high (d,), on summaries (n, k), trained for some epochs."""
     centre, scale = standard(summaries)
     x = torch.from_numpy(squashed(summaries, centre, scale))
     u = torch.from_numpy(to_normal(z, low, high))
     order = torch.randperm(len(x), generator=seeded(*key, 0))
     n_held = max(1, int(HELD_BACK * len(x)))
     held, rows = order[:n_held], order[n_held:]
-    networks = _train(x, u, rows, held, key)
+    networks = _train(x, u, rows, held, key, epochs)
     with torch.no_grad():
         parts = networks.components(x[held].expand(N_MEMBERS, -1, -1))
     score, pull = max((float(_gain(_adjusted(parts, pull), u[held]).mean()), pull) for pull in PULLS)
@@ -101,18 +101,18 @@ def squashed(summaries: np.ndarray, centre: np.ndarray, scale: np.ndarray) -> np
     return (SQUASHED * np.arcsinh((summaries - centre) / scale / SQUASHED)).astype(np.float32)
 
 
-def _train(x: Tensor, u: Tensor, rows: Tensor, held: Tensor, key: tuple[int, ...]) -> MixtureDensity:
+def _train(x: Tensor, u: Tensor, rows: Tensor, held: Tensor, key: tuple[int, ...], epochs: int) -> MixtureDensity:
     """All members, learned from `rows`, each as it was where those held back scored best."""
     networks = MixtureDensity(x.shape[1], u.shape[1], N_MEMBERS, N_COMPONENTS, HIDDEN).initialise(seeded(*key))
     optimiser = torch.optim.AdamW(networks.parameters(), lr=RATE, betas=BETAS, weight_decay=DECAY, fused=True)
     best = torch.full((N_MEMBERS,), -math.inf)
     kept = [p.detach().clone() for p in networks.parameters()]
     n_batches = max(1, len(rows) // BATCH)
-    for epoch in range(EPOCHS):
+    for epoch in range(epochs):
         generator = seeded(*key, 1, epoch)
         order = torch.stack([rows[torch.randperm(len(rows), generator=generator)] for _ in range(N_MEMBERS)])
         for number, batch in enumerate(order.split(BATCH, dim=1)[:n_batches]):
-            done = (epoch + number / n_batches) / EPOCHS
+            done = (epoch + number / n_batches) / epochs
             optimiser.param_groups[0]["lr"] = 0.5 * RATE * (1.0 + math.cos(math.pi * done)) + 1e-5
             optimiser.zero_grad()
             (-networks.log_density(x[batch], u[batch]).mean(dim=1).sum()).backward()

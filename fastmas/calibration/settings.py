@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from fastmas import discriminators, objectives, updaters
+from fastmas.calibration.budget import FULL, Budget
+from fastmas.calibration.regimes import LEAST_CANDIDATE, REGIMES
 from fastmas.data import Observations
 from fastmas.errors import ParameterError
 from fastmas.parameters import is_whole, shown
 
-WARMUP = {"paths": 50, "series": 200}  # steps; a lone series is meant to be stationary
-SERIES_PATHS = 12  # simulated series of the data's length per candidate
-LEAST_PATHS = 8  # of a candidate
 N_DRAWS = 2000  # from the posterior
 
 
@@ -32,6 +32,13 @@ class Settings:
     bounds: dict[str, list[float]] = field(default_factory=dict)
     start: dict[str, float] = field(default_factory=dict)
     draws: int = N_DRAWS
+    budget: Budget = FULL
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> Settings:
+        """Undo `dataclasses.asdict`, from a configuration that holds more."""
+        given: dict[str, Any] = {f.name: plain[f.name] for f in fields(cls)}
+        return cls(**{**given, "budget": Budget.of(plain["budget"])})
 
 
 def decide(observations: Observations, *, updater: str, discriminator: str | None, objective: str | None,
@@ -44,7 +51,7 @@ def decide(observations: Observations, *, updater: str, discriminator: str | Non
     ParameterError
         An unknown name or a size that cannot be.
     """
-    regime = observations.regime
+    regime = REGIMES[observations.regime]
     mover = updaters.get(updater)
     chosen = discriminator or mover.discriminator
     kind = discriminators.get(chosen)
@@ -54,14 +61,13 @@ def decide(observations: Observations, *, updater: str, discriminator: str | Non
             raise ParameterError(
                 f"objective={objective!r}: the discriminator {chosen!r} plays {kind.own_objective!r} and no other; "
                 "name another discriminator, or leave the objective away")
-    name = statistic or kind.statistics[0 if regime == "paths" else -1]
+    name = statistic or kind.statistics[-1 if regime.is_series else 0]
     sizes = {
         "generations": 0 if not mover.is_game else kind.n_generations if generations is None else generations,
-        "paths": paths if paths is not None else (
-            max(LEAST_PATHS, len(observations.x_obs)) if regime == "paths" else SERIES_PATHS),
-        "warmup": WARMUP[regime] if warmup is None else warmup,
+        "paths": regime.n_candidate(len(observations.x_obs)) if paths is None else paths,
+        "warmup": regime.warmup if warmup is None else warmup,
     }
-    for option, value, least in (("generations", sizes["generations"], 0), ("paths", sizes["paths"], LEAST_PATHS),
+    for option, value, least in (("generations", sizes["generations"], 0), ("paths", sizes["paths"], LEAST_CANDIDATE),
                                  ("warmup", sizes["warmup"], 0), ("draws", draws, 0)):
         if not is_whole(value) or value < least:
             raise ParameterError(f"{option}={shown(value)}: give a whole number of at least {least}")

@@ -7,24 +7,25 @@ of the start is ever returned.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
 from fastmas import discriminators
 from fastmas.calibration.game import average
+from fastmas.calibration.observed import Observed
+from fastmas.calibration.problems import problem_of
 from fastmas.calibration.record import DISCRIMINATOR, Record
-from fastmas.calibration.setup import Setup
+from fastmas.calibration.settings import Settings
+from fastmas.calibration.simulator import Simulator
+from fastmas.calibration.workers import Features
+from fastmas.parameters import ParameterSpace
 from fastmas.updaters.moments import MODE, SAME
 from fastmas.updaters.scoring import COMPARING, Problem, compare, polish
 
 TRAINING_RUN, ALL_RUN = 1 << 16, 1 << 17  # first runs of the two problems
 BARRIER = 2.0  # of distance, a nat: less is a flat valley
 GAME_ROUNDS, LAST_ROUNDS = 4, 2  # linearisations on the training data and on all
-
-PathFeatures = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -44,35 +45,28 @@ class Settled:
     modes: list[tuple[np.ndarray, float]]
 
 
-def features_of(setup: Setup, record: Record) -> PathFeatures:
+def features_of(observed: Observed, record: Record, discriminator: str) -> Features:
     """Features (n_paths, k) of paths (n_paths, n_times): moments first, then what was learned."""
-    kind, arrays = discriminators.get(setup.settings.discriminator), record.part(DISCRIMINATOR)
+    kind, arrays = discriminators.get(discriminator), record.part(DISCRIMINATOR)
     if kind.sees_data or not arrays:
-        return setup.moments_of
-    learned = kind.features_of(arrays, setup.real.shape[-1], setup.space.d)
+        return observed.moments_of
+    learned = kind.features_of(arrays, observed.real.shape[-1], record.d)
 
-    return lambda paths: np.concatenate([setup.moments_of(paths), learned(setup.samples_of(paths))], axis=1)
-
-
-def training_problem(setup: Setup, record: Record) -> Problem:
-    """The last steps on the training data."""
-    features = features_of(setup, record)
-    return setup.problem(partial(setup.featured, features), setup.each(features, setup.x_train), TRAINING_RUN)
+    return lambda paths: np.concatenate([observed.moments_of(paths), learned(observed.samples_of(paths))], axis=1)
 
 
-def whole_problem(setup: Setup, record: Record) -> Problem:
-    """The same on all data."""
-    features, x = features_of(setup, record), setup.x_all
-    return setup.problem(partial(setup.featured, features, n_times=x.shape[1]), setup.each(features, x), ALL_RUN)
+def whole_problem(simulator: Simulator, settings: Settings, features: Features) -> Problem:
+    """The last step on all data."""
+    return problem_of(simulator, features, simulator.observed.x_all, settings, ALL_RUN)
 
 
-def settle(setup: Setup, record: Record) -> Settled:
+def settle(simulator: Simulator, settings: Settings, record: Record, features: Features) -> Settled:
     """Compare, polish, compare again with fresh numbers, and take a last step on all data."""
     assert record.start is not None
-    problem, start = training_problem(setup, record), record.start
+    problem, start = problem_of(simulator, features, simulator.observed.x_train, settings, TRAINING_RUN), record.start
     points = {"start": start.z, **{f"mode {i}": z for i, z in enumerate(start.modes, start=2)}}
     if record.rows:
-        points["game"] = average(setup, record)
+        points["game"] = average(record, settings.updater)
         first = compare(problem, np.stack(list(points.values())))
         points["polished"] = polish(problem, list(points.values())[int(np.argmin(first.distances))], GAME_ROUNDS)[0]
     z = np.stack(list(points.values()))
@@ -80,11 +74,17 @@ def settle(setup: Setup, record: Record) -> Settled:
     best = int(np.argmin(seen.distances))
     modes = [(z[i], float(seen.distances[i])) for i in np.argsort(seen.distances, kind="stable")
              if seen.distances[i] - seen.distances[best] < MODE]
-    return Settled(z=_last_step(whole_problem(setup, record), z[0], z[best]), z_train=z[best],
+    last = _last_step(whole_problem(simulator, settings, features), z[0], z[best])
+    return Settled(z=_rounded(simulator.space, last), z_train=_rounded(simulator.space, z[best]),
                    distance=float(seen.distances[best]), tau=seen.tau,
-                   degrees=max(0, seen.n_combinations - setup.space.d),
+                   degrees=max(0, seen.n_combinations - simulator.space.d),
                    distances=dict(zip(points, seen.distances.tolist(), strict=True)),
                    modes=_apart(problem, z[best], modes))
+
+
+def _rounded(space: ParameterSpace, z: np.ndarray) -> np.ndarray:
+    """As it is simulated: whole numbers are whole."""
+    return space.to_z(space.to_theta(z)) if space.integer.any() else z
 
 
 def _last_step(problem: Problem, start: np.ndarray, z: np.ndarray) -> np.ndarray:
@@ -102,7 +102,7 @@ def _apart(problem: Problem, z: np.ndarray, modes: list[tuple[np.ndarray, float]
 
 
 def _is_barred(problem: Problem, one: np.ndarray, other: np.ndarray) -> bool:
-    if np.abs((one - other) / problem.width).max() < SAME:
+    if np.abs((one - other) / problem.region.width).max() < SAME:
         return False
     ends_and_middle = compare(problem, np.stack([one, other, (one + other) / 2.0]), COMPARING + 2).distances
     return bool(ends_and_middle[2] > ends_and_middle[:2].max() + BARRIER)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fastmas.calibration.setup import Setup
+from fastmas.calibration.simulator import Simulator
 from fastmas.random.address import Purpose
 from fastmas.statistics import stylised_facts
 
@@ -14,19 +14,20 @@ N_SERIES = 100  # simulated series behind a stylised fact's range
 N_SHOWN = 500  # paths kept for the report
 
 
-def facts_and_sample(setup: Setup, z: np.ndarray) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
+def facts_and_sample(simulator: Simulator, z: np.ndarray) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
     """Stylised facts of data and simulated paths, none where a price is not above 0, and paths of both."""
-    observations = setup.observations
-    if setup.is_series:
+    observations = simulator.observed.observations
+    if simulator.observed.is_series:
         assert observations.series is not None
         series = observations.series
-        simulated = setup.simulate(z[None], N_SERIES, 2, Purpose.SAMPLE, n_times=len(series))[0].astype(np.float64)
-        windows = setup.simulate(z[None], N_SHOWN, 3, Purpose.SAMPLE, n_times=observations.horizon + 1)[0]
+        simulated = simulator.simulate(z[None], N_SERIES, 2, Purpose.SAMPLE, n_times=len(series))[0].astype(np.float64)
+        windows = simulator.simulate(z[None], N_SHOWN, 3, Purpose.SAMPLE, n_times=observations.horizon + 1)[0]
         facts = stylised_facts.compare(*_returns(series[None], simulated)) if _usable(simulated) else []
         return facts, {"x_obs": observations.x_obs[:N_SHOWN], "x_sim": _shown(windows, N_SHOWN), "series_obs": series,
                        "series_sim": _shown(simulated, 20)}
-    simulated = setup.simulate(z[None], max(N_SHOWN, len(setup.real)), 2, Purpose.SAMPLE)[0].astype(np.float64)
-    both = np.concatenate([observations.x_obs, observations.x_heldout])
+    n = max(N_SHOWN, simulator.observed.n)
+    simulated = simulator.simulate(z[None], n, 2, Purpose.SAMPLE)[0].astype(np.float64)
+    both = simulator.observed.x_all
     facts = []
     if _usable(simulated) and _usable(both):
         facts = stylised_facts.compare_paths(*(stylised_facts.log_returns(x) for x in (both, simulated)))

@@ -5,7 +5,9 @@ Second to the p-value: it says how much a misfit shows to an eye that learns, in
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -15,19 +17,21 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from fastmas import statistics
-from fastmas.calibration.setup import Setup
+from fastmas.calibration.budget import ToldApartEffort
+from fastmas.calibration.observed import Observed
+from fastmas.calibration.simulator import Simulator
 from fastmas.discriminators.networks import perceptron
 from fastmas.discriminators.training import Trainer, flat, initialise, seeded
 from fastmas.random.address import Purpose
 
 HIDDEN, RATE, BETAS = 32, 2e-3, (0.9, 0.99)
-BATCH, STEPS = 1024, 400
 PENALTY = 1e-4  # weight decay
 LEVEL = 0.9
 N_BLOCKS = 4  # of a training series
-N_NULL = 4  # data sets simulated at the estimate and judged as the data are
 NULL_RUN = 1 << 10  # run numbers of those
 EASILY = 0.75  # AUC
+
+Train = Callable[[Tensor, Tensor], nn.Module]
 
 
 @dataclass(frozen=True)
@@ -48,34 +52,37 @@ class ToldApart:
     piece: str
 
 
-def tell_apart(setup: Setup, z: np.ndarray) -> ToldApart:
+def tell_apart(simulator: Simulator, z: np.ndarray, effort: ToldApartEffort) -> ToldApart:
     """Train on the training data against fresh paths at z, and test on what neither has seen."""
-    n_train, n_test = (8, 8) if setup.is_series else (len(setup.real), max(50, len(setup.heldout)))
-    fake_train = setup.sample(z[None], n_train, 0, Purpose.VERDICT)[0]
-    fake_test = setup.sample(z[None], n_test, 1, Purpose.VERDICT, n_times=setup.x_heldout.shape[1])[0]
-    network = _train(setup, flat(setup.real), flat(fake_train))
-    real, fake = _clusters(setup, network, setup.heldout), _clusters(setup, network, fake_test)
+    observed, train = simulator.observed, partial(_train, simulator, effort)
+    n_train, n_test = (8, 8) if observed.is_series else (len(observed.real), max(50, len(observed.heldout)))
+    fake_train = simulator.sample(z[None], n_train, 0, Purpose.VERDICT)[0]
+    fake_test = simulator.sample(z[None], n_test, 1, Purpose.VERDICT, n_times=observed.x_heldout.shape[1])[0]
+    network = train(flat(observed.real), flat(fake_train))
+    real, fake = _clusters(observed, network, observed.heldout), _clusters(observed, network, fake_test)
     auc, ends = _with_interval(real, fake)
     value = float(np.log(4.0) - np.mean(np.logaddexp(0.0, -np.concatenate(real)))
                   - np.mean(np.logaddexp(0.0, np.concatenate(fake))))
-    blocked = _blocked(setup, fake_train, fake_test) if setup.is_series else None
-    null = tuple(_of_simulated(setup, z, i, fake_train, fake_test) for i in range(N_NULL))
-    return ToldApart(auc, ends, blocked, null, value, _piece(setup))
+    blocked = _blocked(observed, train, fake_train, fake_test) if observed.is_series else None
+    null = tuple(_of_simulated(simulator, z, i, train, (fake_train, fake_test)) for i in range(effort.n_null))
+    return ToldApart(auc, ends, blocked, null, value, _piece(observed))
 
 
-def _of_simulated(setup: Setup, z: np.ndarray, number: int, fake_train: np.ndarray, fake_test: np.ndarray) -> float:
-    """AUC where a data set simulated at z takes the place of the data."""
-    run = NULL_RUN + 2 * number
-    train = setup.sample(z[None], len(setup.real), run, Purpose.VERDICT)[0]
-    test = setup.sample(z[None], len(setup.heldout), run + 1, Purpose.VERDICT, n_times=setup.x_heldout.shape[1])[0]
-    network = _train(setup, flat(train), flat(fake_train))
-    return area_under_curve(_clusters(setup, network, test), _clusters(setup, network, fake_test))[0]
+def _of_simulated(simulator: Simulator, z: np.ndarray, number: int, train: Train,
+                  fake: tuple[np.ndarray, np.ndarray]) -> float:
+    """AUC where a data set simulated at z takes the place of the data, against paths to train on and to test on."""
+    observed, run = simulator.observed, NULL_RUN + 2 * number
+    real = simulator.sample(z[None], len(observed.real), run, Purpose.VERDICT)[0]
+    test = simulator.sample(z[None], len(observed.heldout), run + 1, Purpose.VERDICT,
+                            n_times=observed.x_heldout.shape[1])[0]
+    network = train(flat(real), flat(fake[0]))
+    return area_under_curve(_clusters(observed, network, test), _clusters(observed, network, fake[1]))[0]
 
 
-def _piece(setup: Setup) -> str:
+def _piece(observed: Observed) -> str:
     """What one sample of the statistic is, in words."""
-    known = statistics.pieces().get(setup.settings.statistic)
-    return known or f"{setup.real.shape[-1]} numbers of the statistic {setup.settings.statistic}"
+    known = statistics.pieces().get(observed.statistic_name)
+    return known or f"{observed.real.shape[-1]} numbers of the statistic {observed.statistic_name}"
 
 
 def in_words(told: ToldApart, *, is_rejected: bool) -> str:
@@ -110,21 +117,22 @@ def _with_interval(real: list[np.ndarray], fake: list[np.ndarray]) -> tuple[floa
     return auc, (max(0.0, auc - reach), min(1.0, auc + reach))
 
 
-def _blocked(setup: Setup, fake_train: np.ndarray, fake_test: np.ndarray) -> tuple[float, float, float] | None:
+def _blocked(observed: Observed, train: Train, fake_train: np.ndarray,
+             fake_test: np.ndarray) -> tuple[float, float, float] | None:
     """AUC, low and high over N_BLOCKS stretches of the training series, a gap of one horizon around each.
 
     None if the series is so short that nothing is left beside a stretch and its gaps.
     """
-    samples, gap = setup.real[0], setup.observations.horizon
+    samples, gap = observed.real[0], observed.observations.horizon
     edges = np.linspace(0, len(samples), N_BLOCKS + 1).astype(int)
     if any(first <= gap and last + gap >= len(samples) for first, last in pairwise(edges)):
         return None
     aucs, variances = [], []
     for first, last in pairwise(edges):
         others = np.concatenate([samples[:max(0, first - gap)], samples[last + gap:]])
-        network = _train(setup, flat(others), flat(fake_train))
-        auc, error = area_under_curve(_clusters(setup, network, samples[None, first:last]),
-                                      _clusters(setup, network, fake_test))
+        network = train(flat(others), flat(fake_train))
+        auc, error = area_under_curve(_clusters(observed, network, samples[None, first:last]),
+                                      _clusters(observed, network, fake_test))
         aucs.append(auc)
         variances.append(error**2)
     auc, reach = float(np.mean(aucs)), float(norm.ppf(0.5 + LEVEL / 2) * np.sqrt(np.mean(variances) / N_BLOCKS))
@@ -149,29 +157,29 @@ def area_under_curve(real: list[np.ndarray], fake: list[np.ndarray]) -> tuple[fl
     return auc, float(np.sqrt(variance))
 
 
-def _train(setup: Setup, real: Tensor, fake: Tensor) -> nn.Module:
-    key = (setup.settings.seed, Purpose.VERDICT)
+def _train(simulator: Simulator, effort: ToldApartEffort, real: Tensor, fake: Tensor) -> nn.Module:
+    key = (simulator.seed, Purpose.VERDICT)
     network = initialise(perceptron([real.shape[-1], HIDDEN, HIDDEN, 1], nn.SiLU), *key)
-    trainer = Trainer(network, RATE, BETAS, setup.map)
+    trainer = Trainer(network, RATE, BETAS, simulator.workers.map)
     weights = [p for p in network.parameters() if p.ndim == 2]
 
     def loss(r: Tensor, f: Tensor) -> Tensor:
         decay = sum((w**2).sum() for w in weights)
         return softplus(-network(r)).mean() + softplus(network(f)).mean() + PENALTY * decay
 
-    for step in range(STEPS):
+    for step in range(effort.steps):
         generator = seeded(*key, step)
-        trainer.rate(RATE * (1.0 - step / STEPS))
-        rows = [torch.randint(len(x), (BATCH,), generator=generator) for x in (real, fake)]
+        trainer.rate(RATE * (1.0 - step / effort.steps))
+        rows = [torch.randint(len(x), (effort.batch,), generator=generator) for x in (real, fake)]
         trainer.step(loss, real[rows[0]], fake[rows[1]])
     return network
 
 
-def _clusters(setup: Setup, network: nn.Module, samples: np.ndarray) -> list[np.ndarray]:
+def _clusters(observed: Observed, network: nn.Module, samples: np.ndarray) -> list[np.ndarray]:
     """Logits grouped by path, or by stretches of one horizon for a series."""
     with torch.no_grad():
         logits = network(flat(samples)).numpy().reshape(len(samples), -1).astype(np.float64)
-    if not setup.is_series:
+    if not observed.is_series:
         return list(logits)
-    pieces = max(1, logits.shape[1] // setup.observations.horizon)
+    pieces = max(1, logits.shape[1] // observed.observations.horizon)
     return [piece for path in logits for piece in np.array_split(path, pieces)]

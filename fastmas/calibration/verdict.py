@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from fastmas.calibration.budget import Budget
 from fastmas.calibration.judgement import Judgement, judge_at
 from fastmas.calibration.sentence import DOUBTFUL, NO_MISFIT, grade_of, sentence
-from fastmas.calibration.setup import Setup
 from fastmas.calibration.shown import facts_and_sample
+from fastmas.calibration.simulator import Simulator
 from fastmas.calibration.told_apart import ToldApart, in_words, tell_apart
 
 
@@ -48,12 +49,12 @@ class Verdict:
         }
 
 
-def judge(setup: Setup, z: np.ndarray, start: np.ndarray | None = None) -> Verdict:
+def judge(simulator: Simulator, budget: Budget, z: np.ndarray, start: np.ndarray | None = None) -> Verdict:
     """The verdict at z; `start` is the moment fit's z, where z is a game's."""
-    at_estimate, at_start = judge_at(setup, z), None
-    if setup.is_series and start is not None and at_estimate.p_value <= DOUBTFUL:
-        at_start = judge_at(setup, start)
+    at_estimate, at_start = judge_at(simulator, z, budget.bootstrap), None
+    if simulator.observed.is_series and start is not None and at_estimate.p_value <= DOUBTFUL:
+        at_start = judge_at(simulator, start, budget.bootstrap)
     p_value = max(j.p_value for j in (at_estimate, at_start) if j is not None)
-    facts, sample = facts_and_sample(setup, z)
+    facts, sample = facts_and_sample(simulator, z)
     return Verdict(grade_of(at_estimate, at_start), p_value, sentence(at_estimate, at_start), at_estimate, at_start,
-                   tell_apart(setup, z), facts, sample)
+                   tell_apart(simulator, z, budget.told_apart), facts, sample)

@@ -1,16 +1,17 @@
 """Who tells real from simulated. One discriminator per file; networks and their training beside them.
 
-A discriminator is built as `DISCRIMINATOR(table, objective)`. Its class says `statistics` (the default
-for many paths, and for one series), `n_generations` (of a round, by default), `local` (it must be
-played in a region, not in the whole box), `own_objective` (the name of the one divergence that it
-plays, or None: the user's choice) and `sees_data` (it is trained on them). One that is trained on simulations alone has
-`features_of(arrays, k, d)`, which makes what it has learned features of the last steps, and `n_learned(d)`, how many
-of them at least are no combinations of others. It has
+A discriminator is built as `DISCRIMINATOR(table, objective)`. Its class says `statistics` (the default for many paths,
+and for one series), `n_generations` (of a round, by default), `local` (it must be played in a region, not in the whole
+box), `own_objective` (the name of the one divergence that it plays, or None: the user's choice), `training` (a frozen
+dataclass: how long networks train), `sees_data` (it is trained on them), `curves` (what the columns of its report and
+the column "loss" are) and `caption` (of their picture). One that is trained on simulations alone has
+`features_of(arrays, k, d)`, which makes what it has learned features of the last steps, and `n_learned(d)`, how many of
+them at least are no combinations of others. It has
 
 - `begin()`: train until the game can start;
 - `play(generation, centre)`: train for this generation, the search standing at `centre` (d,);
 - `loss(generation, z, centre) -> (n,)`: the losses of candidates z (n, d);
-- `report() -> dict`: numbers for the history;
+- `report() -> dict`: numbers for the history, each of them one of `curves`;
 - `arrays()` and `restore(arrays, generation)`: its state for a checkpoint, bit for bit.
 
 All simulation inside a game has an address made of the generation and a purpose, and torch runs on
@@ -27,6 +28,7 @@ import numpy as np
 
 from fastmas import objectives
 from fastmas.distance import Weight
+from fastmas.region import Region
 from fastmas.registry import find
 
 
@@ -56,11 +58,12 @@ class Table:
     `look` simulates as `sample` does and gives moments beside the samples, `moments` (n_real, m) are the data's,
     and `weigh(features (n, k), gap (k,), n_simulated)` is the metric of both; `n_weigh` paths are simulated for it.
     `real` (n_paths, n_samples, k) and `heldout` are the data's samples; `n_paths` paths are
-    simulated for each candidate; `start`, `spread`, `low`, `high` (d,) bound the search;
+    simulated for each candidate; `start` and `spread` (d,) are those of the search and `region` bounds it;
     `first_run` numbers the simulations of this game; `pool_paths` and `pool_times` size one theta of
     a replay; `blur` is the sd of noise added to windows in training, so that a network that is to judge
     real data does not learn the lattice that a few agents leave in returns; `map` applies a function
-    to items on the threads there are, in order; `device`, a name of torch's, is where the networks are.
+    to items on the threads there are, in order; `training` says how long networks train, as
+    the kind's own `training` does; `device`, a name of torch's, is where the networks are.
     """
 
     sample: Sampler
@@ -73,8 +76,7 @@ class Table:
     n_paths: int
     start: np.ndarray
     spread: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
+    region: Region
     seed: int
     first_run: int
     n_generations: int
@@ -82,7 +84,16 @@ class Table:
     pool_times: int | None
     blur: float
     map: Callable[..., Any]
+    training: Any
     device: str = "cpu"
+
+
+def curves_of(name: str, objective: str) -> dict[str, Any]:
+    """The curves of this discriminator as plain values, for the report: "caption", "columns" and "levels" by panel."""
+    kind = get(name)
+    level = None if kind.own_objective else getattr(objectives.get(objective), "coin_toss", None)
+    return {"caption": kind.caption, "columns": {c.column: [c.panel, c.label] for c in kind.curves},
+            "levels": {c.panel: level for c in kind.curves if c.has_level and level is not None}}
 
 
 def seat(name: str, table: Table, objective: str) -> Any:

@@ -13,12 +13,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from fastmas.discriminators import Table
+from fastmas.discriminators.curves import Curve
 from fastmas.discriminators.networks import QuadraticInTheta
 from fastmas.discriminators.replay import N_THETA, Replay
 from fastmas.discriminators.training import Trainer, flat, initialise, seeded
@@ -28,11 +30,19 @@ from fastmas.random.address import Purpose
 
 HIDDEN = 48
 RATE, BETAS = 3e-3, (0.9, 0.99)
-N_CONTRAST, N_WINDOWS = 128, 32  # thetas that compete in a batch, and windows of each
-STEPS, RENEW = 2000, 25  # of training before the game, and between two shares of new simulations
 MOST_FEATURES = 24  # coefficients of theta's squares and products are features only if there are no more in all
 NETWORK = "network."  # prefix of its weights in a checkpoint
 CHUNK = 1 << 11  # windows that the network sees at a time: what is made of them stays in the cache
+
+
+@dataclass(frozen=True)
+class Training:
+    """Steps before the game and between two shares of new simulations; thetas and windows of each in a batch."""
+
+    steps: int = 2000
+    renew: int = 25
+    n_contrast: int = 128
+    n_windows: int = 32
 
 
 class Amortised:
@@ -43,10 +53,15 @@ class Amortised:
     n_generations = 40
     own_objective: str | None = "fisher"
     sees_data = False
+    curves = (Curve("loss", "squared distance", "mean of candidates"),
+              Curve("nearest", "squared distance", "nearest candidate"))
+    caption = ("Squared distance of the candidates' mean features from the data's, in standard errors: it falls to "
+               "what chance leaves, about the number of features, where the model is right.")
+    training = Training()
 
     def __init__(self, table: Table, objective: Objective | None = None) -> None:
         self.table = table
-        network = initialise(QuadraticInTheta(table.real.shape[-1], len(table.low), HIDDEN), table.seed,
+        network = initialise(QuadraticInTheta(table.real.shape[-1], table.region.d, HIDDEN), table.seed,
                              table.first_run)
         self.trainer = Trainer(network.to(table.device), RATE, BETAS, table.map)
         self.weight = Weight(np.empty((0, 0)))
@@ -71,10 +86,10 @@ class Amortised:
         return self.trainer.network  # type: ignore[return-value]
 
     def begin(self) -> None:
-        replay = Replay(self.table)
-        for step in range(STEPS):
-            if step % RENEW == 0 and step > 0:
-                replay.renew(step // RENEW)
+        replay, training = Replay(self.table), self.table.training
+        for step in range(training.steps):
+            if step % training.renew == 0 and step > 0:
+                replay.renew(step // training.renew)
             self._step(replay, step)
         self.real = self._features(self.table.real, self.table.moments)
         samples, moments = self.table.look(self.table.start[None], self.table.n_weigh, self.table.first_run,
@@ -96,8 +111,7 @@ class Amortised:
         return distance
 
     def report(self) -> dict[str, float]:
-        return {"discriminator_loss": -self._distance, "logit_real": float("nan"), "logit_heldout": float("nan"),
-                "logit_fake": float("nan")}
+        return {"nearest": self._distance}
 
     def arrays(self) -> dict[str, np.ndarray]:
         network = {k: v for k, v in self.trainer.arrays().items() if k.startswith(NETWORK)}  # its training is over
@@ -112,10 +126,12 @@ class Amortised:
         return np.concatenate([moments, learned_features(self.network, samples, self.table.device)], axis=1)
 
     def _step(self, replay: Replay, step: int) -> None:
-        self.trainer.rate(0.5 * RATE * (1.0 + math.cos(math.pi * step / STEPS)) + 1e-5)
+        training = self.table.training
+        self.trainer.rate(0.5 * RATE * (1.0 + math.cos(math.pi * step / training.steps)) + 1e-5)
         generator = seeded(self.table.seed, self.table.first_run, step)
-        thetas = torch.randperm(N_THETA, generator=generator)[:N_CONTRAST]
-        rows = torch.randint(replay.samples.shape[1], (N_CONTRAST, N_WINDOWS), generator=generator)
+        thetas = torch.randperm(N_THETA, generator=generator)[:training.n_contrast]
+        rows = torch.randint(replay.samples.shape[1], (training.n_contrast, training.n_windows),
+                             generator=generator)
         windows = replay.samples[thetas[:, None], rows]
         if self.table.blur > 0:
             windows = windows + self.table.blur * torch.randn(windows.shape, generator=generator).to(windows.device)
@@ -125,7 +141,7 @@ class Amortised:
             logits = self.network.trunk(shard.flatten(0, 1))[:, 1:] @ self.network.monomials(u)[:, 1:].T
             return torch.nn.functional.cross_entropy(logits, labels.flatten())
 
-        labels = torch.arange(N_CONTRAST, device=windows.device)[:, None].expand(-1, N_WINDOWS)
+        labels = torch.arange(training.n_contrast, device=windows.device)[:, None].expand(-1, training.n_windows)
         self.trainer.step(contrast, windows, labels)
 
 

@@ -7,11 +7,14 @@ amortised discriminator does not. Kept for comparison.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from fastmas.discriminators import Table
+from fastmas.discriminators.curves import CAPTION, TRAINED_ON_DATA
 from fastmas.discriminators.networks import QuadraticInTheta
 from fastmas.discriminators.replay import N_THETA, Replay
 from fastmas.discriminators.training import Trainer, flat, initialise, seeded
@@ -20,8 +23,15 @@ from fastmas.random.address import Purpose
 
 HIDDEN = 48
 RATE, BETAS = 2e-3, (0.9, 0.99)
-BATCH = 4096
-STEPS, WARMUP = 10, 300
+
+
+@dataclass(frozen=True)
+class Training:
+    """Samples of a step, steps of a generation, and steps before the first."""
+
+    batch: int = 4096
+    steps: int = 10
+    warmup: int = 300
 
 
 class Conditional:
@@ -32,23 +42,26 @@ class Conditional:
     n_generations = 60
     own_objective: str | None = None
     sees_data = True
+    curves, caption = TRAINED_ON_DATA, CAPTION
+    training = Training()
 
     def __init__(self, table: Table, objective: Objective) -> None:
         self.table, self.objective, self.replay = table, objective, Replay(table)
-        network = initialise(QuadraticInTheta(table.real.shape[-1], len(table.low), HIDDEN), table.seed,
+        network = initialise(QuadraticInTheta(table.real.shape[-1], table.region.d, HIDDEN), table.seed,
                              table.first_run)
         self.trainer = Trainer(network.to(table.device), RATE, BETAS, table.map)
         self.real = flat(table.real, table.device)
         self._last = float("nan")
 
     def begin(self) -> None:
-        for step in range(WARMUP):
+        for step in range(self.table.training.warmup):
             self._step(step)
 
     def play(self, generation: int, centre: np.ndarray) -> None:
         self.replay.renew(generation)
-        for step in range(STEPS):
-            self._step(WARMUP + generation * STEPS + step)
+        training = self.table.training
+        for step in range(training.steps):
+            self._step(training.warmup + generation * training.steps + step)
 
     def loss(self, generation: int, z: np.ndarray, centre: np.ndarray) -> np.ndarray:
         table = self.table
@@ -57,9 +70,9 @@ class Conditional:
 
     def report(self) -> dict[str, float]:
         device = self.table.device
-        middle = torch.zeros(len(self.table.low), device=device)
+        middle = torch.zeros(self.table.region.d, device=device)
         return {"discriminator_loss": self._last, "logit_real": self._mean_logit(self.real, middle),
-                "logit_heldout": self._mean_logit(flat(self.table.heldout, device), middle), "logit_fake": float("nan")}
+                "logit_heldout": self._mean_logit(flat(self.table.heldout, device), middle)}
 
     def arrays(self) -> dict[str, np.ndarray]:
         return {**self.trainer.arrays(), "last": np.array(self._last)}
@@ -71,10 +84,11 @@ class Conditional:
 
     def _step(self, step: int) -> None:
         replay, generator = self.replay, seeded(self.table.seed, self.table.first_run, step)
-        theta_fake = torch.randint(N_THETA, (BATCH,), generator=generator)
-        theta_real = torch.randint(N_THETA, (BATCH,), generator=generator)
-        rows = torch.randint(replay.samples.shape[1], (BATCH,), generator=generator)
-        real = self.real[torch.randint(len(self.real), (BATCH,), generator=generator)]
+        batch = self.table.training.batch
+        theta_fake = torch.randint(N_THETA, (batch,), generator=generator)
+        theta_real = torch.randint(N_THETA, (batch,), generator=generator)
+        rows = torch.randint(replay.samples.shape[1], (batch,), generator=generator)
+        real = self.real[torch.randint(len(self.real), (batch,), generator=generator)]
         self._last = self.trainer.step(
             lambda r, ur, f, uf: self.objective.discriminator_loss(self._logit(r, ur), self._logit(f, uf)),
             real, replay.u[theta_real], replay.samples[theta_fake, rows], replay.u[theta_fake])
@@ -93,7 +107,6 @@ class Conditional:
             return float("nan")
         with torch.no_grad():
             return float(self._logit(samples[:: max(1, len(samples) // 4000)], u).mean())
-
 
 
 DISCRIMINATOR = Conditional

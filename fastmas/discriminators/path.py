@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from fastmas.discriminators import Table
 from fastmas.discriminators.unconditional import Recipe, Unconditional
-from fastmas.objectives import Objective
-
-RECIPE = Recipe(nn.ReLU, penalty=1.0, rate=2e-3, betas=(0.5, 0.9), batch=1000, steps=3, warmup=150)
 
 
 class Path(Unconditional):
@@ -16,8 +12,7 @@ class Path(Unconditional):
 
     statistics = ("prices", "log-returns")
 
-    def __init__(self, table: Table, objective: Objective) -> None:
-        super().__init__(table, objective, RECIPE)
+    training = Recipe(nn.ReLU, penalty=1.0, rate=2e-3, betas=(0.5, 0.9), batch=1000, steps=3, warmup=150)
 
 
 DISCRIMINATOR = Path

@@ -24,7 +24,7 @@ class Replay:
 
     def __init__(self, table: Table) -> None:
         self.table = table
-        self.middle, self.half = (table.low + table.high) / 2, (table.high - table.low) / 2
+        self.middle, self.half = table.region.middle, table.region.width / 2
         # Generation -g - 1 filled share g before the game began.
         parts = [self._share(-g - 1) for g in range(N_SHARES)]
         self.samples = torch.cat([p[0] for p in parts])
@@ -50,7 +50,7 @@ class Replay:
         table, size = self.table, N_THETA // N_SHARES
         # The pool's own run numbers: those of past and of warm-up generations interleave.
         run = 2 * (table.first_run + generation) if generation >= 0 else 2 * (table.first_run - generation) - 1
-        unit = qmc.Sobol(len(table.low), seed=np.random.default_rng([table.seed, run])).random(size)
-        z = table.low + (table.high - table.low) * unit
+        unit = qmc.Sobol(table.region.d, seed=np.random.default_rng([table.seed, run])).random(size)
+        z = table.region.low + table.region.width * unit
         samples = table.sample(z, table.pool_paths, run, Purpose.POOL, common=False, n_times=table.pool_times)
         return flat(samples, table.device).reshape(size, -1, samples.shape[-1]), self.to_u(z)

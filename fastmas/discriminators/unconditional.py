@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from fastmas.discriminators import Table
+from fastmas.discriminators.curves import CAPTION, LOGIT, TRAINED_ON_DATA, Curve
 from fastmas.discriminators.networks import perceptron
 from fastmas.discriminators.training import Trainer, flat, gradient_penalty, initialise, seeded
 from fastmas.objectives import Objective
@@ -38,8 +39,12 @@ class Unconditional:
     n_generations = 150
     own_objective: str | None = None
     sees_data = True
+    curves = (*TRAINED_ON_DATA, Curve("logit_fake", LOGIT, "simulated"))
+    caption = CAPTION
+    training: Recipe
 
-    def __init__(self, table: Table, objective: Objective, recipe: Recipe) -> None:
+    def __init__(self, table: Table, objective: Objective) -> None:
+        recipe: Recipe = table.training
         self.table, self.objective, self.recipe = table, objective, recipe
         network = initialise(perceptron([table.real.shape[-1], *HIDDEN, 1], recipe.activation), table.seed,
                              table.first_run)

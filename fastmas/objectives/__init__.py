@@ -1,7 +1,8 @@
 """The divergence being played: what each player minimises, given logits. One objective per file.
 
 An objective is an object with `discriminator_loss(real, fake)` and `generator_loss(fake)`: logits
-(torch tensors of any shape) to scalars. Both players minimise.
+(torch tensors of any shape) to scalars. Both players minimise. `coin_toss`, if there, is the discriminator's
+loss where all logits are 0: it knows nothing.
 """
 
 from __future__ import annotations

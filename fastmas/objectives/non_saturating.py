@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from math import log
+
 from torch import Tensor
 from torch.nn.functional import softplus
 
 
 class NonSaturating:
     """Goodfellow et al. 2014, section 3."""
+
+    coin_toss = 2 * log(2)
 
     def discriminator_loss(self, real: Tensor, fake: Tensor) -> Tensor:
         """-V of eq. (1)."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from fastmas.errors import ParameterError
 from fastmas.parameters.parameter import Parameter, shown
+from fastmas.region import Region
 
 ENTRY = re.compile(r"(?P<name>.+)\[(?P<agent>0|[1-9][0-9]{0,17})\]", re.DOTALL)
 NO_COLUMNS = np.empty(0, dtype=np.intp)
@@ -154,6 +155,11 @@ class ParameterSpace:
         """Bounds in search coordinates, shape (d, 2)."""
         bounds = [np.tile(p.z_bounds, (len(columns), 1)) for p, columns, _ in self._runs]
         return np.concatenate([np.empty((0, 2)), *bounds])
+
+    @property
+    def region(self) -> Region:
+        """The same as a region."""
+        return Region(self.z_bounds[:, 0], self.z_bounds[:, 1], self.integer)
 
     @property
     def start(self) -> np.ndarray:

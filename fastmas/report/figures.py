@@ -8,6 +8,7 @@ be read on a phone too.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,6 @@ from fastmas.statistics.stylised_facts import autocorrelation, mean_range, serie
 
 OBSERVED, SIMULATED, ESTIMATE, HELD_OUT, MUTED = "#333333", "#0072B2", "#D55E00", "#009E73", "#8C8C8C"
 WIDTH = 6.4  # inches
-COIN = {"saturating": 2 * np.log(2), "non-saturating": 2 * np.log(2)}  # discriminator loss at logit 0
 MAX_LATTICE = 200  # distinct returns, up to which they are drawn one by one
 
 History = Mapping[str, np.ndarray]
@@ -59,21 +59,29 @@ def learning_curves(
     return fig
 
 
-def training_curves(history: History, objective: str = "") -> Figure:
-    """Draw the losses of both players and the mean logits of the discriminator.
+def training_curves(history: History, columns: Mapping[str, Sequence[str]],
+                    levels: Mapping[str, float] | None = None) -> Figure:
+    """Draw columns of the history, those of one panel together.
 
     Parameters
     ----------
     history : mapping of column to (n_generations,)
-        "generation" and any of loss, discriminator_loss, logit_real, logit_heldout, logit_fake.
-    objective : str
-        Where the loss of a discriminator that knows nothing is known, it is drawn.
+    columns : mapping of column to its panel and its label
+    levels : mapping of panel to the value where the discriminator knows nothing, optional
     """
-    draw = {"loss": _simulator_loss, "discriminator_loss": _discriminator_loss, "logit_real": _logits}
-    shown = [function for column, function in draw.items() if has_values(history, column)]
-    fig, axes = _panels(max(1, len(shown)), 1, height=0.5 + 1.7 * len(shown), sharex=True)
-    for ax, function in zip(axes, shown, strict=False):
-        function(ax, history, objective)
+    panels: dict[str, list[tuple[str, str]]] = {}
+    for column, (panel, label) in columns.items():
+        if has_values(history, column):
+            panels.setdefault(panel, []).append((column, label))
+    fig, axes = _panels(max(1, len(panels)), 1, height=0.5 + 1.7 * max(1, len(panels)), sharex=True)
+    for ax, (panel, lines) in zip(axes, panels.items(), strict=False):
+        for (column, label), colour in zip(lines, cycle((SIMULATED, OBSERVED, HELD_OUT, ESTIMATE)), strict=False):
+            _line(ax, history, column, color=colour, label=label)
+        if levels and panel in levels:
+            ax.axhline(levels[panel], color=MUTED, ls=":", lw=1.4, label="knows nothing")
+        ax.set_ylabel(panel, fontsize=9)
+        if any(label for _, label in lines) or (levels and panel in levels):
+            ax.legend(frameon=False, fontsize=9, ncols=3)
     axes[-1].set_xlabel("generation")
     return fig
 
@@ -227,30 +235,6 @@ def _scale(ax: Axes, spec: Mapping[str, Any], drawn: np.ndarray) -> None:
             ax.axhline(bound, color=OBSERVED, lw=0.9, ls=(0, (1, 1)), label="bound")
     if logarithmic:
         few_ticks(ax.yaxis, *ax.get_ylim())
-
-
-def _simulator_loss(ax: Axes, history: History, objective: str) -> None:
-    _line(ax, history, "loss", color=SIMULATED)
-    ax.set_ylabel("simulator's loss", fontsize=9)
-
-
-def _discriminator_loss(ax: Axes, history: History, objective: str) -> None:
-    _line(ax, history, "discriminator_loss", color=SIMULATED)
-    ax.set_ylabel("discriminator's loss", fontsize=9)
-    if objective in COIN:
-        ax.axhline(COIN[objective], color=MUTED, ls=":", lw=1.4, label="coin toss (2 ln 2)")
-        ax.legend(frameon=False, fontsize=9)
-
-
-def _logits(ax: Axes, history: History, objective: str) -> None:
-    columns = {"logit_real": ("real, trained on", OBSERVED), "logit_heldout": ("real, held out", HELD_OUT),
-               "logit_fake": ("simulated", SIMULATED)}
-    for column, (label, colour) in columns.items():
-        if has_values(history, column):
-            _line(ax, history, column, color=colour, label=label)
-    ax.axhline(0.0, color=MUTED, ls=":", lw=1.0)
-    ax.set_ylabel("mean logit", fontsize=9)
-    ax.legend(frameon=False, fontsize=9, ncols=3)
 
 
 def _is_lattice(observed: np.ndarray, simulated: np.ndarray) -> bool:

@@ -219,7 +219,7 @@ def _figure(picture: Picture, image: bytes) -> str:
 
 
 def _settings(run: Run) -> str:
-    config = {key: value for key, value in run.config.items() if key != "parameters"}
+    config = {key: value for key, value in run.config.items() if key not in ("parameters", "curves", "budget")}
     shown = {"value", "seconds_by_phase", "version"}
     result = {f"result.{key}": value for key, value in run.result.items() if key in shown}
     rows = [[escape(key), escape(_plain(value))] for key, value in _flat(config | result)]

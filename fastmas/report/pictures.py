@@ -114,10 +114,8 @@ def _learning(run: Run) -> Picture:
 
 
 def _training(run: Run) -> Iterator[Picture]:
-    columns = ("loss", "discriminator_loss", "logit_real")
+    curves = run.config.get("curves") or {}
+    columns = curves.get("columns") or {}
     if any(figures.has_values(run.history, column) for column in columns):
-        yield Picture(
-            "training", "The game between simulator and discriminator",
-            "The losses of the two players, and the discriminator's mean logit (above 0: it says real): "
-            "where the data it trained on stand above held-out data, it memorises them.",
-            figures.training_curves(run.history, str(run.config.get("objective", ""))))
+        yield Picture("training", "The game between simulator and discriminator", str(curves.get("caption") or ""),
+                      figures.training_curves(run.history, columns, curves.get("levels")))

@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from fastmas.errors import ParameterError
+from fastmas.region import Region
 from fastmas.registry import find, parts
 
 LEAST_POPULATION = 8
@@ -25,14 +26,12 @@ class Search:
     """Where an updater begins and may go, in search coordinates.
 
     `spread` (d,) is the statistical error expected of each coordinate at the start: step sizes
-    are multiples of it. `low` and `high` (d,) are never left. `integer` (d,) marks whole numbers.
+    are multiples of it.
     """
 
     start: np.ndarray
     spread: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    integer: np.ndarray
+    region: Region
     n_generations: int
     seed: int
 

@@ -15,6 +15,7 @@ from typing import Any
 import cma
 import numpy as np
 
+from fastmas.region import Region
 from fastmas.updaters import Search, population, ranked
 
 SIGMA_START = 3.0  # spreads: wide enough to see beyond the start's error
@@ -77,10 +78,10 @@ def _new(search: Search) -> Any:
     n_pop, search = population(len(search.start)), _widened(search)
     options = {
         "popsize": n_pop, "verbose": -9, "seed": np.nan, "CMA_stds": list(SIGMA_START * search.spread),
-        "minstd": list(SIGMA_LEAST * search.spread), "bounds": [list(search.low), list(search.high)],
+        "minstd": list(SIGMA_LEAST * search.spread), "bounds": [list(search.region.low), list(search.region.high)],
     }
-    if search.integer.any():
-        options["integer_variables"] = list(np.flatnonzero(search.integer))
+    if search.region.integer.any():
+        options["integer_variables"] = list(np.flatnonzero(search.region.integer))
     with _numpy_random(search.seed, 0):
         return cma.CMAEvolutionStrategy(search.start, 1.0, options)
 
@@ -89,9 +90,9 @@ def _widened(search: Search) -> Search:
     """cma fails in one dimension: one that changes nothing is put beside it."""
     if len(search.start) > 1:
         return search
-    beside = {"start": 0.5, "spread": 0.05, "low": 0.0, "high": 1.0, "integer": False}
-    wider: dict[str, Any] = {name: np.append(getattr(search, name), value) for name, value in beside.items()}
-    return replace(search, **wider)
+    low, high, integer = search.region.low, search.region.high, search.region.integer
+    region = Region(np.append(low, 0.0), np.append(high, 1.0), np.append(integer, False))
+    return replace(search, start=np.append(search.start, 0.5), spread=np.append(search.spread, 0.05), region=region)
 
 
 def _ask(strategy: Any, search: Search, generation: int) -> np.ndarray:

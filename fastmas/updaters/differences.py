@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import hadamard
 
+from fastmas.region import Region
+
 ONE_BY_ONE = 8  # coordinates at most
 SHARED = 16  # times the paths of a point: what upper points of a design have together
 MOST_SHARED = 1 << 16  # paths of them at most
@@ -57,10 +59,10 @@ class Differences:
         return np.tensordot(self.inverse, np.where(np.isfinite(rise), rise, 0.0), axes=1)
 
 
-def differences(z: np.ndarray, step: np.ndarray, low: np.ndarray, high: np.ndarray) -> Differences:
-    """Points a step (d,) to either side of z (d,), inside the box."""
+def differences(z: np.ndarray, step: np.ndarray, region: Region) -> Differences:
+    """Points a step (d,) to either side of z (d,), inside the region."""
     signs = np.eye(len(z)) if len(z) <= ONE_BY_ONE else _signs(len(z))
-    above, below = (np.clip(z + side * signs * step, low, high) for side in (1.0, -1.0))
+    above, below = (region.inside(z + side * signs * step) for side in (1.0, -1.0))
     apart = above - below
     return Differences(above, below, np.diag(1.0 / np.diag(apart)) if len(z) <= ONE_BY_ONE else np.linalg.pinv(apart))
 

@@ -20,28 +20,40 @@ from fastmas.updaters import Search
 from fastmas.updaters.differences import differences
 from fastmas.updaters.scoring import COMPARING, FIRST_STEP, LOOKING, Problem, compare, linearise, polish
 
-N_SCAN = 512  # thetas of the first look over the box
-N_STARTS, MOST_BASINS = 4, 3
+MOST_BASINS = 3
 APART, SAME = 0.1, 0.02  # of the box: how far starts are from each other at least, and two ends of one basin at most
 WORST = 1e3  # residual, in sds, of a path that ran away
 VAGUE = 0.01  # of the box: a standard error that calls for a look along the coordinates
-FEW, N_PROFILE = 4, 24  # coordinates that are looked along at most, and values of each
+FEW = 4  # coordinates that are looked along at most
 HOPELESS, IN_A_ROW = 2.0, 2  # times the least distance, or its expectation, so many values long: no further that way
 MODE = 16.0  # of distance: 8 nats, within which another basin is told
 
 
-
 @dataclass(frozen=True)
 class Stage:
-    """Simulated paths per theta in units of `Problem.n_sim`, difference step in boxes, most iterations."""
+    """Simulated paths of a theta in units of `Problem.n_sim`, difference step in boxes, most iterations."""
 
-    effort: int
+    paths: int
     step: float
     iterations: int
 
 
-STAGES = (Stage(1, 0.03, 6), Stage(2, 0.015, 4))
-PROFILE, VALLEY = Stage(1, 0.015, 3), Stage(2, 0.015, 20)
+@dataclass(frozen=True)
+class Effort:
+    """Of a fit: thetas of the first look over the box and points to go downhill from, in `stages`.
+
+    `n_profile` values of a coordinate that is looked along, each refined as `profile` says and the lowest as `valley`.
+    """
+
+    n_scan: int = 512
+    n_starts: int = 4
+    stages: tuple[Stage, ...] = (Stage(1, 0.03, 6), Stage(2, 0.015, 4))
+    n_profile: int = 24
+    profile: Stage = Stage(1, 0.015, 3)
+    valley: Stage = Stage(2, 0.015, 20)
+
+
+EFFORT = Effort()
 
 
 @dataclass(frozen=True)
@@ -67,19 +79,19 @@ class MomentFit:
         return np.sqrt(np.diag(self.covariance))
 
 
-def fit_moments(problem: Problem, starts: np.ndarray | None = None) -> MomentFit:
+def fit_moments(problem: Problem, starts: np.ndarray | None = None, effort: Effort = EFFORT) -> MomentFit:
     """Scan the box, or begin at `starts` (n, d); go downhill from each; compare the ends and polish the best."""
-    points = _scan(problem) if starts is None else starts
-    for number, stage in enumerate(STAGES, start=1):
+    points = _scan(problem, effort) if starts is None else starts
+    for number, stage in enumerate(effort.stages, start=1):
         ends = sorted((_refine(problem, z, stage, number) for z in points), key=lambda end: end[1])
         points = _distinct(problem, [z for z, _ in ends])[:MOST_BASINS]
     if starts is None:
-        points = _along_valleys(problem, points)
+        points = _along_valleys(problem, points, effort)
     else:
         points = points[np.argsort(compare(problem, points).distances, kind="stable")]
     z, local = polish(problem, points[0])
     others = points[1:]
-    others = others[np.abs((others - z) / problem.width).max(axis=1) > SAME]
+    others = others[np.abs((others - z) / problem.region.width).max(axis=1) > SAME]
     seen = compare(problem, np.vstack([z, others]))
     rise = seen.distances[1:] - seen.distances[0]
     near = np.flatnonzero(rise < MODE)[np.argsort(rise[rise < MODE], kind="stable")]
@@ -88,12 +100,12 @@ def fit_moments(problem: Problem, starts: np.ndarray | None = None) -> MomentFit
                      seen.distances[1:][near])
 
 
-def _scan(problem: Problem) -> np.ndarray:
+def _scan(problem: Problem, effort: Effort) -> np.ndarray:
     """The best points of a Sobol design over the box, apart from each other, weighing features one by one."""
-    unit = qmc.Sobol(len(problem.low), seed=problem.seed).random(N_SCAN)
-    z = problem.low + problem.width * unit
+    unit = qmc.Sobol(problem.region.d, seed=problem.seed).random(effort.n_scan)
+    z = problem.region.low + problem.region.width * unit
     parts = [_centre_and_variance(problem.simulated(z[i:i + 64], max(4, problem.n_sim // 16), problem.first_run, True))
-             for i in range(0, N_SCAN, 64)]
+             for i in range(0, effort.n_scan, 64)]
     centre, variance = (np.concatenate(part) for part in zip(*parts, strict=True))
     if np.isnan(centre).all():
         raise SimulationError("most paths ran away wherever the moment fit looked; check the model and its bounds")
@@ -103,39 +115,40 @@ def _scan(problem: Problem) -> np.ndarray:
     for i in np.argsort(distance, kind="stable"):
         if all(np.abs(unit[i] - unit[j]).max() > APART for j in chosen):
             chosen.append(int(i))
-        if len(chosen) == N_STARTS:
+        if len(chosen) == effort.n_starts:
             break
     return z[chosen]
 
 
-def _along_valleys(problem: Problem, points: np.ndarray) -> np.ndarray:
+def _along_valleys(problem: Problem, points: np.ndarray, effort: Effort) -> np.ndarray:
     """The points, the nearest first, and before them the lowest that is found along what they leave vague.
 
     Where a coordinate has hardly a slope Gauss-Newton stands still far from the best: each of a few coordinates is put
     to values all over its box, from the point outwards, the others following each time (a profile of the distance).
     """
     points = points[np.argsort(compare(problem, points).distances, kind="stable")]
-    local = linearise(problem, points[0], FIRST_STEP * problem.width, LOOKING)
-    vague = np.flatnonzero((local.spread > VAGUE * problem.width) & ~problem.integer)
-    looked_along = np.flatnonzero(~problem.integer) if len(problem.low) <= FEW else vague
-    if len(problem.low) == 1 or not len(vague) > 0 or len(looked_along) > FEW:
+    local = linearise(problem, points[0], FIRST_STEP * problem.region.width, LOOKING)
+    vague = np.flatnonzero((local.spread > VAGUE * problem.region.width) & ~problem.region.integer)
+    looked_along = np.flatnonzero(~problem.region.integer) if problem.region.d <= FEW else vague
+    if problem.region.d == 1 or not len(vague) > 0 or len(looked_along) > FEW:
         return points
-    profile = np.vstack([_profile(problem, points[0], int(j)) for j in looked_along])
+    profile = np.vstack([_profile(problem, points[0], int(j), effort) for j in looked_along])
     seen = compare(problem, np.vstack([points[0], profile]), COMPARING + 1).distances
     if np.argmin(seen) == 0:
         return points
-    lowest, _ = _refine(problem, profile[np.argmin(seen[1:])], VALLEY, len(STAGES))
+    lowest, _ = _refine(problem, profile[np.argmin(seen[1:])], effort.valley, len(effort.stages))
     return np.vstack([lowest, points])
 
 
-def _profile(problem: Problem, z: np.ndarray, j: int) -> np.ndarray:
-    values = np.linspace(problem.low[j], problem.high[j], N_PROFILE)
+def _profile(problem: Problem, z: np.ndarray, j: int, effort: Effort) -> np.ndarray:
+    values = np.linspace(problem.region.low[j], problem.region.high[j], effort.n_profile)
     order = [values[values <= z[j]][::-1], values[values > z[j]]]
     found, least = [], np.inf
     for side in order:
         rest, n_hopeless = np.delete(z, j), 0
         for value in side:
-            rest, distance = _refine(_without(problem, j, value), rest, PROFILE, len(STAGES))
+            rest, distance = _refine(_without(problem, j, value), rest, effort.profile,
+                                     len(effort.stages))
             found.append(np.insert(rest, j, value))
             least = min(least, distance)
             n_hopeless = n_hopeless + 1 if distance > HOPELESS * max(least, len(problem.observed)) else 0
@@ -149,8 +162,7 @@ def _without(problem: Problem, j: int, value: float) -> Problem:
     def simulated(z: np.ndarray, n_paths: int, run: int, common: bool) -> np.ndarray:
         return problem.simulated(np.insert(z, j, value, axis=1), n_paths, run, common)
 
-    low, high, integer = (np.delete(x, j) for x in (problem.low, problem.high, problem.integer))
-    return replace(problem, simulated=simulated, low=low, high=high, integer=integer)
+    return replace(problem, simulated=simulated, region=problem.region.without(j))
 
 
 def _centre_and_variance(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -162,18 +174,19 @@ def _distinct(problem: Problem, points: list[np.ndarray]) -> np.ndarray:
     """Without those that ended where another did, (n, d)."""
     kept: list[np.ndarray] = []
     for z in points:
-        if all(np.abs((z - other) / problem.width).max() > SAME for other in kept):
+        if all(np.abs((z - other) / problem.region.width).max() > SAME for other in kept):
             kept.append(z)
     return np.stack(kept)
 
 
 def _refine(problem: Problem, z: np.ndarray, stage: Stage, number: int) -> tuple[np.ndarray, float]:
     """Gauss-Newton from z to where the distance is least, (d,), and the distance there."""
-    n_paths = problem.n_sim * stage.effort
+    n_paths = problem.n_sim * stage.paths
     weight, _ = problem.weight(z, n_paths, 2 * number)
-    step = stage.step * problem.width
-    step = np.where(problem.integer, np.maximum(step, 1.0), step)
-    middle, prior = (problem.low + problem.high) / 2.0, np.sqrt(problem.prior)
+    region = problem.region
+    step = stage.step * region.width
+    step = np.where(region.integer, np.maximum(step, 1.0), step)
+    middle, prior = region.middle, np.sqrt(region.precision)
 
     def residuals(points: np.ndarray, n_paths: int = n_paths, run: int = 2 * number + 1) -> np.ndarray:
         gap = (problem.means(points, n_paths, run) - problem.observed) @ weight.rows.T
@@ -181,13 +194,13 @@ def _refine(problem: Problem, z: np.ndarray, stage: Stage, number: int) -> tuple
         return np.hstack([gap, (points - middle) * prior])
 
     def jacobian(point: np.ndarray) -> np.ndarray:
-        pairs = differences(point, step, problem.low, problem.high)
+        pairs = differences(point, step, region)
         n_here = pairs.n_paths(n_paths)
         return pairs.slopes(lambda points, run: residuals(points, n_here, run), 2 * number + 1).T
 
-    inside = np.clip(z, problem.low + 1e-6 * step, problem.high - 1e-6 * step)
+    inside = np.clip(z, region.low + 1e-6 * step, region.high - 1e-6 * step)
     fit = least_squares(lambda p: residuals(p[None, :])[0], inside, jac=jacobian, x_scale=step,
-                        bounds=(problem.low, problem.high), max_nfev=stage.iterations)
+                        bounds=(region.low, region.high), max_nfev=stage.iterations)
     return fit.x, 2.0 * float(fit.cost)
 
 

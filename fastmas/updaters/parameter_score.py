@@ -45,7 +45,7 @@ class ParameterScore:
 
     def ask(self, state: State) -> np.ndarray:
         offset = self._offsets(state)
-        return np.clip(np.vstack([state.mean + offset, state.mean - offset]), state.search.low, state.search.high)
+        return state.search.region.inside(np.vstack([state.mean + offset, state.mean - offset]))
 
     def tell(self, state: State, loss: np.ndarray) -> State:
         search, done = state.search, int(state.generation)
@@ -58,7 +58,7 @@ class ParameterScore:
         second = BETA_2 * state.second_moment + (1 - BETA_2) * gradient**2
         step = STEP * search.spread * min(1.0, 2.0 * (1.0 - done / search.n_generations))
         move = first / (1 - BETA_1 ** (done + 1)) / (np.sqrt(second / (1 - BETA_2 ** (done + 1))) + EPSILON)
-        mean = np.clip(state.mean - step * move, search.low, search.high)
+        mean = search.region.inside(state.mean - step * move)
         return replace(state, mean=mean, first_moment=first, second_moment=second, generation=np.array(done + 1))
 
     def centre(self, state: State) -> np.ndarray:
@@ -72,7 +72,7 @@ class ParameterScore:
         rng = np.random.Generator(np.random.Philox(key=[state.search.seed, int(state.generation)]))
         offset = self._sigma(state) * rng.standard_normal((population(state.mean.size) // 2, state.mean.size))
         # A whole number must move by one at least to be seen at all.
-        return np.where(state.search.integer, np.sign(offset) * np.maximum(np.abs(offset), 1.0), offset)
+        return np.where(state.search.region.integer, np.sign(offset) * np.maximum(np.abs(offset), 1.0), offset)
 
 
 UPDATER = ParameterScore()

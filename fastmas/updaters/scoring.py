@@ -14,6 +14,7 @@ import numpy as np
 
 from fastmas.distance import Weight, means, weigh
 from fastmas.errors import SimulationError
+from fastmas.region import Region
 from fastmas.updaters.differences import differences, without_noise
 
 N_POLISH = 8  # linearisations of the last steps at most
@@ -36,7 +37,8 @@ class Problem:
     `simulated(z (n, d), n_paths, run, common)` gives the features of each path (n, n_paths, k);
     `observed` (k,) are the data's means over `n_observed` paths; `n_sim` paths are simulated for
     each theta at the least effort and `n_polish` in the last steps, for covariances at least `n_weigh`; `soft` (k,)
-    marks features that a wrong model may miss; `integer` (d,) marks whole numbers; runs count from `first_run`.
+    marks features that a wrong model may miss; runs count from `first_run`; slopes are taken anew at most
+    `n_linearised` times in the last steps.
     """
 
     simulated: Features
@@ -45,23 +47,12 @@ class Problem:
     n_sim: int
     n_polish: int
     n_weigh: int
-    low: np.ndarray
-    high: np.ndarray
-    integer: np.ndarray
+    region: Region
     seed: int
     soft: np.ndarray | None = None
     ridge: float = 0.0
     first_run: int = 0
-
-    @property
-    def width(self) -> np.ndarray:
-        """Of the box, (d,)."""
-        return self.high - self.low
-
-    @property
-    def prior(self) -> np.ndarray:
-        """Precision of a uniform over the box, (d,): what is known of a direction that no feature sees."""
-        return 12.0 / self.width**2
+    n_linearised: int = N_POLISH
 
     def means(self, z: np.ndarray, n_paths: int, run: int) -> np.ndarray:
         """Mean features (n, k) of z (n, d) under common random numbers; NaN where most paths ran away."""
@@ -109,11 +100,12 @@ class Local:
 
     def sandwich(self, problem: Problem, noise: np.ndarray) -> np.ndarray:
         """The same if whitened gaps have this covariance (m, m); no direction is vaguer than the box."""
-        prior = np.diag(problem.prior)
+        prior = np.diag(problem.region.precision)
         bread = np.linalg.inv(self.precision + prior)
         covariance = bread @ (self.slopes.T @ noise @ self.slopes + prior) @ bread
-        values, vectors = np.linalg.eigh(covariance / np.outer(problem.width, problem.width))
-        return (vectors * np.minimum(values, 1.0 / 12.0)) @ vectors.T * np.outer(problem.width, problem.width)
+        box = np.outer(problem.region.width, problem.region.width)
+        values, vectors = np.linalg.eigh(covariance / box)
+        return (vectors * np.minimum(values, 1.0 / 12.0)) @ vectors.T * box
 
 
 def compare(problem: Problem, points: np.ndarray, run: int = COMPARING) -> Comparison:
@@ -139,16 +131,16 @@ def polish(problem: Problem, z: np.ndarray, rounds: int | None = None,
            run: int = POLISHING) -> tuple[np.ndarray, Local]:
     """The point (d,) that solves slopes' gap = 0 from z on, and the last slopes.
 
-    They are taken anew until the point stays, at most `rounds` or N_POLISH times.
+    They are taken anew until the point stays, at most `rounds` times, or as often as the problem says.
     """
-    rounds = N_POLISH if rounds is None else rounds
-    step = FIRST_STEP * problem.width
+    rounds, width = problem.n_linearised if rounds is None else rounds, problem.region.width
+    step = FIRST_STEP * width
     for number in range(rounds):
         local = linearise(problem, z, step, run + 4 * number)
         before, z = z, _solve(problem, local, z, run + 4 * number + 2)
         moved = np.abs((z - before) / local.spread).max()
-        if moved == 0.0 and (step > LEAST_STEP * problem.width).any() and number + 1 < rounds:
-            step = np.minimum(step, MOST_STEP * problem.width) / 3.0  # a valley that bends more than its slopes told
+        if moved == 0.0 and (step > LEAST_STEP * width).any() and number + 1 < rounds:
+            step = np.minimum(step, MOST_STEP * width) / 3.0  # a valley that bends more than its slopes told
             continue
         if number > 0 and moved < STAYS:
             break
@@ -159,9 +151,10 @@ def polish(problem: Problem, z: np.ndarray, rounds: int | None = None,
 def linearise(problem: Problem, z: np.ndarray, step: np.ndarray, run: int) -> Local:
     """Differences over +- `step` (d,), kept between LEAST_STEP and MOST_STEP of the box, weighed as at z."""
     weight, _ = problem.weight(z, problem.n_polish, run)
-    step = np.clip(step, LEAST_STEP * problem.width, MOST_STEP * problem.width)
-    step = np.where(problem.integer, np.maximum(np.ceil(step), 1.0), step)  # or rounding would hide the difference
-    pairs = differences(z, step, problem.low, problem.high)
+    region = problem.region
+    step = np.clip(step, LEAST_STEP * region.width, MOST_STEP * region.width)
+    step = np.where(region.integer, np.maximum(np.ceil(step), 1.0), step)  # or rounding would hide the difference
+    pairs = differences(z, step, region)
     n_paths = pairs.n_paths(problem.n_polish)
     slopes = pairs.slopes(lambda points, run: _group_means(problem, points, n_paths, run), run + 1)
     slopes = np.where(np.isfinite(slopes), slopes, 0.0) @ weight.rows.T  # (d, groups, m)
@@ -170,8 +163,8 @@ def linearise(problem: Problem, z: np.ndarray, step: np.ndarray, run: int) -> Lo
         precision = mean @ mean.T
     else:
         mean, precision = _means_and_precision(slopes)
-    precision = _positive(precision, problem.width)
-    spread = np.sqrt(np.diag(np.linalg.inv(precision + np.diag(problem.prior))))
+    precision = _positive(precision, region.width)
+    spread = np.sqrt(np.diag(np.linalg.inv(precision + np.diag(region.precision))))
     return Local(weight, mean.T, precision, spread)
 
 
@@ -180,7 +173,7 @@ def covariance_at(problem: Problem, z: np.ndarray, run: int = JUDGING) -> np.nda
 
     The features' covariance S is that of other paths than the weight's.
     """
-    local = linearise(problem, z, FIRST_STEP * problem.width, run)
+    local = linearise(problem, z, FIRST_STEP * problem.region.width, run)
     for number in range(1, 3):
         local = linearise(problem, z, WIDE * local.spread, run + 4 * number)
     _, features = problem.weight(z, problem.n_polish, run + 12)
@@ -201,18 +194,18 @@ def _means_and_precision(slopes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _solve(problem: Problem, local: Local, z: np.ndarray, run: int) -> np.ndarray:
     """The nearest of N_SOLVE scoring steps from z under common random numbers; one that leads up is halved."""
-    middle = (problem.low + problem.high) / 2.0
-    bread = np.linalg.inv(local.precision + np.diag(problem.prior))
+    middle = problem.region.middle
+    bread = np.linalg.inv(local.precision + np.diag(problem.region.precision))
 
     def height_and_step(at: np.ndarray) -> tuple[float, np.ndarray]:
         gap = problem.means(at[None, :], problem.n_polish, run)[0] - problem.observed
-        height = float(local.weight.distance(gap) + (problem.prior * (at - middle) ** 2).sum())
-        step = -bread @ (local.slopes.T @ (local.weight.rows @ gap) + problem.prior * (at - middle))
+        height = float(local.weight.distance(gap) + (problem.region.precision * (at - middle) ** 2).sum())
+        step = -bread @ (local.slopes.T @ (local.weight.rows @ gap) + problem.region.precision * (at - middle))
         return height, step / max(1.0, np.abs(step / (WIDE * local.spread)).max())
 
     least, step = height_and_step(z)
     for _ in range(N_SOLVE):
-        trial = np.clip(z + step, problem.low, problem.high)
+        trial = problem.region.inside(z + step)
         height, onward = height_and_step(trial)
         if height < least:
             z, least, step = trial, height, onward

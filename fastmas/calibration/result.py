@@ -1,0 +1,101 @@
+"""What a calibration found, all parts together: a `Fit`, and the content of result.json."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import fastmas
+from fastmas.calibration.config import Config
+from fastmas.calibration.fit import Fit
+from fastmas.calibration.found import modes_in_words, search_in_words
+from fastmas.calibration.identified import combinations
+from fastmas.calibration.interval import LEVEL, METHOD, Uncertainty, warnings
+from fastmas.calibration.posterior import Posterior
+from fastmas.calibration.record import Record
+from fastmas.calibration.settings import Settings
+from fastmas.calibration.settle import Settled
+from fastmas.calibration.simulator import Simulator
+from fastmas.calibration.verdict import Verdict
+
+Values = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the parts of a calibration after the game found; no interval and no draws where they were not asked for."""
+
+    settled: Settled
+    verdict: Verdict
+    uncertainty: Uncertainty | None
+    posterior: Posterior | None
+
+
+@dataclass(frozen=True)
+class Result:
+    """The content of result.json beside the verdict's part; values are in natural units, distances squared."""
+
+    model: str
+    rule: str | None
+    mode: str | None
+    updater: str
+    discriminator: str
+    objective: str
+    statistic: str
+    seed: int
+    estimate: Values
+    interval: dict[str, list[float]] | None
+    interval_level: float
+    interval_method: str | None
+    draws_method: str | None
+    start: Values
+    search: str
+    distance: float
+    degrees: int
+    misfit: float
+    candidates: Values
+    estimate_training: Values
+    modes: list[dict[str, Any]]
+    moment_distance: float
+    moment_degrees: int
+    paths_simulated: int
+    seconds: float
+    seconds_by_phase: dict[str, float]
+    version: str
+    warnings: list[str]
+    identified: list[dict[str, Any]]
+    regime: str
+    effective_windows: int
+    rounds: int
+
+
+def fit_of(simulator: Simulator, settings: Settings, record: Record, found: Found) -> Fit:
+    """Everything under its name."""
+    assert record.start is not None
+    space, settled, drawn = simulator.space, found.settled, found.posterior
+    interval = None if found.uncertainty is None else found.uncertainty.interval(space, settled.z)
+    covariance = record.start.covariance if found.uncertainty is None else found.uncertainty.covariance
+    groups = combinations(space, covariance)
+    config = Config.of(simulator, settings)
+    result = Result(
+        model=config.model, rule=config.rule, mode=config.mode, updater=settings.updater,
+        discriminator=settings.discriminator, objective=settings.objective, statistic=settings.statistic,
+        seed=settings.seed, estimate=simulator.by_name(settled.z), interval=interval, interval_level=LEVEL,
+        interval_method=None if interval is None else METHOD, draws_method=None if drawn is None else drawn.method,
+        start=simulator.by_name(record.start.z), search=search_in_words(settled), distance=settled.distance,
+        degrees=settled.degrees, misfit=settled.tau, candidates=settled.distances,
+        estimate_training=simulator.by_name(settled.z_train),
+        modes=[{"estimate": simulator.by_name(z), "distance": distance} for z, distance in settled.modes],
+        moment_distance=record.start.distance, moment_degrees=record.start.degrees,
+        paths_simulated=simulator.n_simulated, seconds=sum(record.seconds.values()), seconds_by_phase=record.seconds,
+        version=fastmas.__version__,
+        warnings=[*warnings(space, record, settled.z, covariance, groups), *modes_in_words(space, settled),
+                  *([drawn.warning] if drawn and drawn.warning else [])],
+        identified=[one.plain(space.free) for one in groups], regime=simulator.observed.regime.name,
+        effective_windows=simulator.observed.observations.n_effective_windows, rounds=record.round + 1)
+    judged = found.verdict.result()
+    return Fit(estimate=result.estimate, interval=interval, p_value=found.verdict.p_value,
+               verdict=found.verdict.sentence, auc_heldout=judged["auc_heldout"], told_apart=judged["told_apart"],
+               warnings=result.warnings, seconds=result.seconds, paths_simulated=result.paths_simulated,
+               start=result.start, history=record.rows, result={**asdict(result), **judged}, config=config.plain(),
+               sample=found.verdict.sample, draws={} if drawn is None else drawn.by_name(space))

@@ -1,0 +1,101 @@
+"""The model as a calibration sees it: simulations of search coordinates, and what is made of their paths."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from fastmas import statistics
+from fastmas.calibration.observed import Observed
+from fastmas.calibration.workers import Features, Workers
+from fastmas.engine import devices
+from fastmas.engine.job import Job
+from fastmas.model import Model
+from fastmas.parameters import ParameterSpace
+from fastmas.random.address import Address, Purpose
+from fastmas.simulate import simulate_job
+
+CHUNK_VALUES = 1 << 24  # values of a path array simulated at a time
+
+
+class Simulator:
+    """Simulates a model at search coordinates z and looks at its paths as at the data.
+
+    `n_simulated` counts paths. `region` is the box of the search coordinates.
+    """
+
+    def __init__(self, model: Model, space: ParameterSpace, observed: Observed, workers: Workers, *, warmup: int,
+                 seed: int, device: str = "cpu") -> None:
+        self.model, self.space, self.observed, self.workers = model, space, observed, workers
+        self.warmup, self.seed, self.device = warmup, seed, devices.check(device)
+        self.region = space.region
+        self.n_simulated = 0
+
+    def by_name(self, z: np.ndarray) -> dict[str, float]:
+        """Values of z (d,) in natural units."""
+        return dict(zip(self.space.free, self.space.to_theta(z).tolist(), strict=True))
+
+    def simulate(self, z: np.ndarray, n_paths: int, run: int, purpose: int, *, common: bool = True,
+                 n_times: int | None = None) -> np.ndarray:
+        """Paths (n_theta, n_paths, n_times) for z (n_theta, d)."""
+        return simulate_job(self._job(z, n_paths, Address(self.seed, run, purpose), common, n_times), check=False)[0]
+
+    def sample(self, z: np.ndarray, n_paths: int, run: int, purpose: int, *, common: bool = True,
+               n_times: int | None = None) -> np.ndarray:
+        """Samples of the statistic; a path that ran away looks like nothing in the data."""
+        return self._samples(self.simulate(z, n_paths, run, purpose, common=common, n_times=n_times))
+
+    def sample_there(self, z: np.ndarray, n_paths: int, run: int, purpose: int, *, common: bool = True,
+                     n_times: int | None = None) -> Any:
+        """The same as a tensor: of paths on a GPU, which stay there, if the statistic reads them there."""
+        if not self._stays_there:
+            return self.sample(z, n_paths, run, purpose, common=common, n_times=n_times)
+        return self._samples_there(self._simulate_there(z, n_paths, run, purpose, common, n_times))
+
+    def look(self, z: np.ndarray, n_paths: int, run: int, purpose: int, *,
+             common: bool = True) -> tuple[Any, np.ndarray]:
+        """What a discriminator sees: samples as `sample_there` gives them, and moments (n_theta, n_paths, k)."""
+        if not self._stays_there:
+            paths = self.simulate(z, n_paths, run, purpose, common=common)
+            return self._samples(paths), self._moments(paths)
+        there = self._simulate_there(z, n_paths, run, purpose, common, None)
+        return self._samples_there(there), self._moments(there.cpu().numpy())
+
+    def featured(self, features: Features, z: np.ndarray, n_paths: int, run: int, common: bool,
+                 n_times: int | None = None) -> np.ndarray:
+        """Features of each simulated path, (n_theta, n_paths, k)."""
+        size = max(1, CHUNK_VALUES // (n_paths * (n_times or self.observed.n_times)))
+        parts: list[np.ndarray] = []
+        for i in range(0, len(z), size):
+            paths = self.simulate(z[i:i + size], n_paths, run, Purpose.MOMENTS, common=common, n_times=n_times)
+            parts.append(self.workers.each(features, paths.reshape(-1, paths.shape[2])))
+        return np.concatenate(parts).reshape(len(z), n_paths, -1)
+
+    @property
+    def _stays_there(self) -> bool:
+        return self.device != "cpu" and self.observed.reads_tensors
+
+    def _samples(self, paths: np.ndarray) -> np.ndarray:
+        return np.stack(list(self.workers.map(self.observed.samples_of, paths)))
+
+    def _moments(self, paths: np.ndarray) -> np.ndarray:
+        return np.stack(list(self.workers.map(self.observed.moments_of, paths)))
+
+    def _simulate_there(self, z: np.ndarray, n_paths: int, run: int, purpose: int, common: bool,
+                        n_times: int | None) -> Any:
+        job = self._job(z, n_paths, Address(self.seed, run, purpose), common, n_times)
+        array = devices.engine_for(self.device).simulate_on_device(job, check_finite=False)
+        return torch.from_dlpack(array)[0]
+
+    def _samples_there(self, there: Any) -> torch.Tensor:
+        samples: list[Any] = [self.observed.statistic(paths) for paths in there]
+        return torch.nan_to_num(torch.stack(samples), nan=statistics.CLIP)
+
+    def _job(self, z: np.ndarray, n_paths: int, address: Address, common: bool, n_times: int | None) -> Job:
+        self.n_simulated += len(z) * n_paths
+        return Job(
+            model=self.model, values=self.space.full(self.space.to_theta(z)), n_paths=n_paths,
+            n_steps=self.warmup + (n_times or self.observed.n_times) - 1, warmup=self.warmup, address=address,
+            common=common, n_threads=self.workers.n, device=self.device)
