@@ -23,7 +23,8 @@ from fastmas.updaters.differences import Differences, differences, without_noise
 
 N_SETS = 499
 LEAST_SETS = 100  # that did not run away
-LEAST_BANK, MOST_BANK = 20_000, 40_000  # paths
+LEAST_BANK, MOST_BANK = 20_000, 80_000  # paths
+PER_PATH = 100  # of them for each observed one: with 20 another seed could make a p-value of .28 one of .004
 BANK_VALUES, FEWEST = 4_000_000, 2_000  # values of a bank of long paths, and its paths at least
 LARGEST_SET = 2_000  # paths drawn for a set; the deviation of a mean over more is scaled
 CHUNK_VALUES = 1 << 18  # values simulated and read at a time, by one thread
@@ -102,7 +103,7 @@ def _bank_size(setup: Setup) -> int:
         return N_SETS
     n = len(setup.x_train)
     affordable = max(FEWEST, 4 * min(n, LARGEST_SET), BANK_VALUES // setup.n_times)
-    return min(affordable, max(LEAST_BANK, min(20 * n, MOST_BANK)))
+    return min(affordable, max(LEAST_BANK, min(PER_PATH * n, MOST_BANK)))
 
 
 def _simulated(setup: Setup, z: np.ndarray, read: PathFeatures, n_paths: int, run: int) -> np.ndarray:
