@@ -35,7 +35,7 @@ SMALL = Budget(
     training={"amortised": {"steps": 30, "renew": 10, "n_contrast": 64, "n_windows": 8},
               "conditional": {"batch": 256, "steps": 2, "warmup": 20},
               "windowed": {"batch": 256, "warmup": 15}, "path": {"batch": 256, "warmup": 15}},
-    bootstrap=BootstrapEffort(least_bank=2000, n_slope=1000, n_slope_series=20),
+    bootstrap=BootstrapEffort(least_bank=2000, per_path=20, n_slope=1000, n_slope_series=20),
     told_apart=ToldApartEffort(steps=10, batch=256, n_null=2),
     posterior=PosteriorEffort(most_sets=512, least_sets=128, epochs=3, n_check=199))
 

@@ -23,7 +23,7 @@ import test_told_apart
 
 import fastmas as fm
 from fastmas import distance
-from fastmas.calibration import bootstrap, budget, interval
+from fastmas.calibration import bootstrap, budget, interval, odd_paths
 from fastmas.calibration import settle as settling
 from fastmas.calibration import start as beginning
 from fastmas.calibration.observed import Observed
@@ -73,6 +73,15 @@ def simulated_sets_vary_too_little(patch):
         return sets.mean(axis=0) + np.sqrt(0.72) * (sets - sets.mean(axis=0))
 
     patch.setattr(bootstrap, "_draw", tight)
+
+
+def far_values_count_in_full(patch):
+    patch.setattr(odd_paths, "_drawn_in", lambda bank, observed, resolution: (bank, observed))
+
+
+def simulated_paths_judge_themselves(patch):
+    """By a covariance in which they have a say, and those of the data have none."""
+    patch.setattr(odd_paths, "judged_by_others", lambda squared: squared)
 
 
 def errors_are_too_small(patch):
@@ -218,6 +227,8 @@ FAULTS = [
     (losses_are_reversed, ALONE[1:] + RECOVERY[:-1]),
     (data_are_replaced_by_simulations, ALONE[:1]),
     (simulated_sets_vary_too_little, [(test_goodness.test_right_data_sets_are_rejected_once_in_twenty, (0.0, 12))]),
+    *((fault, [(test_goodness.test_the_oddest_of_right_paths_has_a_uniform_p_where_features_have_long_tails, ())])
+      for fault in (far_values_count_in_full, simulated_paths_judge_themselves)),
     (errors_are_too_small, [(test_moments.test_the_covariance_is_the_one_that_is_derived, ())]),
     (intervals_are_a_third, [
         (test_coverage.test_intervals_of_a_walk_hold_the_truth, ((40, 21),)),

@@ -25,7 +25,7 @@ from fastmas.updaters.differences import Differences, differences, without_noise
 
 N_SETS = 499
 LEAST_SETS = 100  # that did not run away
-MOST_BANK = 40_000  # paths
+MOST_BANK = 80_000  # paths
 BANK_VALUES, FEWEST = 4_000_000, 2_000  # values of a bank of long paths, and its paths at least
 LARGEST_SET = 2_000  # paths drawn for a set; the deviation of a mean over more is scaled
 CHUNK_VALUES = 1 << 18  # values simulated and read at a time, by one thread
@@ -104,7 +104,7 @@ def _bank_size(observed: Observed, effort: BootstrapEffort) -> int:
     if observed.is_series:
         return N_SETS
     affordable = max(FEWEST, 4 * min(observed.n, LARGEST_SET), BANK_VALUES // observed.n_times)
-    return min(affordable, max(effort.least_bank, min(20 * observed.n, MOST_BANK)))
+    return min(affordable, max(effort.least_bank, min(effort.per_path * observed.n, MOST_BANK)))
 
 
 def _simulated(simulator: Simulator, z: np.ndarray, read: PathFeatures, n_paths: int, run: int) -> np.ndarray:

@@ -30,18 +30,24 @@ def standardised(deviations: np.ndarray, least: np.ndarray) -> np.ndarray:
 def quadratic_form(deviations: np.ndarray) -> np.ndarray:
     """Squared Mahalanobis distance of each row, (B + 1, k) to (B + 1,).
 
-    The covariance is that of the simulated data sets; each of them is judged by that of the others, as the
-    data are, in closed form: left in, it would pull the covariance its own way and look less odd than it is.
+    The covariance is that of the simulated data sets; each of them is judged by that of the others, as the data are.
     """
     live = deviations[1:].std(axis=0) > CONSTANT
     rows = deviations[:, live]
-    n = len(rows) - 1
     w = whitening(np.cov(rows[1:].T), LEAST_EIGENVALUE)
     squared = (((rows - rows[1:].mean(axis=0)) @ w.T) ** 2).sum(axis=1)
-    own = squared[1:]
-    left_out = np.minimum(n * own / (n - 1) ** 2, 0.99)
-    squared[1:] = own * (n / (n - 1)) ** 2 * (n - 2) / (n - 1) / (1.0 - left_out)
+    squared[1:] = judged_by_others(squared[1:])
     return squared
+
+
+def judged_by_others(squared: np.ndarray) -> np.ndarray:
+    """Squared distances (n,) in mean and covariance of n rows, as those of the n - 1 others give them, in closed form.
+
+    Left in, a row pulls the covariance its own way and looks less odd than it is.
+    """
+    n = len(squared)
+    left_out = np.minimum(n * squared / (n - 1) ** 2, 0.99)
+    return squared * (n / (n - 1)) ** 2 * (n - 2) / (n - 1) / (1.0 - left_out)
 
 
 def largest(deviations: np.ndarray) -> np.ndarray:

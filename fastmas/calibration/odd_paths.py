@@ -2,7 +2,8 @@
 
 A path is judged by its Mahalanobis distance among simulated paths, once for its moments and once for its other
 features. Beyond a bank's 99% quantile the distance has a generalised Pareto tail (Pickands 1975), by which the
-oddest of many paths is judged though no bank holds enough of them.
+oddest of many paths is judged though no bank holds enough of them. Products and powers of returns have tails so long
+that a few paths would decide on the covariance, and 200 on no tail: far values count by their logarithms.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.stats import genpareto
 
-from fastmas.calibration.goodness import CONSTANT, LEAST_EIGENVALUE
+from fastmas.calibration.goodness import CONSTANT, LEAST_EIGENVALUE, judged_by_others
 from fastmas.distance import whitening
 
 TAIL = 0.01  # share of the bank
 MOST_SHAPE = 0.9
+REACH = 3.0  # mean absolute deviations of a feature, from where on it grows like its logarithm
 ODD = 0.1  # expected odd paths of a data set that is right
 
 
@@ -55,8 +57,19 @@ def path_p_values(bank: np.ndarray, observed: np.ndarray, groups: Sequence[slice
     Each group of features is judged by itself, and the smallest p counts as often as there are groups. An sd
     counts as at least `resolution` (k,).
     """
+    bank, observed = _drawn_in(bank, observed, resolution)
     p = np.min([_of_group(bank[:, g], observed[:, g], resolution[g]) for g in groups], axis=0)
     return 1.0 - (1.0 - p) ** len(groups)
+
+
+def _drawn_in(bank: np.ndarray, observed: np.ndarray, resolution: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both with their far values drawn in, reach times arcsinh; shares of steps, which have ends, stay as they are."""
+    middle = np.median(bank, axis=0)
+    reach = REACH * np.abs(bank - middle).mean(axis=0)
+    reach = np.where(reach > 0, reach, 1.0)
+    drawn_in, in_observed = (np.where(resolution > 0, x, reach * np.arcsinh((x - middle) / reach))
+                             for x in (bank, observed))
+    return drawn_in, in_observed
 
 
 def _of_group(bank: np.ndarray, observed: np.ndarray, resolution: np.ndarray) -> np.ndarray:
@@ -65,8 +78,8 @@ def _of_group(bank: np.ndarray, observed: np.ndarray, resolution: np.ndarray) ->
     covariance += np.diag(lacking)
     live = np.diag(covariance) > CONSTANT**2
     w, mean = whitening(covariance[np.ix_(live, live)], LEAST_EIGENVALUE), bank[:, live].mean(axis=0)
-    of_bank, of_observed = (((x[:, live] - mean) @ w.T) ** 2 for x in (bank, observed))
-    return Tail(of_bank.sum(axis=1))(of_observed.sum(axis=1))
+    of_bank, of_observed = ((((x[:, live] - mean) @ w.T) ** 2).sum(axis=1) for x in (bank, observed))
+    return Tail(judged_by_others(of_bank))(of_observed)
 
 
 def oddest(p: np.ndarray) -> float:
