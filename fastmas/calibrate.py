@@ -163,8 +163,8 @@ def _run(simulator: Simulator, settings: Settings, record: Record, keeper: Keepe
                         settled.z_train, start)
         spread, drawn = None, None
         if settings.interval:
-            spread = timed("interval", "simulating around the estimate", uncertainty, simulator, settings, features,
-                           settled.z)
+            spread = timed("interval", "simulating around the estimate", uncertainty, simulator, settings, record,
+                           features, settled.z)
         if settings.draws:
             covariance = record.start.covariance if spread is None else spread.covariance
             drawn = timed("posterior", "simulating data sets over the bounds", posterior, simulator, settled.z,

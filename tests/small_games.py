@@ -28,7 +28,7 @@ from fastmas.updaters.moments import Effort, Stage
 
 TRUTH = {"kappa": 1.0, "gamma": 2.0}
 SMALL = Budget(
-    sizes=Sizes(polish_paths=4, polish_series=40, least_polish=240, weigh_series=80, pool_steps=600),
+    sizes=Sizes(polish_paths=4, polish_series=40, least_polish=240, weigh_series=80, weigh_last=80, pool_steps=600),
     start=Effort(n_scan=64, n_starts=1, stages=(Stage(1, 0.03, 2), Stage(1, 0.015, 2)), n_profile=3,
                  valley=Stage(2, 0.015, 3)),
     n_linearised=2,

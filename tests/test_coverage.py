@@ -33,7 +33,7 @@ def interval_of(simulator, settings):
         Game(simulator, settings, lambda *a: None, lambda *a: None).play(record)
         features = features_of(simulator.observed, record, settings.discriminator)
         z = settle(simulator, settings, record, features).z
-        return uncertainty(simulator, settings, features, z).interval(simulator.space, z)
+        return uncertainty(simulator, settings, record, features, z).interval(simulator.space, z)
 
 
 def n_held(sets, truth):

@@ -27,7 +27,6 @@ from fastmas.calibration import bootstrap, budget, interval, odd_paths
 from fastmas.calibration import settle as settling
 from fastmas.calibration import start as beginning
 from fastmas.calibration.observed import Observed
-from fastmas.calibration.problems import problem_of
 from fastmas.calibration.record import Record
 from fastmas.calibration.regimes import Paths, Series
 from fastmas.calibration.simulator import Simulator
@@ -96,8 +95,8 @@ def intervals_are_a_third(patch):
 
 
 def the_interval_is_the_moment_fits(patch):
-    def of_the_start(simulator, settings, features, z):
-        return interval.Uncertainty(beginning.find_start(simulator, settings).covariance)
+    def of_the_start(simulator, settings, record, features, z):
+        return interval.Uncertainty(record.start.covariance)
 
     patch.setitem(fm.calibrate.__globals__, "uncertainty", of_the_start)
 
@@ -169,11 +168,8 @@ def the_games_end_is_ignored(patch):
 
 def no_part_of_the_data_is_added(patch):
     """The last step, and the interval, see the training data alone."""
-    def training_problem(simulator, settings, features):
-        return problem_of(simulator, features, simulator.observed.x_train, settings, settling.TRAINING_RUN)
-
     for part in (settling, interval, test_interval):
-        patch.setattr(part, "whole_problem", training_problem)
+        patch.setattr(part, "whole_problem", settling.training_problem)
 
 
 def compared_each_in_its_own_metric(patch):

@@ -14,12 +14,13 @@ from fastmas.calibration.found import modes_in_words, search_in_words
 from fastmas.calibration.game import Game, average
 from fastmas.calibration.problems import moment_problem
 from fastmas.calibration.record import Record
-from fastmas.calibration.settle import LAST_ROUNDS, Settled, features_of, settle
+from fastmas.calibration.settle import LAST_ROUNDS, Settled, features_of, settle, training_problem, whole_problem
 from fastmas.calibration.start import find_start
 from fastmas.data import Observations, observe
+from fastmas.region import Region
 from fastmas.statistics.scaling import Scaling
 from fastmas.updaters.moments import MomentFit
-from fastmas.updaters.scoring import Comparison
+from fastmas.updaters.scoring import Comparison, covariance_at
 
 STEPS = 300  # of the network where a game must find its way
 ALONE = [("cma-es", 40, 0.06), ("parameter-score", 80, 0.02)]
@@ -174,3 +175,44 @@ def test_the_last_step_uses_all_data(small):
     parts = make_parts(Observations(x_obs=x, x_heldout=other, regime="paths", source="array", column=None))
     settled = settled_from(*parts, Record(start=find_start(*parts)))
     assert settled.z[0] > settled.z_train[0] + 0.1
+
+
+def test_an_estimate_of_a_series_is_weighed_more_sharply_than_a_search(monkeypatch):
+    """Sum and difference of two figures, z of sd 1 and z / 10 of sd .045: information 1 + 5, so that .41 is the least.
+
+    Eigenvalues of their correlation are 2 and .004: the search's ridge of .02 hides most of the second and leaves .58.
+    The standard error is that of what the last step solves.
+    """
+    def figures(z, n_paths, run, common):
+        noise = np.random.default_rng(run).standard_normal((2, 1, n_paths))
+        one, two = z + noise[0], 0.1 * z + 0.045 * noise[1]
+        return np.stack([one + two, one - two], axis=-1)
+
+    parts = make_parts(market_series(600), ("kappa",), updater="moments")
+    rough = replace(moment_problem(*parts), simulated=figures, observed=np.zeros(2), soft=None,
+                    region=Region(np.array([-5.0]), np.array([5.0]), np.array([False])))
+    monkeypatch.setattr(settling, "problem_of", lambda *arguments: rough)
+    sharp = whole_problem(*parts, begun(np.zeros(1)), None)
+    found, least = (float(covariance_at(one, np.zeros(1))[0, 0] ** 0.5) for one in (rough, sharp))
+    assert found > 1.25 * least
+    assert least < 1.1 * 0.41
+
+
+@pytest.mark.parametrize(("n_times", "n_weigh"), [(600, 600), (10_000, 419), (60_000, 300)])
+def test_a_long_series_is_simulated_less_often_and_never_less_than_in_the_search(n_times, n_weigh):
+    simulator, settings = make_parts(market_series(n_times), updater="moments")
+    record, features = begun(z_of(simulator, **TRUTH)), simulator.observed.moments_of
+    problems = [make(simulator, settings, record, features) for make in (training_problem, whole_problem)]
+    assert [problem.n_weigh for problem in problems] == [n_weigh, n_weigh]
+
+
+@pytest.mark.parametrize("regime", ["paths", "a vague series"])
+def test_paths_and_a_series_that_leaves_a_parameter_vague_are_weighed_as_in_the_search(regime):
+    parts = make_parts(market_paths() if regime == "paths" else market_series(600), updater="moments")
+    simulator, settings = parts
+    record, observed = begun(z_of(simulator, **TRUTH)), simulator.observed
+    if regime == "a vague series":
+        record.start = replace(record.start, covariance=np.diag([0.1, 0.01]) * simulator.region.width**2)
+    problem = whole_problem(simulator, settings, record, observed.moments_of)
+    n_weigh = observed.regime.n_weigh(len(observed.x_all), settings.budget.sizes)
+    assert (problem.n_weigh, problem.ridge) == (n_weigh, observed.regime.ridge)

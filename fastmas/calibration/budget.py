@@ -17,8 +17,9 @@ class Sizes:
     """How much is simulated.
 
     `polish_paths` and `polish_series` for each path or series observed in the last steps, `least_polish` and
-    `most_polish` paths there (never fewer than twice the data's), `weigh_series` for a covariance, and `pool_steps`
-    steps of paths for each theta that a network learns from.
+    `most_polish` paths there (never fewer than twice the data's), `weigh_series` for a covariance in a search and
+    `weigh_last` for that of an estimate of one series, and `pool_steps` steps of paths for each theta that a network
+    learns from.
     """
 
     polish_paths: int = 10
@@ -26,6 +27,7 @@ class Sizes:
     least_polish: int = 2000
     most_polish: int = 20_000
     weigh_series: int = 300
+    weigh_last: int = 600
     pool_steps: int = 2000
 
 

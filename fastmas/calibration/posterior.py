@@ -29,7 +29,7 @@ from fastmas.statistics.level_summaries import level_summaries
 FIRST_SHARE = 0.5  # of the simulated data sets: those of the first regression
 MOST_VALUES = 25_000_000  # simulated values of a regression: about four seconds of summaries
 MOST_PARAMETERS = 12  # a regression of more would need more
-NARROW = 0.08  # of the box: many paths whose standard errors are all below have no need of a regression
+NARROW = 0.08  # of the box: where all standard errors are below, the linear model of the estimate is trusted
 N_NARROWING, WIDENED = 2000, 0.1  # draws that span the part where the second one is learned, and the margin of its box
 NARROWER = 0.7  # volume of that part, from which on it is no gain
 CANDIDATES, MOST_CANDIDATES = 1 << 14, 1 << 18  # points of a box that are looked at to find those in the part
@@ -45,11 +45,15 @@ OUTSIDE = "the data are unlike any that the model simulates, and a regression on
 
 @dataclass(frozen=True)
 class Posterior:
-    """Draws `z` (n, d) in search coordinates; `method` says how they were made, `warning` what a user must know."""
+    """Draws `z` (n, d) in search coordinates; `method` says how they were made, `warning` what a user must know.
+
+    `is_learned` if a regression made them, and not the covariance of the estimate.
+    """
 
     z: np.ndarray
     method: str
     warning: str | None = None
+    is_learned: bool = False
 
     def by_name(self, space: ParameterSpace) -> dict[str, np.ndarray]:
         """Draws (n,) of each free parameter in natural units."""
@@ -124,8 +128,7 @@ def posterior(simulator: Simulator, z: np.ndarray, covariance: np.ndarray, n: in
               effort: PosteriorEffort) -> Posterior:
     """n draws of the posterior; the estimate z (d,) and its covariance (d, d) are for where no regression is used."""
     normal = normal_draws(simulator, z, covariance, n)
-    spread = np.sqrt(np.diag(covariance)) / simulator.region.width
-    if not simulator.observed.is_series and spread.max() < NARROW:
+    if not simulator.observed.is_series and not is_vague(simulator.region, np.sqrt(np.diag(covariance))):
         return Posterior(normal, NORMAL)
     if n_sets(simulator.observed, effort) < effort.least_sets:
         return Posterior(normal, f"{NORMAL}; simulating enough data sets of this size for a regression takes too long")
@@ -134,6 +137,11 @@ def posterior(simulator: Simulator, z: np.ndarray, covariance: np.ndarray, n: in
     return _by_regression(simulator, n, effort) or Posterior(
         normal, f"{NORMAL}; {OUTSIDE}",
         f"posterior draws: {OUTSIDE}, so the draws are the normal law of the estimate and its covariance")
+
+
+def is_vague(region: Region, spread: np.ndarray) -> bool:
+    """Whether one of these standard errors (d,) is a large part of its bounds."""
+    return bool((spread >= NARROW * region.width).any())
 
 
 def n_sets(observed: Observed, effort: PosteriorEffort) -> int:
@@ -258,4 +266,4 @@ def _by_regression(simulator: Simulator, n_draws: int, effort: PosteriorEffort) 
         return None
     what = "series" if observed.is_series else "data sets"
     return Posterior(z[:n_draws], f"a regression on {len(x)} summaries of {n:,} simulated {what}, over "
-                     "the bounds and then nearer by, under a uniform prior over the bounds")
+                     "the bounds and then nearer by, under a uniform prior over the bounds", is_learned=True)

@@ -10,7 +10,7 @@ from fastmas.calibration.config import Config
 from fastmas.calibration.fit import Fit
 from fastmas.calibration.found import modes_in_words, search_in_words
 from fastmas.calibration.identified import combinations
-from fastmas.calibration.interval import LEVEL, METHOD, Uncertainty, warnings
+from fastmas.calibration.interval import LEVEL, Uncertainty, intervals, warnings
 from fastmas.calibration.posterior import Posterior
 from fastmas.calibration.record import Record
 from fastmas.calibration.settings import Settings
@@ -73,7 +73,8 @@ def fit_of(simulator: Simulator, settings: Settings, record: Record, found: Foun
     """Everything under its name."""
     assert record.start is not None
     space, settled, drawn = simulator.space, found.settled, found.posterior
-    interval = None if found.uncertainty is None else found.uncertainty.interval(space, settled.z)
+    interval, method = (None, None) if found.uncertainty is None else intervals(
+        space, settled.z, found.uncertainty, drawn, is_series=simulator.observed.is_series)
     covariance = record.start.covariance if found.uncertainty is None else found.uncertainty.covariance
     groups = combinations(space, covariance)
     config = Config.of(simulator, settings)
@@ -81,7 +82,7 @@ def fit_of(simulator: Simulator, settings: Settings, record: Record, found: Foun
         model=config.model, rule=config.rule, mode=config.mode, updater=settings.updater,
         discriminator=settings.discriminator, objective=settings.objective, statistic=settings.statistic,
         seed=settings.seed, estimate=simulator.by_name(settled.z), interval=interval, interval_level=LEVEL,
-        interval_method=None if interval is None else METHOD, draws_method=None if drawn is None else drawn.method,
+        interval_method=method, draws_method=None if drawn is None else drawn.method,
         start=simulator.by_name(record.start.z), search=search_in_words(settled), distance=settled.distance,
         degrees=settled.degrees, misfit=settled.tau, candidates=settled.distances,
         estimate_training=simulator.by_name(settled.z_train),

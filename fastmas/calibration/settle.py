@@ -7,13 +7,14 @@ of the start is ever returned.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from fastmas import discriminators
 from fastmas.calibration.game import average
 from fastmas.calibration.observed import Observed
+from fastmas.calibration.posterior import is_vague
 from fastmas.calibration.problems import problem_of
 from fastmas.calibration.record import DISCRIMINATOR, Record
 from fastmas.calibration.settings import Settings
@@ -26,6 +27,8 @@ from fastmas.updaters.scoring import COMPARING, Problem, compare, polish
 TRAINING_RUN, ALL_RUN = 1 << 16, 1 << 17  # first runs of the two problems
 BARRIER = 2.0  # of distance, a nat: less is a flat valley
 GAME_ROUNDS, LAST_ROUNDS = 4, 2  # linearisations on the training data and on all
+SERIES_RIDGE = 0.002  # of one series: added to the correlation of its features
+MOST_VALUES = 1 << 22  # simulated for a covariance, unless the search's has more
 
 
 @dataclass(frozen=True)
@@ -55,15 +58,36 @@ def features_of(observed: Observed, record: Record, discriminator: str) -> Featu
     return lambda paths: np.concatenate([observed.moments_of(paths), learned(observed.samples_of(paths))], axis=1)
 
 
-def whole_problem(simulator: Simulator, settings: Settings, features: Features) -> Problem:
+def training_problem(simulator: Simulator, settings: Settings, record: Record, features: Features) -> Problem:
+    """The last steps on the training data."""
+    problem = problem_of(simulator, features, simulator.observed.x_train, settings, TRAINING_RUN)
+    return _sharpened(simulator, settings, record, problem)
+
+
+def whole_problem(simulator: Simulator, settings: Settings, record: Record, features: Features) -> Problem:
     """The last step on all data."""
-    return problem_of(simulator, features, simulator.observed.x_all, settings, ALL_RUN)
+    problem = problem_of(simulator, features, simulator.observed.x_all, settings, ALL_RUN)
+    return _sharpened(simulator, settings, record, problem)
+
+
+def _sharpened(simulator: Simulator, settings: Settings, record: Record, problem: Problem) -> Problem:
+    """The problem with a weight for an estimate, where that of a series' search is too rough for one.
+
+    Of k figures, a weight from n series makes variances about 1 + k / n times as large. A ridge hides combinations
+    that the model gives hardly any variance. Their slopes hold only near by, so that neither a search nor a fit that
+    leaves a parameter vague must follow them; else they are the sharpest, and most of what was learned is among them.
+    """
+    observed = simulator.observed
+    if not observed.is_series or record.start is None or is_vague(simulator.region, record.start.spread):
+        return problem
+    n_weigh = min(settings.budget.sizes.weigh_last, MOST_VALUES // observed.x_all.shape[1])
+    return replace(problem, ridge=SERIES_RIDGE, n_weigh=max(n_weigh, problem.n_weigh))
 
 
 def settle(simulator: Simulator, settings: Settings, record: Record, features: Features) -> Settled:
     """Compare, polish, compare again with fresh numbers, and take a last step on all data."""
     assert record.start is not None
-    problem, start = problem_of(simulator, features, simulator.observed.x_train, settings, TRAINING_RUN), record.start
+    problem, start = training_problem(simulator, settings, record, features), record.start
     points = {"start": start.z, **{f"mode {i}": z for i, z in enumerate(start.modes, start=2)}}
     if record.rows:
         points["game"] = average(record, settings.updater)
@@ -74,7 +98,7 @@ def settle(simulator: Simulator, settings: Settings, record: Record, features: F
     best = int(np.argmin(seen.distances))
     modes = [(z[i], float(seen.distances[i])) for i in np.argsort(seen.distances, kind="stable")
              if seen.distances[i] - seen.distances[best] < MODE]
-    last = _last_step(whole_problem(simulator, settings, features), z[0], z[best])
+    last = _last_step(whole_problem(simulator, settings, record, features), z[0], z[best])
     return Settled(z=_rounded(simulator.space, last), z_train=_rounded(simulator.space, z[best]),
                    distance=float(seen.distances[best]), tau=seen.tau,
                    degrees=max(0, seen.n_combinations - simulator.space.d),
