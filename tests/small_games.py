@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 
 from fastmas import models
-from fastmas.calibration import bootstrap, posterior, regression, setup, told_apart
+from fastmas.calibration import bootstrap, posterior, regression, settle, setup, told_apart
 from fastmas.calibration.settings import decide
 from fastmas.calibration.setup import Setup
 from fastmas.data import Observations, observe
@@ -36,6 +36,7 @@ def cuts():
         (path, "RECIPE", replace(path.RECIPE, **few)),
         (scoring, "N_POLISH", 2), (moments, "N_PROFILE", 3), (moments, "VALLEY", replace(moments.VALLEY, iterations=3)),
         (setup, "LEAST_POLISH", 240), (setup, "POLISH", {"paths": 4, "series": 40}), (setup, "SERIES_WEIGH", 80),
+        (settle, "SERIES_WEIGH", 80),
         (told_apart, "STEPS", 10), (told_apart, "BATCH", 256), (told_apart, "N_NULL", 2),
         (posterior, "MOST_SETS", 512), (posterior, "LEAST_SETS", 128), (posterior, "N_CHECK", 199),
         (regression, "EPOCHS", 3),

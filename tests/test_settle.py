@@ -13,12 +13,13 @@ from fastmas.calibration import settle as settling
 from fastmas.calibration.found import modes_in_words, search_in_words
 from fastmas.calibration.game import average, find_start, play
 from fastmas.calibration.record import Record
-from fastmas.calibration.settle import LAST_ROUNDS, Settled, features_of, settle
+from fastmas.calibration.settle import LAST_ROUNDS, Settled, features_of, settle, training_problem, whole_problem
+from fastmas.calibration.setup import Setup
 from fastmas.data import Observations
 from fastmas.discriminators import amortised
 from fastmas.statistics.scaling import Scaling
 from fastmas.updaters.moments import MomentFit
-from fastmas.updaters.scoring import Comparison
+from fastmas.updaters.scoring import Comparison, covariance_at
 
 STEPS = 300  # of the network where a game must find its way
 ALONE = [("cma-es", 40, 0.06), ("parameter-score", 80, 0.02)]
@@ -180,3 +181,36 @@ def test_the_last_step_uses_all_data(small):
         find_start(setup, record, silent, silent)
         settled = settle(setup, record)
     assert settled.z[0] > settled.z_train[0] + 0.1
+
+
+def test_an_estimate_of_a_series_is_weighed_more_sharply_than_a_search(monkeypatch):
+    """Sum and difference of two figures, z of sd 1 and z / 10 of sd .045: information 1 + 5, so that .41 is the least.
+
+    Eigenvalues of their correlation are 2 and .004: the search's ridge of .02 hides most of the second and leaves .58.
+    The standard error is that of what the last step solves.
+    """
+    def figures(z, n_paths, run, common):
+        noise = np.random.default_rng(run).standard_normal((2, 1, n_paths))
+        one, two = z + noise[0], 0.1 * z + 0.045 * noise[1]
+        return np.stack([one + two, one - two], axis=-1)
+
+    setup = make_setup(market_series(600), ("kappa",), updater="moments")
+    rough = replace(setup.moment_problem(), simulated=figures, observed=np.zeros(2), low=np.array([-5.0]),
+                    high=np.array([5.0]), soft=None)
+    monkeypatch.setattr(Setup, "problem", lambda *arguments: rough)
+    sharp = whole_problem(setup, Record())
+    found, least = (float(covariance_at(one, np.zeros(1))[0, 0] ** 0.5) for one in (rough, sharp))
+    assert found > 1.25 * least
+    assert least < 1.1 * 0.41
+
+
+@pytest.mark.parametrize(("n_times", "n_weigh"), [(600, 600), (10_000, 419), (60_000, 300)])
+def test_a_long_series_is_simulated_less_often_and_never_less_than_in_the_search(n_times, n_weigh):
+    setup, record = make_setup(market_series(n_times), updater="moments"), Record()
+    assert training_problem(setup, record).n_weigh == whole_problem(setup, record).n_weigh == n_weigh
+
+
+def test_many_paths_are_weighed_as_in_the_search():
+    setup = make_setup(market_paths(), updater="moments")
+    assert whole_problem(setup, Record()).n_weigh == setup.n_weigh(len(setup.x_all))
+    assert whole_problem(setup, Record()).ridge == setup.ridge

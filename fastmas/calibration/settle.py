@@ -8,7 +8,7 @@ of the start is ever returned.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -23,6 +23,8 @@ from fastmas.updaters.scoring import COMPARING, Problem, compare, polish
 TRAINING_RUN, ALL_RUN = 1 << 16, 1 << 17  # first runs of the two problems
 BARRIER = 2.0  # of distance, a nat: less is a flat valley
 GAME_ROUNDS, LAST_ROUNDS = 4, 2  # linearisations on the training data and on all
+SERIES_WEIGH, SERIES_RIDGE = 600, 0.002  # of one series: simulated for a covariance, and added to its correlation
+MOST_VALUES = 1 << 22  # simulated for it, unless the search's covariance has more
 
 PathFeatures = Callable[[np.ndarray], np.ndarray]
 
@@ -57,13 +59,28 @@ def features_of(setup: Setup, record: Record) -> PathFeatures:
 def training_problem(setup: Setup, record: Record) -> Problem:
     """The last steps on the training data."""
     features = features_of(setup, record)
-    return setup.problem(partial(setup.featured, features), setup.each(features, setup.x_train), TRAINING_RUN)
+    return _sharpened(setup, setup.problem(partial(setup.featured, features), setup.each(features, setup.x_train),
+                                           TRAINING_RUN))
 
 
 def whole_problem(setup: Setup, record: Record) -> Problem:
     """The same on all data."""
     features, x = features_of(setup, record), setup.x_all
-    return setup.problem(partial(setup.featured, features, n_times=x.shape[1]), setup.each(features, x), ALL_RUN)
+    return _sharpened(setup, setup.problem(partial(setup.featured, features, n_times=x.shape[1]),
+                                           setup.each(features, x), ALL_RUN))
+
+
+def _sharpened(setup: Setup, problem: Problem) -> Problem:
+    """The problem with a weight for an estimate, where that of a series' search is too rough for one.
+
+    Of k figures, a weight from n series makes variances about 1 + k / n times as large. A ridge hides combinations
+    that the model gives hardly any variance. Their slopes hold only near by, so that a search must not follow them;
+    near the estimate they are the sharpest, and most of what was learned is among them.
+    """
+    if not setup.is_series:
+        return problem
+    n_weigh = min(SERIES_WEIGH, MOST_VALUES // setup.x_all.shape[1])
+    return replace(problem, ridge=SERIES_RIDGE, n_weigh=max(n_weigh, problem.n_weigh))
 
 
 def settle(setup: Setup, record: Record) -> Settled:
