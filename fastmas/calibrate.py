@@ -19,7 +19,7 @@ from fastmas.calibration.found import modes_in_words, search_in_words
 from fastmas.calibration.game import find_start, play
 from fastmas.calibration.given import bounded, start_of
 from fastmas.calibration.identified import combinations
-from fastmas.calibration.interval import LEVEL, METHOD, Uncertainty, uncertainty, warnings
+from fastmas.calibration.interval import LEVEL, Uncertainty, intervals, uncertainty, warnings
 from fastmas.calibration.posterior import Posterior, posterior
 from fastmas.calibration.record import Record
 from fastmas.calibration.settings import N_DRAWS, Settings, decide
@@ -242,14 +242,14 @@ def _fit(setup: Setup, record: Record, settled: Settled, verdict: Verdict, uncer
     found = combinations(setup, covariance)
     said = warnings(setup, record, z, covariance, found) + modes_in_words(setup, settled)
     said += [drawn.warning] if drawn and drawn.warning else []
-    interval = None if uncertainty is None else uncertainty.interval(setup, z)
+    interval, method = (None, None) if uncertainty is None else intervals(setup, z, uncertainty, drawn)
     seconds = sum(record.seconds.values())
     config, judged = setup.describe(), verdict.result()
     result = {
         **{k: config[k] for k in ("model", "rule", "mode", "updater", "discriminator", "objective", "statistic",
                                   "seed")},
         "estimate": named, "interval": interval, "interval_level": LEVEL,
-        "interval_method": None if interval is None else METHOD, "draws_method": drawn and drawn.method,
+        "interval_method": method, "draws_method": drawn and drawn.method,
         **judged, "start": start,
         "search": search_in_words(settled), "distance": settled.distance, "degrees": settled.degrees,
         "misfit": settled.tau, "candidates": settled.distances, "estimate_training": by_name(settled.z_train),

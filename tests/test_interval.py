@@ -1,5 +1,6 @@
 """Intervals and warnings: what is said, the words, and standard errors against the moment fit's and the bound."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,7 +12,8 @@ from small_games import make_setup, market, market_paths, market_series, z_of
 import fastmas as fm
 from fastmas.calibration import interval
 from fastmas.calibration.game import find_start
-from fastmas.calibration.interval import Uncertainty, uncertainty, warnings
+from fastmas.calibration.interval import BY_DRAWS, METHOD, Uncertainty, intervals, uncertainty, warnings
+from fastmas.calibration.posterior import Posterior
 from fastmas.calibration.record import Record
 from fastmas.calibration.settle import ALL_RUN, whole_problem
 from fastmas.parameters import Parameter, ParameterSpace
@@ -27,7 +29,7 @@ def small(monkeypatch):
 def stand_in(*parameters):
     """As much of a setup as words and ends need."""
     space = ParameterSpace(parameters, [p.name for p in parameters])
-    return SimpleNamespace(space=space, low=space.z_bounds[:, 0], high=space.z_bounds[:, 1])
+    return SimpleNamespace(space=space, low=space.z_bounds[:, 0], high=space.z_bounds[:, 1], is_series=True)
 
 
 def parameter(name, low=0.1, high=10.0, scale="log", **more):
@@ -65,6 +67,34 @@ def test_ends_stay_inside_the_bounds():
 def test_whole_numbers_have_whole_ends():
     setup = stand_in(parameter("l", 1, 10, "linear", integer=True))
     assert Uncertainty(covariance([0.5])).interval(setup, np.array([4.0])) == {"l": [3.0, 5.0]}
+
+
+SLOPING = Posterior(np.column_stack([np.linspace(-1.0, 0.5, 1001), np.linspace(0.5, 1.5, 1001)]), "", is_learned=True)
+
+
+def test_ends_are_quantiles_of_the_draws_where_a_series_leaves_a_parameter_vague():
+    """A box of 4.6: a standard error of .5 is vague. The estimate is below all draws of c, and inside all the same."""
+    ends, method = intervals(B_C, np.zeros(2), Uncertainty(covariance([0.5, 0.1])), SLOPING)
+    assert method == BY_DRAWS
+    assert np.log(ends["b"]) == pytest.approx([-0.925, 0.425])
+    assert np.log(ends["c"]) == pytest.approx([0.0, 1.45])
+
+
+@pytest.mark.parametrize(("sd", "drawn", "is_series"), [
+    (0.1, SLOPING, True), (0.5, SLOPING, False), (0.5, None, True), (0.5, replace(SLOPING, is_learned=False), True),
+    (0.5, replace(SLOPING, z=SLOPING.z[:100]), True)], ids=["sharp", "paths", "no draws", "a normal law", "few draws"])
+def test_ends_are_those_of_the_estimate_otherwise(sd, drawn, is_series):
+    setup, found = SimpleNamespace(**{**vars(B_C), "is_series": is_series}), Uncertainty(covariance([sd, 0.1]))
+    assert intervals(setup, np.zeros(2), found, drawn) == (found.interval(setup, np.zeros(2)), METHOD)
+
+
+def test_a_calibration_says_which_ends_it_tells(small, monkeypatch):
+    monkeypatch.setattr(interval, "covariance_at", lambda problem, z: np.diag([0.1, 2.0]) ** 2)
+    fit = fm.calibrate(market(), market_series(600), free=["gamma", "rho"], updater="moments", n_threads=1)
+    assert fit.result["interval_method"] == BY_DRAWS
+    for name, (low, high) in fit.interval.items():
+        ends = [*np.quantile(fit.draws[name], [0.05, 0.95]), fit.estimate[name]]
+        assert [low, high] == pytest.approx([min(ends), max(ends)], rel=1e-3)
 
 
 # ---------------------------------------------------------------------- warnings

@@ -198,7 +198,7 @@ def test_an_estimate_of_a_series_is_weighed_more_sharply_than_a_search(monkeypat
     rough = replace(setup.moment_problem(), simulated=figures, observed=np.zeros(2), low=np.array([-5.0]),
                     high=np.array([5.0]), soft=None)
     monkeypatch.setattr(Setup, "problem", lambda *arguments: rough)
-    sharp = whole_problem(setup, Record())
+    sharp = whole_problem(setup, begun(setup, np.zeros(1)))
     found, least = (float(covariance_at(one, np.zeros(1))[0, 0] ** 0.5) for one in (rough, sharp))
     assert found > 1.25 * least
     assert least < 1.1 * 0.41
@@ -206,11 +206,16 @@ def test_an_estimate_of_a_series_is_weighed_more_sharply_than_a_search(monkeypat
 
 @pytest.mark.parametrize(("n_times", "n_weigh"), [(600, 600), (10_000, 419), (60_000, 300)])
 def test_a_long_series_is_simulated_less_often_and_never_less_than_in_the_search(n_times, n_weigh):
-    setup, record = make_setup(market_series(n_times), updater="moments"), Record()
+    setup = make_setup(market_series(n_times), updater="moments")
+    record = begun(setup, z_of(setup, **TRUTH))
     assert training_problem(setup, record).n_weigh == whole_problem(setup, record).n_weigh == n_weigh
 
 
-def test_many_paths_are_weighed_as_in_the_search():
-    setup = make_setup(market_paths(), updater="moments")
-    assert whole_problem(setup, Record()).n_weigh == setup.n_weigh(len(setup.x_all))
-    assert whole_problem(setup, Record()).ridge == setup.ridge
+@pytest.mark.parametrize("regime", ["paths", "a vague series"])
+def test_paths_and_a_series_that_leaves_a_parameter_vague_are_weighed_as_in_the_search(regime):
+    setup = make_setup(market_paths() if regime == "paths" else market_series(600), updater="moments")
+    record = begun(setup, z_of(setup, **TRUTH))
+    if regime == "a vague series":
+        record.start = replace(record.start, covariance=np.diag([0.1, 0.01]) * (setup.high - setup.low) ** 2)
+    problem = whole_problem(setup, record)
+    assert (problem.n_weigh, problem.ridge) == (setup.n_weigh(len(setup.x_all)), setup.ridge)

@@ -2,7 +2,9 @@
 
 The covariance is that of the last step's estimating equation, J^-1 S J^-T over the features that it used, simulated at
 the estimate (Godambe 1960, Gourieroux, Monfort and Renault 1993), with the noise of the simulation and, under a wrong
-model, the misfit tau. It is what refitting to simulated data sets gives to first order.
+model, the misfit tau. It is what refitting to simulated data sets gives to first order. Where one series leaves a
+parameter vague, first order is not enough: valleys bend within a standard error, and an estimate that ended where the
+slopes are steep claims too much. There the intervals are quantiles of posterior draws that a regression has made.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from scipy.stats import norm
 
 from fastmas.calibration.game import VAGUE
 from fastmas.calibration.identified import Combination, combinations, listed
+from fastmas.calibration.posterior import Posterior, is_vague
 from fastmas.calibration.record import Record
 from fastmas.calibration.settle import whole_problem
 from fastmas.calibration.setup import Setup
@@ -23,6 +26,8 @@ from fastmas.updaters.scoring import covariance_at
 
 LEVEL = 0.9
 METHOD = "J^-1 S J^-T of the features of the last step, simulated at the estimate"
+BY_DRAWS = "quantiles of the posterior draws and the estimate, since these data leave a parameter vague"
+LEAST_DRAWS = 500  # whose quantiles are ends
 NEAR_BOUND = 0.01  # of the box
 MOST_TOLD = 5  # combinations
 
@@ -41,13 +46,22 @@ class Uncertainty:
     def interval(self, setup: Setup, z: np.ndarray) -> dict[str, list[float]]:
         """Ends of each parameter's interval at LEVEL in natural units, inside the bounds."""
         reach = norm.ppf(0.5 + LEVEL / 2) * self.spread
-        ends = [setup.space.to_theta(np.clip(z + side * reach, setup.low, setup.high)) for side in (-1, 1)]
-        return {n: [float(a), float(b)] for n, a, b in zip(setup.space.free, *ends, strict=True)}
+        return _between(setup, *(np.clip(z + side * reach, setup.low, setup.high) for side in (-1, 1)))
 
 
 def uncertainty(setup: Setup, record: Record, z: np.ndarray) -> Uncertainty:
     """Of the estimate z (d,) from all data."""
     return Uncertainty(covariance_at(whole_problem(setup, record), z))
+
+
+def intervals(setup: Setup, z: np.ndarray, found: Uncertainty,
+              drawn: Posterior | None) -> tuple[dict[str, list[float]], str]:
+    """Ends of each parameter's interval around the estimate z (d,) in natural units, and how they were found."""
+    by_draws = drawn is not None and drawn.is_learned and len(drawn.z) >= LEAST_DRAWS
+    if drawn is None or not by_draws or not setup.is_series or not is_vague(setup, found.spread):
+        return found.interval(setup, z), METHOD
+    low, high = np.quantile(drawn.z, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2], axis=0)
+    return _between(setup, np.minimum(low, z), np.maximum(high, z)), BY_DRAWS
 
 
 def warnings(setup: Setup, record: Record, z: np.ndarray, covariance: np.ndarray,
@@ -79,6 +93,12 @@ def warnings(setup: Setup, record: Record, z: np.ndarray, covariance: np.ndarray
     if len(found) > MOST_TOLD:
         said.append(f"{len(found) - MOST_TOLD} more groups of parameters move together: free fewer of them")
     return said
+
+
+def _between(setup: Setup, low: np.ndarray, high: np.ndarray) -> dict[str, list[float]]:
+    """Both ends (d,) in natural units, by name."""
+    ends = setup.space.to_theta(low), setup.space.to_theta(high)
+    return {n: [float(a), float(b)] for n, a, b in zip(setup.space.free, *ends, strict=True)}
 
 
 def _by_parameter(setup: Setup, marked: np.ndarray) -> list[list[int]]:

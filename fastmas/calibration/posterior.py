@@ -26,7 +26,7 @@ MOST_SETS, FIRST_SHARE = 8192, 0.5  # simulated data sets of a regression, and w
 MOST_VALUES = 25_000_000  # simulated values of a regression: about four seconds of summaries
 LEAST_SETS = 1024  # from fewer a regression learns little
 MOST_PARAMETERS = 12  # a regression of more would need more
-NARROW = 0.08  # of the box: many paths whose standard errors are all below have no need of a regression
+NARROW = 0.08  # of the box: where all standard errors are below, the linear model of the estimate is trusted
 N_NARROWING, WIDENED = 2000, 0.1  # draws that span the part where the second one is learned, and the margin of its box
 NARROWER = 0.7  # volume of that part, from which on it is no gain
 CANDIDATES, MOST_CANDIDATES = 1 << 14, 1 << 18  # points of a box that are looked at to find those in the part
@@ -43,11 +43,15 @@ OUTSIDE = "the data are unlike any that the model simulates, and a regression on
 
 @dataclass(frozen=True)
 class Posterior:
-    """Draws `z` (n, d) in search coordinates; `method` says how they were made, `warning` what a user must know."""
+    """Draws `z` (n, d) in search coordinates; `method` says how they were made, `warning` what a user must know.
+
+    `is_learned` if a regression made them, and not the covariance of the estimate.
+    """
 
     z: np.ndarray
     method: str
     warning: str | None = None
+    is_learned: bool = False
 
     def by_name(self, setup: Setup) -> dict[str, np.ndarray]:
         """Draws (n,) of each free parameter in natural units."""
@@ -121,8 +125,7 @@ class DataSets:
 def posterior(setup: Setup, z: np.ndarray, covariance: np.ndarray) -> Posterior:
     """Draws of the posterior; the estimate z (d,) and its covariance (d, d) are for where no regression is used."""
     normal = normal_draws(setup, z, covariance)
-    spread = np.sqrt(np.diag(covariance)) / (setup.high - setup.low)
-    if not setup.is_series and spread.max() < NARROW:
+    if not setup.is_series and not is_vague(setup, np.sqrt(np.diag(covariance))):
         return Posterior(normal, NORMAL)
     if n_sets(setup) < LEAST_SETS:
         return Posterior(normal, f"{NORMAL}; simulating enough data sets of this size for a regression takes too long")
@@ -130,6 +133,11 @@ def posterior(setup: Setup, z: np.ndarray, covariance: np.ndarray) -> Posterior:
         return Posterior(normal, f"{NORMAL}; a regression is for at most {MOST_PARAMETERS} free parameters")
     return _by_regression(setup) or Posterior(normal, f"{NORMAL}; {OUTSIDE}", f"posterior draws: {OUTSIDE}, so the "
                                               "draws are the normal law of the estimate and its covariance")
+
+
+def is_vague(setup: Setup, spread: np.ndarray) -> bool:
+    """Whether one of these standard errors (d,) is a large part of its bounds."""
+    return bool((spread >= NARROW * (setup.high - setup.low)).any())
 
 
 def n_sets(setup: Setup) -> int:
@@ -247,4 +255,4 @@ def _by_regression(setup: Setup) -> Posterior | None:
         return None
     what = "series" if setup.is_series else "data sets"
     return Posterior(z[:setup.settings.draws], f"a regression on {len(x)} summaries of {n:,} simulated {what}, over "
-                     "the bounds and then nearer by, under a uniform prior over the bounds")
+                     "the bounds and then nearer by, under a uniform prior over the bounds", is_learned=True)

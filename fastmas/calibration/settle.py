@@ -15,6 +15,7 @@ import numpy as np
 
 from fastmas import discriminators
 from fastmas.calibration.game import average
+from fastmas.calibration.posterior import is_vague
 from fastmas.calibration.record import DISCRIMINATOR, Record
 from fastmas.calibration.setup import Setup
 from fastmas.updaters.moments import MODE, SAME
@@ -59,25 +60,25 @@ def features_of(setup: Setup, record: Record) -> PathFeatures:
 def training_problem(setup: Setup, record: Record) -> Problem:
     """The last steps on the training data."""
     features = features_of(setup, record)
-    return _sharpened(setup, setup.problem(partial(setup.featured, features), setup.each(features, setup.x_train),
-                                           TRAINING_RUN))
+    return _sharpened(setup, record, setup.problem(partial(setup.featured, features),
+                                                   setup.each(features, setup.x_train), TRAINING_RUN))
 
 
 def whole_problem(setup: Setup, record: Record) -> Problem:
     """The same on all data."""
     features, x = features_of(setup, record), setup.x_all
-    return _sharpened(setup, setup.problem(partial(setup.featured, features, n_times=x.shape[1]),
-                                           setup.each(features, x), ALL_RUN))
+    return _sharpened(setup, record, setup.problem(partial(setup.featured, features, n_times=x.shape[1]),
+                                                   setup.each(features, x), ALL_RUN))
 
 
-def _sharpened(setup: Setup, problem: Problem) -> Problem:
+def _sharpened(setup: Setup, record: Record, problem: Problem) -> Problem:
     """The problem with a weight for an estimate, where that of a series' search is too rough for one.
 
     Of k figures, a weight from n series makes variances about 1 + k / n times as large. A ridge hides combinations
-    that the model gives hardly any variance. Their slopes hold only near by, so that a search must not follow them;
-    near the estimate they are the sharpest, and most of what was learned is among them.
+    that the model gives hardly any variance. Their slopes hold only near by, so that neither a search nor a fit that
+    leaves a parameter vague must follow them; else they are the sharpest, and most of what was learned is among them.
     """
-    if not setup.is_series:
+    if not setup.is_series or record.start is None or is_vague(setup, record.start.spread):
         return problem
     n_weigh = min(SERIES_WEIGH, MOST_VALUES // setup.x_all.shape[1])
     return replace(problem, ridge=SERIES_RIDGE, n_weigh=max(n_weigh, problem.n_weigh))
