@@ -30,45 +30,47 @@ def warning(seen: Settling) -> str | None:
 
 
 def _judged(seen: Settling) -> str:
+    late, here = f"t = {seen.late}", f"t = {seen.warmup}"
     if seen.lost >= LOST:
-        return (f"No warm-up can be judged: {seen.lost:.0%} of the paths leave the finite numbers, or those above 0, by "
-                f"t = {seen.late}. Give other parameters.")
+        return (f"No warm-up can be judged: {seen.lost:.0%} of the paths leave the finite numbers, or those above 0, "
+                f"by {late}. Give other parameters.")
     if seen.at_rest >= AT_REST and seen.quantity is None:
-        return (f"The model comes to rest: {seen.at_rest:.0%} of the paths do not move any more at t = {seen.late}. No "
-                "warm-up makes it stationary: give the one after which your data begin.")
+        return (f"The model comes to rest: {seen.at_rest:.0%} of the paths do not move any more at {late}. No warm-up "
+                "makes it stationary: give the one after which your data begin.")
     if not seen.settles:
-        return (f"The model does not settle within {seen.late} steps at these parameters: {_what(seen)}. No warm-up "
-                "makes it stationary: give the one after which your data begin, or narrower bounds.")
+        return (f"The model does not settle within {seen.late} steps at these parameters: {_what(seen)}. No warm-up up "
+                "to there makes it stationary: give the one after which your data begin, or other parameters.")
     if seen.is_long_enough:
-        return (f"The warm-up of {seen.warmup} steps is long enough: paths at t = {seen.warmup} differ hardly from those "
-                f"at t = {seen.late} (energy coefficient {seen.distance:.3f}, p = {seen.p_value:.2g}).")
+        return (f"The warm-up of {seen.warmup} steps is long enough: paths at {here} hardly differ from those at "
+                f"{late} (energy coefficient {seen.distance:.3f}, p = {seen.p_value:.2g}).")
     return (f"The warm-up of {seen.warmup} steps is too short at these parameters: {_what(seen)} (p = "
-            f"{seen.p_value:.2g}). Where data begin long after the model's own start, give --warmup {seen.recommended}.")
+            f"{seen.p_value:.2g}). Where data begin long after the model's own start, give --warmup "
+            f"{seen.recommended}.")
 
 
 def _what(seen: Settling) -> str:
     """Which quantity differs between the end of the warm-up and later, and how."""
-    assert seen.early_median is not None and seen.late_median is not None
-    assert seen.early_spread is not None and seen.late_spread is not None
-    when = f"at t = {seen.warmup}"
-    shift = seen.early_median - seen.late_median
-    located = _is_located(shift, seen.early_spread, seen.late_spread)
-    if seen.quantity == SIZE:
-        if located:
-            return f"moves {when} are {_times_as(math.exp(shift))} as large as at t = {seen.late}"
-        return f"the sizes of moves {when} have another distribution than at t = {seen.late}"
-    what = "the level" if seen.quantity == LEVEL else f"the change over {BLOCK} steps"
-    early, late = (math.exp(x) if seen.logarithm and seen.quantity == LEVEL else x
-                   for x in (seen.early_median, seen.late_median))
-    if located and seen.logarithm and seen.quantity != LEVEL:
-        return f"{what} is typically {math.expm1(early):+.2%} {when} and {math.expm1(late):+.2%} at t = {seen.late}"
-    if located:
-        return f"{what} is typically {early:.4g} {when} and {late:.4g} at t = {seen.late}"
-    if seen.early_spread == 0 and seen.late_spread > 0:
-        return f"{what} is the same in all paths {when}, and spreads by t = {seen.late}"
-    if seen.late_spread > 0:
-        return f"{what} spreads {_times_as(seen.early_spread / seen.late_spread)} as widely {when} as at t = {seen.late}"
-    return f"{what} {when} has another distribution than at t = {seen.late}"
+    figures = (seen.early_median, seen.late_median, seen.early_spread, seen.late_spread)
+    early, late, early_spread, late_spread = (math.nan if x is None else x for x in figures)
+    is_located = _is_located(early - late, early_spread, late_spread)
+    if seen.quantity == SIZE and is_located:
+        return (f"moves at t = {seen.warmup} are {math.exp(early - late):.2g} times as large as at t = {seen.late}")
+    what = {SIZE: "the size of moves", LEVEL: "the level"}.get(str(seen.quantity), f"the change over {BLOCK} steps")
+    if is_located:
+        return (f"{what} is typically {_value(seen, early)} at t = {seen.warmup} and {_value(seen, late)} at t = "
+                f"{seen.late}")
+    if early_spread == 0 or late_spread == 0:
+        first, second = (seen.warmup, seen.late) if early_spread == 0 else (seen.late, seen.warmup)
+        return f"{what} is the same in all paths at t = {first} and not at t = {second}"
+    return (f"{what} spreads {early_spread / late_spread:.2g} times as widely at t = {seen.warmup} as at t = "
+            f"{seen.late}")
+
+
+def _value(seen: Settling, x: float) -> str:
+    """A level or a change in natural units, a change of logarithms in per cent."""
+    if not seen.logarithm:
+        return f"{x:.4g}"
+    return f"{math.exp(x):.4g}" if seen.quantity == LEVEL else f"{math.expm1(x):+.2%}"
 
 
 def _is_located(shift: float, early: float, late: float) -> bool:
@@ -76,10 +78,6 @@ def _is_located(shift: float, early: float, late: float) -> bool:
     if not early > 0 or not late > 0:
         return abs(shift) > late
     return abs(shift) >= late * min(1.0, abs(math.log(early / late)))
-
-
-def _times_as(ratio: float) -> str:
-    return f"{ratio:.2g} times"
 
 
 def _times(seen: Settling) -> str:
