@@ -25,6 +25,7 @@ from fastmas.calibration.record import Record
 from fastmas.calibration.result import Found, fit_of
 from fastmas.calibration.settings import N_DRAWS, Settings, decide
 from fastmas.calibration.settle import features_of, settle
+from fastmas.calibration.settling import stationarity
 from fastmas.calibration.simulator import Simulator
 from fastmas.calibration.start import find_start
 from fastmas.calibration.verdict import judge
@@ -75,7 +76,8 @@ def calibrate(
     start : mapping of str to float, optional
         Where to begin in place of a scan over the bounds; free parameters that are not named begin at their defaults.
     warmup : int, optional
-        Steps simulated before the window: 50, or 200 for a series.
+        Steps simulated before the window: 50, or 200 for a series. A warning names a longer one where the model
+        has not settled by then; 0 says that paths begin where the model does.
     device : {"cpu", "cuda"}
         Where paths are simulated; on a GPU they stay there and the discriminator reads them there. The
         result differs from the CPU's by rounding.
@@ -158,6 +160,7 @@ def _run(simulator: Simulator, settings: Settings, record: Record, keeper: Keepe
         features = features_of(simulator.observed, record, settings.discriminator)
         settled = timed("last step", "comparing candidates by simulation", settle, simulator, settings, record,
                         features)
+        steady = timed("stationarity", "looking at later times", stationarity, simulator, settled.z)
         start = record.start.z if updaters.get(settings.updater).is_game else None
         verdict = timed("verdict", "simulating data sets at the estimate", judge, simulator, settings.budget,
                         settled.z_train, start)
@@ -169,7 +172,7 @@ def _run(simulator: Simulator, settings: Settings, record: Record, keeper: Keepe
             covariance = record.start.covariance if spread is None else spread.covariance
             drawn = timed("posterior", "simulating data sets over the bounds", posterior, simulator, settled.z,
                           covariance, settings.draws, settings.budget.posterior)
-        fit = fit_of(simulator, settings, record, Found(settled, verdict, spread, drawn))
+        fit = fit_of(simulator, settings, record, Found(settled, steady, verdict, spread, drawn))
         keeper.finish(fit)
     return fit
 

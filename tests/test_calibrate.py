@@ -400,7 +400,7 @@ def test_the_datas_seed_may_be_the_calibrations(small):
 
 def test_purposes_differ():
     values = [v for k, v in vars(Purpose).items() if k.isupper()]
-    assert len(set(values)) == len(values) == 10
+    assert len(set(values)) == len(values) == 11
     assert 0 not in values
 
 
@@ -536,8 +536,8 @@ def test_a_run_directory_holds_what_is_promised(small, tmp_path):
         rows = list(csv.DictReader(file))
     assert [row["generation"] for row in rows] == ["0", "1", "2", "3"]
     assert float(rows[-1]["kappa"]) == fit.history[-1]["kappa"]
-    assert [event["phase"] for event in events] == ["start", *["game"] * 5, "last step", "verdict", "interval",
-                                                  "posterior"]
+    assert [event["phase"] for event in events] == ["start", *["game"] * 5, "last step", "stationarity", "verdict",
+                                                  "interval", "posterior"]
     assert [event.get("done") for event in events[1:6]] == [0, 1, 2, 3, 4]
     assert events[5]["estimate"].keys() == fit.estimate.keys()
 

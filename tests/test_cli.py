@@ -26,7 +26,7 @@ from fastmas.errors import ParameterError
 from fastmas.simulate import simulate
 
 SIR, SLOW = (str(Path(__file__).parent / "models" / name) for name in ("sir.py", "slow.py"))
-COMMANDS = ("models", "check", "simulate", "calibrate", "resume", "report", "warmup")
+COMMANDS = ("models", "check", "simulate", "calibrate", "resume", "report", "warmup", "warmup-check")
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")  # every control character but the line feed
 
 

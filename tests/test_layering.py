@@ -24,7 +24,7 @@ FLOOR = {
     "lowering": 4,
     "models": 5, "engine": 5,
     "simulate": 6, "statistics": 6, "data": 6, "discriminators": 6, "updaters": 6, "export": 6,
-    "run_directory": 7, "conformance": 7, "on_device": 7, "differentiate": 7,
+    "run_directory": 7, "conformance": 7, "settling": 7, "on_device": 7, "differentiate": 7,
     "report": 8, "bench": 8,
     "calibration": 9,
     "calibrate": 10,

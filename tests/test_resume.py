@@ -97,11 +97,11 @@ GAMES = {
     "score-amortised": {"updater": "parameter-score", "discriminator": "amortised"},
     "moments": {"updater": "moments"},
 }
-# Event 0 is the start, 1 to 6 the game before and after its generations, 7 the last step, 8 the verdict, 9 the
-# interval; a resumed run tells those that are left.
+# Event 0 is the start, 1 to 6 the game before and after its generations, 7 the last step, 8 the look at
+# later times, 9 the verdict, 10 the interval; a resumed run tells those that are left.
 EVERYWHERE = (0, 1, 3, 5, 8, 12, 15, 18)
-STOPS = {"start": 0, "before the game": 1, "in the game": 3, "last generation": 6, "last step": 7, "verdict": 8,
-         "interval": 9}
+STOPS = {"start": 0, "before the game": 1, "in the game": 3, "last generation": 6, "last step": 7, "stationarity": 8,
+         "verdict": 9, "interval": 10}
 
 
 @pytest.mark.parametrize("name", GAMES)

@@ -41,7 +41,8 @@ class Config:
             model=model.name, model_config=model.config, rule=getattr(model, "rule", None), mode=mode_used(model),
             free=list(space.free), values=dict(zip(space.entries, space.base.tolist(), strict=True)),
             data={"source": data.source, "column": data.column, "regime": data.regime, "n_paths": len(data.x_obs),
-                  "n_times": simulator.observed.n_times, "n_heldout": len(data.x_heldout)},
+                  "n_times": simulator.observed.n_times, "n_heldout": len(data.x_heldout),
+                  "warnings": list(data.warnings)},
             parameters={n: {"low": p.low, "high": p.high, "unit": p.unit, "scale": p.scale, "doc": p.doc}
                         for n, p in zip(space.free, space.free_parameters, strict=True)},
             horizon=data.horizon, device=simulator.device, settings=settings,

@@ -15,6 +15,7 @@ from fastmas.calibration.posterior import Posterior
 from fastmas.calibration.record import Record
 from fastmas.calibration.settings import Settings
 from fastmas.calibration.settle import Settled
+from fastmas.calibration.settling import Stationarity
 from fastmas.calibration.simulator import Simulator
 from fastmas.calibration.verdict import Verdict
 
@@ -26,6 +27,7 @@ class Found:
     """What the parts of a calibration after the game found; no interval and no draws where they were not asked for."""
 
     settled: Settled
+    stationarity: Stationarity
     verdict: Verdict
     uncertainty: Uncertainty | None
     posterior: Posterior | None
@@ -63,6 +65,7 @@ class Result:
     seconds_by_phase: dict[str, float]
     version: str
     warnings: list[str]
+    stationarity: dict[str, Any]
     identified: list[dict[str, Any]]
     regime: str
     effective_windows: int
@@ -90,8 +93,10 @@ def fit_of(simulator: Simulator, settings: Settings, record: Record, found: Foun
         moment_distance=record.start.distance, moment_degrees=record.start.degrees,
         paths_simulated=simulator.n_simulated, seconds=sum(record.seconds.values()), seconds_by_phase=record.seconds,
         version=fastmas.__version__,
-        warnings=[*warnings(space, record, settled.z, covariance, groups), *modes_in_words(space, settled),
+        warnings=[*simulator.observed.observations.warnings, *found.stationarity.warnings(),
+                  *warnings(space, record, settled.z, covariance, groups), *modes_in_words(space, settled),
                   *([drawn.warning] if drawn and drawn.warning else [])],
+        stationarity=found.stationarity.result(),
         identified=[one.plain(space.free) for one in groups], regime=simulator.observed.regime.name,
         effective_windows=simulator.observed.observations.n_effective_windows, rounds=record.round + 1)
     judged = found.verdict.result()

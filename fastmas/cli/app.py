@@ -19,6 +19,7 @@ from fastmas.cli.report import report
 from fastmas.cli.resume import resume
 from fastmas.cli.simulate import simulate
 from fastmas.cli.warmup import warmup
+from fastmas.cli.warmup_check import warmup_check
 from fastmas.errors import FastmasError, Interrupted
 
 INTERNAL, WRONG_INPUT, INTERRUPTED = 1, 2, 130
@@ -27,7 +28,7 @@ app = typer.Typer(
     name="fastmas", rich_markup_mode="rich", pretty_exceptions_enable=False, add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (models, check, simulate, calibrate, resume, report, warmup):
+for _command in (models, check, simulate, calibrate, resume, report, warmup, warmup_check):
     app.command()(_command)
 app.add_typer(bench, name="bench")
 

@@ -19,16 +19,25 @@ PATH_NAMES = ("path", "t", "theta")
 
 @dataclass(frozen=True, eq=False)
 class Prices:
-    """Checked prices, float64 of shape (n_times,) or (n_paths, n_times), and where they are from."""
+    """Checked prices, float64 of shape (n_times,) or (n_paths, n_times), and where they are from.
+
+    `rows` are the numbers of a series' rows in its table.
+    """
 
     values: np.ndarray
     source: str
     column: str | None = None
     dates: list[str] | None = None
+    rows: np.ndarray | None = None
+    from_zero: bool = True
 
     @property
     def place(self) -> str:
         return self.source if self.column is None else f"{self.source}, column {self.column!r}"
+
+    def row(self, i: int) -> str:
+        """Where price i of a series stands in the source, in words."""
+        return f"row {i if self.rows is None else self.rows[i]}{' (from 0)' if self.from_zero else ''}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +117,7 @@ def read_prices(table: Table, column: str | None) -> Prices:
         return Prices(_pivot(table, path, t, column), table.source, column)
     date = next(filter(None, map(table.find, DATE_NAMES)), None)
     column = _price_column(table, column, (date,))
-    return Prices(_prices(table, column), table.source, column, _dates(table, date))
+    return Prices(_prices(table, column), table.source, column, _dates(table, date), table.rows, table.from_zero)
 
 
 def _price_column(table: Table, column: str | None, others: tuple[str | None, ...]) -> str:

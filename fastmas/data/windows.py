@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from fastmas.data.doubtful import doubts, doubts_of_paths
 from fastmas.data.files import load
 from fastmas.data.tables import Prices, Table, as_table, price_fault, read_prices
 from fastmas.errors import DataError, ParameterError
@@ -37,6 +38,8 @@ class Observations:
         The whole series of shape (n_times,) and views of its two parts in order of time; None for paths.
     dates : list of str or None
         One per price of `series`, in ISO 8601, as the source writes them.
+    warnings : tuple of str
+        What looks wrong in the prices, by row: nothing of it was changed.
     """
 
     x_obs: np.ndarray
@@ -48,6 +51,7 @@ class Observations:
     series_train: np.ndarray | None = None
     series_heldout: np.ndarray | None = None
     dates: list[str] | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def horizon(self) -> int:
@@ -75,6 +79,8 @@ def observe(
     heldout_share: float = 0.2,
 ) -> Observations:
     """Read prices, check every one, and set a part aside for testing the fit.
+
+    What looks like a wrong tick, a stale run or a gap in the dates is told by row in `warnings` of the result.
 
     Parameters
     ----------
@@ -176,7 +182,8 @@ def _from_paths(prices: Prices, horizon: int | None, stride: int | None, share: 
     n_train = n_paths - max(1, int(share * n_paths))
     x_obs, x_heldout = prices.values[:n_train], prices.values[n_train:]
     _check_moves(x_obs, prices.place)
-    return Observations(x_obs, x_heldout, "paths", prices.source, prices.column)
+    said = tuple(f"{prices.place}: {text}" for text in doubts_of_paths(prices.values))
+    return Observations(x_obs, x_heldout, "paths", prices.source, prices.column, warnings=said)
 
 
 def _from_series(prices: Prices, horizon: int | None, stride: int | None, share: float) -> Observations:
@@ -188,8 +195,9 @@ def _from_series(prices: Prices, horizon: int | None, stride: int | None, share:
     stride = int(stride or max(1, horizon // 2))
     x_obs, x_heldout = _windows(train, horizon, stride), _windows(heldout, horizon, stride)
     _check_moves(x_obs, prices.place)
+    said = tuple(f"{prices.place}: {text}" for text in doubts(series, prices.row, prices.dates))
     return Observations(
-        x_obs, x_heldout, "series", prices.source, prices.column, series, train, heldout, prices.dates
+        x_obs, x_heldout, "series", prices.source, prices.column, series, train, heldout, prices.dates, said
     )
 
 

@@ -21,6 +21,7 @@ class Purpose:
     """Random numbers of a calibration, apart from those of `simulate`, whose purpose is 0."""
 
     MOMENTS, WARMUP, TRAINING, CANDIDATES, POOL, VERDICT, INTERVAL, SAMPLE, BOOTSTRAP, POSTERIOR = range(1, 11)
+    STATIONARITY = 11
 
 
 def address_of(seed: Any, run: Any, purpose: Any) -> Address:

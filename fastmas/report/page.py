@@ -38,7 +38,7 @@ def page(run: Run, drawn: Sequence[tuple[Picture, bytes]]) -> str:
     parts = [
         f"<h1>{escape(title)}</h1>", _opening(run), _unfinished(run), _verdict(run), _warnings(run),
         _estimates(run), *(_figure(picture, image) for picture, image in drawn if picture.name == "posterior"),
-        _search(run), _figures(run), _told_apart(run),
+        _search(run), _figures(run), _told_apart(run), _stationarity(run),
         *(_figure(picture, image) for picture, image in drawn if picture.name in _FIT), _facts(run),
         *(_figure(picture, image) for picture, image in drawn if picture.name not in _FIT | {"posterior"}),
         _settings(run)]
@@ -131,6 +131,12 @@ def _search(run: Run) -> str:
 def _told_apart(run: Run) -> str:
     said = run.result.get("told_apart")
     return f"<h2>How easily told apart</h2><p>{escape(str(said))}</p>" if said else ""
+
+
+def _stationarity(run: Run) -> str:
+    seen = run.result.get("stationarity")
+    said = seen.get("sentence") if isinstance(seen, dict) else None
+    return f"<h2>Warm-up</h2><p>{escape(str(said))}</p>" if said else ""
 
 
 def _warnings(run: Run) -> str:
