@@ -17,6 +17,7 @@ from fastmas.calibration.fit import Fit
 from fastmas.calibration.game import Game
 from fastmas.calibration.given import bounded, observations_of, space_of, start_of
 from fastmas.calibration.interval import uncertainty
+from fastmas.calibration.isolation import isolated
 from fastmas.calibration.keeping import Keeper, Stored
 from fastmas.calibration.observed import Observed
 from fastmas.calibration.posterior import posterior
@@ -35,6 +36,7 @@ Progress = Callable[[Mapping[str, Any]], None]
 T = TypeVar("T")
 
 
+@isolated()
 def calibrate(
     model: Model, data: Any, *, free: Iterable[str] | None = None, fixed: Mapping[str, Any] | None = None,
     updater: str = "cma-es", discriminator: str | None = None, objective: str | None = None, statistic: Any = None,
@@ -126,6 +128,7 @@ def calibrate(
     return _run(simulator, settings, Record(), keeper, progress)
 
 
+@isolated()
 def resume(path: str | Path, *, n_threads: int | None = None, progress: Progress | None = None) -> Fit:
     """Go on with a run where its last checkpoint left it; the result is bit for bit the uninterrupted one.
 
