@@ -31,6 +31,7 @@ from fastmas.calibration.start import find_start
 from fastmas.calibration.verdict import judge
 from fastmas.errors import ParameterError
 from fastmas.model import Model
+from fastmas.updaters.options import plain
 
 Progress = Callable[[Mapping[str, Any]], None]
 T = TypeVar("T")
@@ -116,7 +117,7 @@ def calibrate(
     start_of(space, start or {})
     settings = replace(settings, bounds={n: [float(x) for x in b] for n, b in (bounds or {}).items()},
                        start={n: float(x) for n, x in (start or {}).items()}, budget=budget or budgets.FULL,
-                       updater_options=dict(updater_options or {}))
+                       updater_options=plain(updater_options or {}))
     simulator = prepare(model, space, Observed(observations, statistic or settings.statistic), settings,
                         n_threads=n_threads, device=device)
     keeper = Keeper()

@@ -193,7 +193,7 @@ def _checked(options: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(value, (bool, list, tuple)) or value != int(value) or value < least:
             raise ParameterError(f"option {name}={value!r} of the updater {NAME!r}: give a whole number of at least "
                                  f"{least}")
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in options.items()}
+    return dict(options)
 
 
 UPDATER = CMAES()

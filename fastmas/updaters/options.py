@@ -9,6 +9,8 @@ from dataclasses import fields
 from numbers import Real
 from typing import Any, TypeVar
 
+import numpy as np
+
 from fastmas.errors import ParameterError
 
 T = TypeVar("T")
@@ -20,7 +22,7 @@ def check_names(updater: str, given: Iterable[str], known: Iterable[str], listed
     for name in given:
         if name not in known:
             folded = {one.lower(): one for one in known}
-            alike = [folded[one] for one in difflib.get_close_matches(str(name).lower(), folded, n=3, cutoff=0.5)]
+            alike = [folded[one] for one in difflib.get_close_matches(str(name).lower(), folded, n=2)]
             hint = f"did you mean {' or '.join(alike)}?" if alike else f"there are: {listed or ', '.join(known)}"
             raise ParameterError(f"unknown option {name!r} of the updater {updater!r}; {hint}")
 
@@ -46,6 +48,14 @@ def read(kind: type[T], updater: str, given: Mapping[str, Any]) -> T:
                                  + (f" of {ends}" if ends else ""))
     return kind(**{name: int(value) if known[name].metadata.get("whole") else float(value)
                    for name, value in given.items()})
+
+
+def plain(given: Any) -> dict[str, Any]:
+    """Options as JSON has them; ParameterError if they are no mapping of names."""
+    if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):
+        raise ParameterError(f"updater_options={given!r}: give names and values, such as {{'popsize': 20}}")
+    return {name: np.asarray(value).tolist() if isinstance(value, (np.generic, np.ndarray, tuple)) else value
+            for name, value in given.items()}
 
 
 def is_number(value: Any) -> bool:
