@@ -17,6 +17,7 @@ from fastmas.calibration.fit import Fit
 from fastmas.calibration.game import Game
 from fastmas.calibration.given import bounded, observations_of, space_of, start_of
 from fastmas.calibration.interval import uncertainty
+from fastmas.calibration.isolation import isolated
 from fastmas.calibration.keeping import Keeper, Stored
 from fastmas.calibration.observed import Observed
 from fastmas.calibration.posterior import posterior
@@ -31,11 +32,13 @@ from fastmas.calibration.start import find_start
 from fastmas.calibration.verdict import judge
 from fastmas.errors import ParameterError
 from fastmas.model import Model
+from fastmas.updaters.options import plain
 
 Progress = Callable[[Mapping[str, Any]], None]
 T = TypeVar("T")
 
 
+@isolated()
 def calibrate(
     model: Model, data: Any, *, free: Iterable[str] | None = None, fixed: Mapping[str, Any] | None = None,
     updater: str = "cma-es", discriminator: str | None = None, objective: str | None = None, statistic: Any = None,
@@ -44,7 +47,7 @@ def calibrate(
     bounds: Mapping[str, Sequence[float]] | None = None, start: Mapping[str, float] | None = None, seed: int = 1,
     n_threads: int | None = None, device: str = "cpu", interval: bool = True, draws: int = N_DRAWS,
     out: str | Path | None = None, overwrite: bool = False, progress: Progress | None = None,
-    budget: Budget | None = None,
+    budget: Budget | None = None, updater_options: Mapping[str, Any] | None = None,
 ) -> Fit:
     """Find the parameters that make a model's paths look like the data.
 
@@ -57,7 +60,7 @@ def calibrate(
         Parameters to calibrate; the model's own choice for this regime if not given.
     fixed : mapping, optional
         Values of others in place of their defaults.
-    updater : {"cma-es", "parameter-score", "moments"}
+    updater : {"cma-es", "parameter-score", "avo", "moments"}
     discriminator : {"amortised", "windowed", "path", "conditional"}, optional
         By default "amortised": conditioned on theta and trained on simulations alone. "windowed" and
         "path" (the paper's) are trained on the data; cma-es needs one that knows theta.
@@ -91,6 +94,8 @@ def calibrate(
         Told a mapping with phase, done, total, loss, estimate.
     budget : Budget, optional
         How much work each part does; less is faster and rougher.
+    updater_options : mapping, optional
+        Of the updater: those of `cma.CMAOptions` and `restarts` for cma-es; `population` and steps for the scores.
 
     Returns
     -------
@@ -113,7 +118,8 @@ def calibrate(
     space = bounded(space_of(model, free, fixed, observations.regime), bounds or {})
     start_of(space, start or {})
     settings = replace(settings, bounds={n: [float(x) for x in b] for n, b in (bounds or {}).items()},
-                       start={n: float(x) for n, x in (start or {}).items()}, budget=budget or budgets.FULL)
+                       start={n: float(x) for n, x in (start or {}).items()}, budget=budget or budgets.FULL,
+                       updater_options=plain(updater_options or {}))
     simulator = prepare(model, space, Observed(observations, statistic or settings.statistic), settings,
                         n_threads=n_threads, device=device)
     keeper = Keeper()
@@ -125,6 +131,7 @@ def calibrate(
     return _run(simulator, settings, Record(), keeper, progress)
 
 
+@isolated()
 def resume(path: str | Path, *, n_threads: int | None = None, progress: Progress | None = None) -> Fit:
     """Go on with a run where its last checkpoint left it; the result is bit for bit the uninterrupted one.
 

@@ -49,7 +49,7 @@ class Game:
         """One game within one region, from the generation that the record stands at."""
         total, phase = search.n_generations, _phase(record)
         began, before = time.perf_counter(), record.seconds.get("game", 0.0)
-        updater = updaters.get(self.settings.updater)
+        updater = updaters.make(self.settings.updater, self.settings.updater_options)
         discriminator = discriminators.seat(self.settings.discriminator, self.table(record, search),
                                             self.settings.objective)
         state = updater.start(search)

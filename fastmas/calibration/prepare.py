@@ -12,7 +12,9 @@ from fastmas.discriminators.replay import N_THETA
 from fastmas.errors import MemoryLimitError, ParameterError
 from fastmas.model import Model
 from fastmas.parameters import ParameterSpace
+from fastmas.region import Region
 from fastmas.simulate import available_memory
+from fastmas.updaters import Search
 
 
 def prepare(model: Model, space: ParameterSpace, observed: Observed, settings: Settings, *,
@@ -22,7 +24,7 @@ def prepare(model: Model, space: ParameterSpace, observed: Observed, settings: S
     Raises
     ------
     ParameterError
-        If there are more unknowns than figures.
+        If there are more unknowns than figures, or the updater cannot begin with its options.
     MemoryLimitError
         If the largest arrays do not fit.
     DeviceError
@@ -31,8 +33,15 @@ def prepare(model: Model, space: ParameterSpace, observed: Observed, settings: S
     simulator = Simulator(model, space, observed, Workers(n_threads), warmup=settings.warmup, seed=settings.seed,
                           device=device)
     check_degrees(observed, settings, space.d)
-    check_memory(observed, settings, space.d)
+    check_memory(observed, settings, n_candidates(settings, space.region))
     return simulator
+
+
+def n_candidates(settings: Settings, region: Region) -> int:
+    """Of the first generation; ParameterError where the updater cannot begin with its options."""
+    updater = updaters.make(settings.updater, settings.updater_options)
+    search = Search(region.middle, 0.01 * region.width, region, max(1, settings.generations), settings.seed)
+    return len(updater.ask(updater.start(search)))
 
 
 def n_learned(settings: Settings, d: int) -> int:
@@ -52,10 +61,10 @@ def check_degrees(observed: Observed, settings: Settings, d: int) -> None:
             "away)")
 
 
-def check_memory(observed: Observed, settings: Settings, d: int) -> None:
+def check_memory(observed: Observed, settings: Settings, population: int) -> None:
     """Raise MemoryLimitError where the largest arrays do not fit; better said now than after the moment fit."""
     n_samples, k = observed.real.shape[1:]
-    population, paths, sizes = updaters.population(d), settings.paths, settings.budget.sizes
+    paths, sizes = settings.paths, settings.budget.sizes
     generation = 4 * population * paths * (observed.n_times + 2 * n_samples * k)
     pool_paths, pool_times = observed.regime.pool(observed.n_times, sizes)
     pool = 4 * N_THETA * pool_paths * (n_samples * k if pool_times is None else 2 * pool_times * k)

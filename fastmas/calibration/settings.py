@@ -33,6 +33,7 @@ class Settings:
     start: dict[str, float] = field(default_factory=dict)
     draws: int = N_DRAWS
     budget: Budget = FULL
+    updater_options: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> Settings:

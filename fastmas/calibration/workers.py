@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from threadpoolctl import threadpool_limits
 
+from fastmas.calibration.isolation import isolated, one_thread
 from fastmas.engine.threads import count_threads
 
 CACHED_VALUES = 1 << 14  # whose features are taken at a time: what is made of them stays in the processor's cache
@@ -39,17 +39,14 @@ class Workers:
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
-        """Threads for `map`; torch and BLAS work on one: sums depend on how many, and small ones only get slower."""
-        before = torch.get_num_threads()
-        torch.set_num_threads(1)
+        """Threads for `map`, each of which works on one; the caller's settings neither count nor are lost."""
         # Every thread must be told: the matrix products under torch ask the thread they run in.
         pool = (ThreadPoolExecutor(self.n, initializer=torch.set_num_threads, initargs=(1,)) if self.n > 1 else None)
-        self._pool = pool
-        try:
-            with threadpool_limits(1, user_api="blas"):
+        with isolated(), one_thread():
+            self._pool = pool
+            try:
                 yield
-        finally:
-            self._pool = None
-            if pool is not None:
-                pool.shutdown(wait=True, cancel_futures=True)
-            torch.set_num_threads(before)
+            finally:
+                self._pool = None
+                if pool is not None:
+                    pool.shutdown(wait=True, cancel_futures=True)

@@ -40,7 +40,11 @@ def calibrate(
                              "Short for --set rule=RULE.")] = None,
     updater: Annotated[str | None, typer.Option(
         metavar="NAME", rich_help_panel=GAME,
-        help="What moves the parameters: cma-es, parameter-score or moments.")] = None,
+        help="What moves the parameters: cma-es, parameter-score, avo or moments.")] = None,
+    updater_option: Annotated[list[str] | None, typer.Option(
+        "--updater-option", metavar="NAME=VALUE", rich_help_panel=GAME,
+        help="An option of the updater: CMA_active=false, popsize=20, restarts=0 of cma-es, entropy=-2 of avo. "
+             "May be given many times.")] = None,
     discriminator: Annotated[str | None, typer.Option(
         metavar="NAME", rich_help_panel=GAME, help="What tells real paths from simulated ones.")] = None,
     objective: Annotated[str | None, typer.Option(
@@ -80,6 +84,7 @@ def calibrate(
         "objective": objective, "statistic": statistic, "generations": generations, "paths": paths,
         "draws": draws, "bounds": read.bounds(bounds) if bounds else None,
         "start": read.start(start) if start else None,
+        "updater_options": read.updater_options(updater_option) if updater_option else None,
         "horizon": horizon, "warmup": warmup, "seed": seed, "n_threads": threads}
     given = {name: value for name, value in chosen.items() if value is not None}
     with output.stoppable(out), reporter() as progress:

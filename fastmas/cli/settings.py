@@ -87,6 +87,15 @@ def start(given: Iterable[str]) -> dict[str, float]:
     return values
 
 
+def updater_options(given: Iterable[str]) -> dict[str, Any]:
+    """Numbers, truth values and lists of numbers by name, of NAME=VALUE."""
+    values = {}
+    for name, text in parse(given, "--updater-option", "popsize=20").items():
+        truth = {"true": True, "false": False}.get(text.lower())
+        values[name] = value(text) if truth is None else truth
+    return values
+
+
 def value(text: str) -> Any:
     """int, float or str; "a,b" is a tuple of them, and "2:5" or "2:5,3:8" a tuple of pairs."""
     if ":" in text:

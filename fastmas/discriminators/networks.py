@@ -13,12 +13,19 @@ MOST_LOG_PRECISION = 7.0  # of a diagonal: no sd below a thousandth
 
 
 def perceptron(widths: list[int], activation: Callable[[], nn.Module]) -> nn.Sequential:
-    """Linear layers of these widths with an activation between them."""
+    """Linear layers of these widths with an activation between them; `training.initialise` gives them weights."""
     layers: list[nn.Module] = []
-    with torch.random.fork_rng(devices=[]):  # torch draws weights from a state that is the user's
-        for wide, narrow in pairwise(widths):
-            layers += [nn.Linear(wide, narrow), activation()]
+    for wide, narrow in pairwise(widths):
+        layers += [Linear(wide, narrow), activation()]
     return nn.Sequential(*layers[:-1])
+
+
+class Linear(nn.Linear):
+    """Begins at zero: torch would draw weights from a state that is the user's and that other threads draw from."""
+
+    def reset_parameters(self) -> None:
+        for parameter in self.parameters():
+            nn.init.zeros_(parameter)
 
 
 MOST_SQUARED = 12  # coordinates that have their squares and products each
@@ -36,7 +43,7 @@ class QuadraticInTheta(nn.Module):
     def __init__(self, k: int, d: int, hidden: int) -> None:
         super().__init__()
         self.d = d
-        self.directions = None if d <= MOST_SQUARED else nn.Linear(d, N_DIRECTIONS, bias=False)
+        self.directions = None if d <= MOST_SQUARED else Linear(d, N_DIRECTIONS, bias=False)
         n = d if self.directions is None else N_DIRECTIONS
         self.first, self.second = torch.triu_indices(n, n)
         self.trunk = perceptron([k, hidden, hidden, 1 + d + len(self.first)], nn.SiLU)

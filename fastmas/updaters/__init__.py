@@ -3,12 +3,14 @@
 An updater is a module-level object with `start(search) -> state`, `ask(state) -> z (n_pop, d)`,
 `tell(state, loss) -> state` and `centre(state) -> z (d,)`. A state is a frozen dataclass of arrays and
 holds all that is needed to go on bit for bit; `ask` is pure: the same state gives the same answer.
-Losses are minimised; NaN has no rank and counts as the worst.
+Losses are minimised; NaN has no rank and counts as the worst. One that has options, or that keeps anything
+between calls, has `of(options) -> updater` too, which gives each game an object of its own.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Protocol, TypeVar
 
@@ -70,14 +72,33 @@ def get(name: str) -> Updater:
     return find("fastmas.updaters", "UPDATER", name, "updater")
 
 
+def make(name: str, options: Mapping[str, Any] | None = None) -> Updater:
+    """An updater for one game, with these options of its own.
+
+    Raises
+    ------
+    ParameterError
+        An unknown updater, an option that it does not have, a value that cannot be.
+    """
+    kind, given = get(name), options or {}
+    if hasattr(kind, "of"):
+        return kind.of(given)
+    for option in given:
+        raise ParameterError(f"unknown option {option!r} of the updater {name!r}; it has none")
+    return kind
+
+
 def names() -> list[str]:
     """All updaters, and `moments`, which is the start of the others alone."""
     return sorted(parts("fastmas.updaters", "UPDATER"))
 
 
 def population(d: int) -> int:
-    """Candidates of a generation in d dimensions: as cma has it, even and at least LEAST_POPULATION."""
-    return max(LEAST_POPULATION, (5 + int(3 * math.log(d))) // 2 * 2)
+    """Candidates of a generation in d dimensions: even, as cma has it, and at least LEAST_POPULATION and d / 2.
+
+    With 18 in 100 dimensions a game of forty generations ends 1.7 standard errors off, with 50 it is 0.7.
+    """
+    return max(LEAST_POPULATION, (5 + int(3 * math.log(d))) // 2 * 2, d // 4 * 2)
 
 
 def to_arrays(state: Any) -> dict[str, np.ndarray]:

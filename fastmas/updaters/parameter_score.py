@@ -3,22 +3,36 @@
 theta ~ N(mean, sigma^2) and the score of that normal weigh the losses: no gradient of the
 simulator is taken (Salimans et al. 2017; Louppe, Hermans and Cranmer 2017 for the game). All
 candidates of a generation share random numbers, which removes most of the variance. The mean moves
-by Adam with an annealed step.
+by Adam with an annealed step; `avo` moves the spread as well.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
-from fastmas.updaters import Search, population, ranked
+from fastmas.updaters import Search, ranked
+from fastmas.updaters.options import read
+from fastmas.updaters.pairs import adam, annealed, memory, n_pairs, offsets
 
-# Spreads over which the loss is smoothed on either side, at first and at last: wide enough to see a slope
-# far away, narrow enough in the end that a lopsided loss does not move its minimum.
-SIGMA_FIRST, SIGMA_LAST = 4.0, 1.5
-STEP = 0.5  # spreads per generation, until half of them are played
-BETA_1, BETA_2, EPSILON = 0.5, 0.99, 1e-12
+NAME = "parameter-score"
+
+
+@dataclass(frozen=True)
+class Options:
+    """Candidates of a generation, steps of a generation until half are played, and the proposal's sds, all in spreads.
+
+    The loss is smoothed over `sigma_first` on either side at first and `sigma_last` at last: wide enough to see a
+    slope far away, narrow enough in the end that a lopsided loss does not move its minimum.
+    """
+
+    population: int | None = field(default=None, metadata={"least": 2, "whole": True})
+    step: float = field(default=0.5, metadata={"least": 0.0})
+    sigma_first: float = field(default=4.0, metadata={"least": 1e-3})
+    sigma_last: float = field(default=1.5, metadata={"least": 1e-3})
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,40 +53,39 @@ class ParameterScore:
     is_game = True
     averaged = 1 / 2
 
+    def __init__(self, options: Options | None = None) -> None:
+        self.options = options or Options()
+
+    def of(self, options: Mapping[str, Any]) -> ParameterScore:
+        return ParameterScore(read(Options, NAME, options))
+
     def start(self, search: Search) -> State:
         zero = np.zeros_like(search.start)
         return State(search, np.array(search.start, dtype=np.float64), zero, zero, np.array(0))
 
     def ask(self, state: State) -> np.ndarray:
-        offset = self._offsets(state)
+        n = n_pairs(state.mean.size, self.options.population)
+        offset = offsets(state.search, int(state.generation), self._sigma(state), n)
         return state.search.region.inside(np.vstack([state.mean + offset, state.mean - offset]))
 
     def tell(self, state: State, loss: np.ndarray) -> State:
-        search, done = state.search, int(state.generation)
+        search, told = state.search, int(state.generation)
         z, loss = self.ask(state), ranked(loss)
         n = len(z) // 2
         apart = z[:n] - z[n:]  # shorter than asked for where a bound is near
         slope = (loss[:n] - loss[n:])[:, None] * apart / (2.0 * self._sigma(state) ** 2)
-        gradient = slope.mean(axis=0)
-        first = BETA_1 * state.first_moment + (1 - BETA_1) * gradient
-        second = BETA_2 * state.second_moment + (1 - BETA_2) * gradient**2
-        step = STEP * search.spread * min(1.0, 2.0 * (1.0 - done / search.n_generations))
-        move = first / (1 - BETA_1 ** (done + 1)) / (np.sqrt(second / (1 - BETA_2 ** (done + 1))) + EPSILON)
-        mean = search.region.inside(state.mean - step * move)
-        return replace(state, mean=mean, first_moment=first, second_moment=second, generation=np.array(done + 1))
+        first, second, move = adam(state.first_moment, state.second_moment, slope.mean(axis=0), told,
+                                   memory(search, n))
+        mean = search.region.inside(state.mean - self.options.step * search.spread * annealed(search, told) * move)
+        return replace(state, mean=mean, first_moment=first, second_moment=second, generation=np.array(told + 1))
 
     def centre(self, state: State) -> np.ndarray:
         return state.mean
 
     def _sigma(self, state: State) -> np.ndarray:
         share = min(1.0, 2.0 * int(state.generation) / max(1, state.search.n_generations))
-        return (SIGMA_FIRST + (SIGMA_LAST - SIGMA_FIRST) * share) * state.search.spread
-
-    def _offsets(self, state: State) -> np.ndarray:
-        rng = np.random.Generator(np.random.Philox(key=[state.search.seed, int(state.generation)]))
-        offset = self._sigma(state) * rng.standard_normal((population(state.mean.size) // 2, state.mean.size))
-        # A whole number must move by one at least to be seen at all.
-        return np.where(state.search.region.integer, np.sign(offset) * np.maximum(np.abs(offset), 1.0), offset)
+        first, last = self.options.sigma_first, self.options.sigma_last
+        return (first + (last - first) * share) * state.search.spread
 
 
 UPDATER = ParameterScore()
