@@ -16,6 +16,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from fastmas.objectives import ON_LOGITS
+
+# Where densities are weighed by their ratio or its square, thetas far from the data would decide a network for all.
+HERE = "windowed"
 MOST = 10.0  # densities beyond exp(MOST) of each other count along the tangent: one sample is no infinite loss
 
 
@@ -25,6 +29,7 @@ class FDivergence:
 
     activation: Callable[[Tensor], Tensor]
     conjugate: Callable[[Tensor], Tensor]
+    discriminator: str = ON_LOGITS
     coin_toss = 0.0
 
     def discriminator_loss(self, real: Tensor, fake: Tensor) -> Tensor:
@@ -51,13 +56,13 @@ def _half_tanh(v: Tensor) -> Tensor:
 
 OBJECTIVES = {
     # f = u log u, f* = exp(t - 1)
-    "kl": FDivergence(_same, lambda v: bounded_exp(v - 1.0)),
+    "kl": FDivergence(_same, lambda v: bounded_exp(v - 1.0), HERE),
     # f = -log u, f* = -1 - log(-t)
     "reverse-kl": FDivergence(lambda v: -bounded_exp(-v), lambda v: v - 1.0),
     # f = (u - 1)^2, f* = t^2 / 4 + t
-    "pearson": FDivergence(_same, lambda v: 0.25 * v**2 + v),
+    "pearson": FDivergence(_same, lambda v: 0.25 * v**2 + v, HERE),
     # f = (1 - u)^2 / u, f* = 2 - 2 sqrt(1 - t)
-    "neyman": FDivergence(lambda v: 1.0 - bounded_exp(-v), lambda v: 2.0 - 2.0 * bounded_exp(-0.5 * v)),
+    "neyman": FDivergence(lambda v: 1.0 - bounded_exp(-v), lambda v: 2.0 - 2.0 * bounded_exp(-0.5 * v), HERE),
     # f = (sqrt(u) - 1)^2, f* = t / (1 - t)
     "squared-hellinger": FDivergence(lambda v: 1.0 - bounded_exp(-v), lambda v: bounded_exp(v) - 1.0),
     # f = u log u - (u + 1) log((u + 1) / 2), f* = -log(2 - exp(t))

@@ -12,19 +12,19 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from fastmas.objectives.slices import along, axes_and_random, levels, quantiles
+from fastmas.objectives.slices import along, axes_and_random, levels, quantiles, weights
 
 
 class Quantile:
-    """Mean over directions."""
+    """Mean over directions, weighed."""
 
     discriminator = "closed-form"
 
     def distance_to(self, real: Tensor, generator: torch.Generator) -> Callable[[Tensor], Tensor]:
         directions = axes_and_random(real.shape[-1], generator)
         ours = along(real, directions)
-        least = pinball(ours, quantiles(ours))
-        return lambda fake: (pinball(ours, quantiles(along(fake, directions))) - least).mean()
+        least, weight = pinball(ours, quantiles(ours)), weights(real, directions)
+        return lambda fake: weight @ (pinball(ours, quantiles(along(fake, directions))) - least)
 
 
 def pinball(ordered: Tensor, q: Tensor) -> Tensor:

@@ -17,14 +17,18 @@ Logit = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class UnitSlope:
-    """weight E (|grad V| - 1)^2 between real and fake samples (Gulrajani et al. 2017, eq. 3)."""
+    """weight E max(0, |grad V| - 1)^2 between real and fake samples, at most a slope of one.
+
+    Gulrajani et al. 2017 (eq. 3) punish smaller slopes as well; Petzka, Fischer and Lukovnicov 2018 do not. A
+    critic that depends on theta turns round at the truth, and must be flat on its way.
+    """
 
     weight: float = 10.0
 
     def penalty(self, logit: Logit, real: Tensor, fake: Tensor, share: Tensor) -> Tensor:
         between = (share * real + (1.0 - share) * fake).detach().requires_grad_(True)
         (slope,) = torch.autograd.grad(logit(between).sum(), between, create_graph=True)
-        return self.weight * ((torch.linalg.vector_norm(slope, dim=-1) - 1.0) ** 2).mean()
+        return self.weight * (torch.relu(torch.linalg.vector_norm(slope, dim=-1) - 1.0) ** 2).mean()
 
     def after_step(self, parameters: Iterable[nn.Parameter]) -> None:
         """Nothing."""

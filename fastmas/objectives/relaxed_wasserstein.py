@@ -15,22 +15,22 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fastmas.objectives.slices import along, axes_and_random, quantiles
+from fastmas.objectives.slices import along, axes_and_random, quantiles, weights
 
 Cost = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
 class RelaxedWasserstein:
-    """Mean over directions of the cost of quantile against quantile."""
+    """Mean over directions, weighed, of the cost of quantile against quantile."""
 
     cost: Cost
     discriminator = "closed-form"
 
     def distance_to(self, real: Tensor, generator: torch.Generator) -> Callable[[Tensor], Tensor]:
         directions = axes_and_random(real.shape[-1], generator)
-        ours = quantiles(along(real, directions))
-        return lambda fake: self.cost(ours, quantiles(along(fake, directions))).mean()
+        ours, weight = quantiles(along(real, directions)), weights(real, directions)
+        return lambda fake: weight @ self.cost(ours, quantiles(along(fake, directions))).mean(dim=1)
 
 
 def kullback_leibler(x: Tensor, y: Tensor) -> Tensor:

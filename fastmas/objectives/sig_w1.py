@@ -1,8 +1,10 @@
 """Sig-W1: the distance |E S(x) - E S(y)| of expected signatures (Ni et al. 2020 and 2021).
 
 It is the largest gap of means over linear functions of the signature of length 1: the discriminator's part is known,
-the parameters minimise it. A sample's k numbers are the steps of a path, which time goes along with; signatures are
-taken up to order DEPTH by Chen's identity, which multiplies those of the steps.
+the parameters minimise it. A sample's k numbers are the values of a path that begins at 0, which time goes along with;
+signatures are taken up to order DEPTH by Chen's identity, which multiplies those of the steps. Each term is in units of
+its sd between the data's paths: otherwise the few terms that a price level decides, the same for a whole path, drown
+the others.
 """
 
 from __future__ import annotations
@@ -13,24 +15,28 @@ import torch
 from torch import Tensor
 
 DEPTH = 4
+LEAST = 1e-6  # sd below which a term is the same for every path: powers of time alone
 
 
 class SigW1:
-    """Of cumulated samples, beside time, scaled so that the data's paths end one from 0 in root mean square."""
+    """Of samples as paths, beside time."""
 
     discriminator = "closed-form"
 
     def distance_to(self, real: Tensor, generator: torch.Generator) -> Callable[[Tensor], Tensor]:
-        scale = real.sum(dim=-1).square().mean().sqrt().clamp(min=1e-6)
-        ours = expected(real / scale)
-        return lambda fake: torch.linalg.vector_norm(expected(fake / scale) - ours)
+        ours = path_signatures(real)
+        mean, sd = ours.mean(dim=0), ours.std(dim=0) if len(ours) > 1 else torch.ones_like(ours[0])
+        unit = torch.where(sd > LEAST, sd, torch.inf)
+        return lambda fake: torch.linalg.vector_norm((path_signatures(fake).mean(dim=0) - mean) / unit)
 
 
-def expected(samples: Tensor) -> Tensor:
-    """Mean signature of the paths whose steps are samples (..., k), beside time from 0 to 1; (2 + ... + 2^DEPTH,)."""
-    steps = samples.reshape(-1, samples.shape[-1], 1)
+def path_signatures(samples: Tensor) -> Tensor:
+    """Mean signatures (n_paths, 2 + ... + 2^DEPTH) in float64 of each path's samples (n_paths, n_samples, k)."""
+    values = samples.reshape(-1, samples.shape[-1])
+    steps = torch.diff(values, dim=1, prepend=torch.zeros_like(values[:, :1]))
     time = torch.full_like(steps, 1.0 / steps.shape[1])
-    return signature(torch.cat([time, steps], dim=-1)).mean(dim=0, dtype=torch.float64)
+    signatures = signature(torch.stack([time, steps], dim=-1))
+    return signatures.reshape(*samples.shape[:2], -1).mean(dim=1, dtype=torch.float64)
 
 
 def signature(steps: Tensor, depth: int = DEPTH) -> Tensor:

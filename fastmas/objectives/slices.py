@@ -25,6 +25,21 @@ def along(samples: Tensor, directions: Tensor) -> Tensor:
     return (directions.to(samples.device) @ samples.reshape(-1, samples.shape[-1]).T).sort(dim=1).values
 
 
+def weights(real: Tensor, directions: Tensor) -> Tensor:
+    """Of directions (m, k), (m,) with the sum 1: how many independent values a path of real has along each.
+
+    That is the variance of values over that of their mean over a path. A price level is nearly the same for a whole
+    path and a return is new at each step, so that distances err much more along the one than along the other. One path
+    alone weighs all directions alike; real is (n_paths, n_samples, k).
+    """
+    values = torch.einsum("mk,psk->mps", directions.to(real.device), real).double()
+    if len(real) == 1:
+        return torch.full((len(directions),), 1.0 / len(directions), dtype=torch.float64, device=real.device)
+    own = values.flatten(1).var(dim=1) / values.mean(dim=2).var(dim=1).clamp(min=1e-12)
+    own = own.clamp(max=real.shape[1])
+    return own / own.sum()
+
+
 def levels(device: torch.device) -> Tensor:
     """Middles of N_LEVELS equal parts of [0, 1], in float64."""
     return (torch.arange(N_LEVELS, dtype=torch.float64, device=device) + 0.5) / N_LEVELS

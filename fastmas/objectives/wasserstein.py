@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from fastmas.objectives import ON_LOGITS
 from fastmas.objectives.regularisers import Box, UnitSlope
 
 # Arjovsky's .01 is for wide networks: one of 32 units in such a box has a slope below a ten-thousandth.
-HALF = 0.1
+HALF = 0.5
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Wasserstein:
     """The largest gap of means over functions that `regulariser` keeps Lipschitz."""
 
     regulariser: UnitSlope | Box
+    discriminator: str
     coin_toss = 0.0
 
     def discriminator_loss(self, real: Tensor, fake: Tensor) -> Tensor:
@@ -32,4 +34,5 @@ class Wasserstein:
         return -fake.mean()
 
 
-OBJECTIVES = {"wasserstein": Wasserstein(UnitSlope()), "wasserstein-clip": Wasserstein(Box(HALF))}
+OBJECTIVES = {"wasserstein": Wasserstein(UnitSlope(), ON_LOGITS),
+              "wasserstein-clip": Wasserstein(Box(HALF), "windowed")}
