@@ -61,11 +61,13 @@ def calibrate(
     fixed : mapping, optional
         Values of others in place of their defaults.
     updater : {"cma-es", "parameter-score", "avo", "moments"}
-    discriminator : {"amortised", "windowed", "path", "conditional"}, optional
-        By default "amortised": conditioned on theta and trained on simulations alone. "windowed" and
-        "path" (the paper's) are trained on the data; cma-es needs one that knows theta.
-    objective : {"non-saturating", "saturating"}, optional
-        Of the discriminators that are trained on the data.
+    discriminator : {"amortised", "windowed", "path", "conditional", "closed-form"}, optional
+        By default the one that the objective is for, or "amortised": conditioned on theta and trained on simulations
+        alone. "windowed" and "path" (the paper's) are trained on the data; cma-es needs one that knows theta, as
+        "conditional" does, or that is known, as those in closed form are.
+    objective : str, optional
+        The divergence that is played for: "fisher" by default, "non-saturating" against discriminators that are
+        trained on the data, or another of docs/objectives.md.
     statistic : str or callable, optional
         What the discriminator sees of a path; a function of paths (n_paths, n_times) is one, too.
     generations : int, optional

@@ -587,8 +587,8 @@ def test_paths_simulated_counts_every_path(small, monkeypatch):
 @pytest.mark.parametrize(("options", "fault", "said"), [
     ({"updater": "sgd"}, ParameterError, "unknown updater 'sgd'"),
     ({"discriminator": "oracle"}, ParameterError, "unknown discriminator 'oracle'"),
-    ({"objective": "hinge"}, ParameterError, "unknown objective 'hinge'"),
-    ({"objective": "saturating"}, ParameterError, "discriminator 'amortised' plays"),
+    ({"objective": "w-gan"}, ParameterError, "unknown objective 'w-gan'"),
+    ({"objective": "saturating", "discriminator": "amortised"}, ParameterError, "discriminator 'amortised' plays"),
     ({"statistic": "volume"}, ParameterError, "unknown statistic 'volume'"),
     ({"free": ["kapa"]}, ParameterError, "unknown parameter 'kapa'"),
     ({"free": []}, ParameterError, "nothing to calibrate"),

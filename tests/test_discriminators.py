@@ -36,8 +36,9 @@ def threads():
     return ThreadPoolExecutor(2, initializer=torch.set_num_threads, initargs=(1,))
 
 
-def seat(name, table, objective="non-saturating", training=None):
+def seat(name, table, objective=None, training=None):
     """A discriminator with the training of the small budget, or with its own but for these changes."""
+    _, objective = discriminators.match(name, objective, name)
     trained = SMALL.training_of(name) if training is None else replace(discriminators.get(name).training, **training)
     return discriminators.seat(name, replace(table, training=trained), objective)
 
@@ -77,6 +78,7 @@ def test_what_a_class_says(name):
     assert isinstance(kind.local, bool)
     assert kind.n_generations > 0
     assert kind.own_objective is None or isinstance(kind.own_objective, str)
+    assert kind.own_objective or discriminators.can_play(name, kind.usual_objective)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -149,7 +151,7 @@ def test_global_random_states_are_left_alone(name):
     assert before == (torch.get_rng_state().tolist(), np.random.get_state()[2])  # noqa: NPY002
 
 
-ENOUGH = {"amortised": {"steps": 150}, "conditional": {"warmup": 150},
+ENOUGH = {"amortised": {"steps": 150}, "closed-form": {}, "conditional": {"warmup": 150},
           "windowed": {"batch": 500, "warmup": 90}, "path": {"batch": 500, "warmup": 90}}
 
 
@@ -168,7 +170,7 @@ def test_the_truth_loses_least(name):
     assert losses[0] > losses[1] > losses[2]
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if discriminators.get(n).own_objective is None])
+@pytest.mark.parametrize("name", discriminators.players("saturating"))
 def test_the_objective_is_the_one_that_is_played(name):
     losses = []
     for objective in ("non-saturating", "saturating"):

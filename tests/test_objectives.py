@@ -1,15 +1,19 @@
-"""Objectives: losses against closed forms, and where the two generators' slopes differ."""
+"""The two objectives of eq. (1) against closed forms, where their slopes differ, and how objectives are found."""
 
 import math
+import re
+from pathlib import Path
 
 import pytest
 import torch
+from typer.main import get_command
 
-from fastmas import objectives
+from fastmas import discriminators, objectives
+from fastmas.cli import app
 from fastmas.errors import ParameterError
 from fastmas.registry import parts
 
-NAMES = sorted(parts("fastmas.objectives", "OBJECTIVE"))
+NAMES = ["non-saturating", "saturating"]
 LOG_4 = math.log(4.0)
 
 
@@ -67,13 +71,57 @@ def test_slopes_of_the_generator(logit, saturating, non_saturating):
         assert fake.grad.item() == pytest.approx(expected, rel=1e-3)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_sure_logits_do_not_overflow(name):
-    objective, sure = objectives.get(name), torch.tensor([-500.0, 500.0])
-    assert torch.isfinite(objective.discriminator_loss(sure, sure))
-    assert torch.isfinite(objective.generator_loss(sure))
-
-
 def test_an_unknown_objective_is_named_with_those_there_are():
-    with pytest.raises(ParameterError, match=r"unknown objective 'wasserstein'; there are: .*non-saturating"):
-        objectives.get("wasserstein")
+    with pytest.raises(ParameterError, match=r"unknown objective 'w-gan'; there are: .*non-saturating"):
+        objectives.get("w-gan")
+
+
+def test_a_file_holds_one_objective_or_several():
+    """By the file's name, and by the names of its mapping."""
+    known = parts("fastmas.objectives", "OBJECTIVE")
+    assert list(known) == sorted(known)
+    assert {"hinge", "least-squares", "kl", "total-variation", "wasserstein-clip"} <= set(known)
+    assert not {"f-divergences", "regularisers", "slices"} & set(known)
+
+
+@pytest.mark.parametrize("name", sorted(parts("fastmas.objectives", "OBJECTIVE")))
+def test_every_objective_is_of_one_kind_and_has_a_discriminator(name):
+    objective = objectives.get(name)
+    assert hasattr(objective, "distance_to") != (hasattr(objective, "discriminator_loss")
+                                                 and hasattr(objective, "generator_loss"))
+    chosen, played = discriminators.match(None, name, "amortised")
+    assert played == name
+    assert chosen in discriminators.players(name)
+
+
+@pytest.mark.parametrize(("discriminator", "objective", "expected"), [
+    (None, None, ("amortised", "fisher")), (None, "fisher", ("amortised", "fisher")),
+    (None, "mmd", ("closed-form", "mmd")), (None, "hinge", ("conditional", "hinge")), (None, "kl", ("windowed", "kl")),
+    ("windowed", None, ("windowed", "non-saturating")), ("closed-form", None, ("closed-form", "mmd")),
+    ("path", "pearson", ("path", "pearson")), ("amortised", "fisher", ("amortised", "fisher"))])
+def test_what_is_played_where_something_is_left_open(discriminator, objective, expected):
+    assert discriminators.match(discriminator, objective, "amortised") == expected
+
+
+@pytest.mark.parametrize(("discriminator", "objective", "said"), [
+    ("amortised", "hinge", "plays 'fisher' and no other; name conditional or path or windowed"),
+    ("closed-form", "kl", "does not play it; name conditional or path or windowed"),
+    ("windowed", "mmd", "does not play it; name closed-form"),
+    ("oracle", "mmd", "unknown discriminator 'oracle'"), ("windowed", "w-gan", "unknown objective 'w-gan'")])
+def test_a_discriminator_that_does_not_play_it_is_told(discriminator, objective, said):
+    with pytest.raises(ParameterError, match=re.escape(said)):
+        discriminators.match(discriminator, objective, "amortised")
+
+
+def test_docs_and_help_list_every_objective():
+    """The page's tables name those there are with who plays each, first the one that is taken; help names them too."""
+    page = (Path(__file__).parents[1] / "docs" / "objectives.md").read_text()
+    rows = {cells[0].strip("` "): cells for line in page.splitlines() if line.startswith("| `")
+            for cells in [re.split(r"(?<!\\)\|", line.strip("| "))]}
+    assert set(rows) == set(parts("fastmas.objectives", "OBJECTIVE"))
+    for name, cells in rows.items():
+        told = re.findall(r"`([a-z-]+)`", cells[-1])
+        assert sorted(told) == sorted(discriminators.players(name)), name
+        assert told[0] == discriminators.match(None, name, "amortised")[0], name
+    (option,) = [one for one in get_command(app).commands["calibrate"].params if one.name == "objective"]
+    assert {name for name in rows if not re.search(rf"\b{name}\b", option.help)} == set()

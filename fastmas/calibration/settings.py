@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from fastmas import discriminators, objectives, updaters
+from fastmas import discriminators, updaters
 from fastmas.calibration.budget import FULL, Budget
 from fastmas.calibration.regimes import LEAST_CANDIDATE, REGIMES
 from fastmas.data import Observations
@@ -54,14 +54,8 @@ def decide(observations: Observations, *, updater: str, discriminator: str | Non
     """
     regime = REGIMES[observations.regime]
     mover = updaters.get(updater)
-    chosen = discriminator or mover.discriminator
+    chosen, played = discriminators.match(discriminator, objective, mover.discriminator)
     kind = discriminators.get(chosen)
-    if objective is not None:
-        objectives.get(objective)
-        if kind.own_objective is not None:
-            raise ParameterError(
-                f"objective={objective!r}: the discriminator {chosen!r} plays {kind.own_objective!r} and no other; "
-                "name another discriminator, or leave the objective away")
     name = statistic or kind.statistics[-1 if regime.is_series else 0]
     sizes = {
         "generations": 0 if not mover.is_game else kind.n_generations if generations is None else generations,
@@ -75,7 +69,7 @@ def decide(observations: Observations, *, updater: str, discriminator: str | Non
     if not is_whole(seed) or not 0 <= seed < 2**32:
         raise ParameterError(f"seed={shown(seed)}: give a whole number in [0, 2**32)")
     return Settings(updater=updater, discriminator=chosen,
-                    objective=kind.own_objective or objective or "non-saturating",
+                    objective=played,
                     statistic=name if isinstance(name, str) else getattr(name, "__name__", "function"),
                     generations=int(sizes["generations"]), paths=int(sizes["paths"]), warmup=int(sizes["warmup"]),
                     seed=int(seed), interval=bool(interval), draws=int(draws))

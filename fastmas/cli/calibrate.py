@@ -48,7 +48,11 @@ def calibrate(
     discriminator: Annotated[str | None, typer.Option(
         metavar="NAME", rich_help_panel=GAME, help="What tells real paths from simulated ones.")] = None,
     objective: Annotated[str | None, typer.Option(
-        metavar="NAME", rich_help_panel=GAME, help="The divergence that is played for.")] = None,
+        metavar="NAME", rich_help_panel=GAME,
+        help="The divergence that is played for. Against a network: non-saturating, saturating, wasserstein, "
+             "wasserstein-clip, least-squares, hinge, energy-based, fisher, kl, reverse-kl, pearson, neyman, "
+             "squared-hellinger, jensen-shannon, total-variation. In closed form: mmd, cramer, quantile, sig-w1, "
+             "relaxed-wasserstein, relaxed-wasserstein-square. It names its own discriminator.")] = None,
     statistic: Annotated[str | None, typer.Option(
         metavar="NAME", rich_help_panel=GAME, help="What the discriminator sees of a path.")] = None,
     no_interval: Annotated[bool, typer.Option(

@@ -2,11 +2,12 @@
 
 A discriminator is built as `DISCRIMINATOR(table, objective)`. Its class says `statistics` (the default for many paths,
 and for one series), `n_generations` (of a round, by default), `local` (it must be played in a region, not in the whole
-box), `own_objective` (the name of the one divergence that it plays, or None: the user's choice), `training` (a frozen
+box), `own_objective` (the name of the one divergence that it plays, or None: the user's choice), `plays` (the method
+that an objective of the user's choice must have) and `usual_objective` (where none is chosen), `training` (a frozen
 dataclass: how long networks train), `sees_data` (it is trained on them), `curves` (what the columns of its report and
 the column "loss" are) and `caption` (of their picture). One that is trained on simulations alone has
-`features_of(arrays, k, d)`, which makes what it has learned features of the last steps, and `n_learned(d)`, how many of
-them at least are no combinations of others. It has
+`features_of(arrays, k, d)`, which makes what it has learned features of the last steps, and `n_learned(d)`, how many
+of them at least are no combinations of others. It has
 
 - `begin()`: train until the game can start;
 - `play(generation, centre)`: train for this generation, the search standing at `centre` (d,);
@@ -28,8 +29,9 @@ import numpy as np
 
 from fastmas import objectives
 from fastmas.distance import Weight
+from fastmas.errors import ParameterError
 from fastmas.region import Region
-from fastmas.registry import find
+from fastmas.registry import find, parts
 
 
 class Sampler(Protocol):
@@ -94,6 +96,44 @@ def curves_of(name: str, objective: str) -> dict[str, Any]:
     level = None if kind.own_objective else getattr(objectives.get(objective), "coin_toss", None)
     return {"caption": kind.caption, "columns": {c.column: [c.panel, c.label] for c in kind.curves},
             "levels": {c.panel: level for c in kind.curves if c.has_level and level is not None}}
+
+
+def can_play(name: str, objective: str) -> bool:
+    """Whether the discriminator of this name plays the objective of this one."""
+    kind = get(name)
+    if kind.own_objective is not None:
+        return bool(objective == kind.own_objective)
+    return hasattr(objectives.get(objective), kind.plays)
+
+
+def players(objective: str) -> list[str]:
+    """The discriminators that play this objective."""
+    return [name for name in parts("fastmas.discriminators", "DISCRIMINATOR") if can_play(name, objective)]
+
+
+def match(discriminator: str | None, objective: str | None, usual: str) -> tuple[str, str]:
+    """The discriminator and the objective of a game in which either may not have been named.
+
+    `usual` is the discriminator if neither was; it stays so under an objective that it plays.
+
+    Raises
+    ------
+    ParameterError
+        For an unknown name, or a discriminator that does not play the objective; the message lists those that do.
+    """
+    if objective is None:
+        kind = get(discriminator or usual)
+        return discriminator or usual, kind.own_objective or kind.usual_objective
+    wanted = objectives.get(objective)
+    if discriminator is None:
+        own = getattr(wanted, "discriminator", objectives.ON_LOGITS)
+        return usual if can_play(usual, objective) else own, objective
+    if can_play(discriminator, objective):
+        return discriminator, objective
+    own = get(discriminator).own_objective
+    why = "does not play it" if own is None else f"plays {own!r} and no other"
+    raise ParameterError(f"objective={objective!r}: the discriminator {discriminator!r} {why}; "
+                         f"name {' or '.join(players(objective))}, or leave the discriminator away")
 
 
 def seat(name: str, table: Table, objective: str) -> Any:

@@ -1,7 +1,7 @@
-"""Conditioned on theta and trained on the data against a replay: eq. (1) as a function of theta.
+"""Conditioned on theta and trained on the data against a replay: an objective as a function of theta.
 
-The inner maximum of eq. (1) becomes a stationary function V(theta), which an updater that ranks can
-minimise. It sees the data while training, as the paper's game does, and can memorise them; the
+The inner maximum, of eq. (1) or of another objective on logits, becomes a stationary function V(theta), which an
+updater that ranks can minimise. It sees the data while training, as the paper's game does, and can memorise them; the
 amortised discriminator does not. Kept for comparison.
 """
 
@@ -13,11 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fastmas import objectives
 from fastmas.discriminators import Table
 from fastmas.discriminators.curves import CAPTION, TRAINED_ON_DATA
 from fastmas.discriminators.networks import QuadraticInTheta
 from fastmas.discriminators.replay import N_THETA, Replay
-from fastmas.discriminators.training import Trainer, flat, initialise, seeded
+from fastmas.discriminators.training import Trainer, Unregularised, flat, initialise, seeded
 from fastmas.objectives import Objective
 from fastmas.random.address import Purpose
 
@@ -35,12 +36,13 @@ class Training:
 
 
 class Conditional:
-    """QuadraticInTheta on (window, theta); the candidates' loss is the value V(theta) of eq. (1)."""
+    """QuadraticInTheta on (window, theta); the candidates' loss is what the discriminator wins at theta."""
 
     statistics = ("windows", "return-windows")
     local = True
     n_generations = 60
     own_objective: str | None = None
+    plays, usual_objective = "discriminator_loss", objectives.USUAL
     sees_data = True
     curves, caption = TRAINED_ON_DATA, CAPTION
     training = Training()
@@ -50,6 +52,7 @@ class Conditional:
         network = initialise(QuadraticInTheta(table.real.shape[-1], table.region.d, HIDDEN), table.seed,
                              table.first_run)
         self.trainer = Trainer(network.to(table.device), RATE, BETAS, table.map)
+        self.regulariser = objectives.regulariser_of(objective) or Unregularised()
         self.real = flat(table.real, table.device)
         self._last = float("nan")
 
@@ -89,9 +92,14 @@ class Conditional:
         theta_real = torch.randint(N_THETA, (batch,), generator=generator)
         rows = torch.randint(replay.samples.shape[1], (batch,), generator=generator)
         real = self.real[torch.randint(len(self.real), (batch,), generator=generator)]
-        self._last = self.trainer.step(
-            lambda r, ur, f, uf: self.objective.discriminator_loss(self._logit(r, ur), self._logit(f, uf)),
-            real, replay.u[theta_real], replay.samples[theta_fake, rows], replay.u[theta_fake])
+        share = torch.rand((batch, 1), generator=generator).to(real.device)
+        self._last = self.trainer.step(self._discriminator_loss, real, replay.u[theta_real],
+                                       replay.samples[theta_fake, rows], replay.u[theta_fake], share)
+        self.regulariser.after_step(self.trainer.parameters)
+
+    def _discriminator_loss(self, real: Tensor, u_real: Tensor, fake: Tensor, u_fake: Tensor, share: Tensor) -> Tensor:
+        loss = self.objective.discriminator_loss(self._logit(real, u_real), self._logit(fake, u_fake))
+        return loss + self.regulariser.penalty(lambda samples: self._logit(samples, u_fake), real, fake, share)
 
     def _logit(self, windows: Tensor, u: Tensor) -> Tensor:
         network: QuadraticInTheta = self.trainer.network  # type: ignore[assignment]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -84,6 +84,16 @@ class Trainer:
     def _gradient(self, loss: Callable[..., Tensor], shard: tuple[Tensor, ...]) -> tuple[float, tuple[Tensor, ...]]:
         value = loss(*shard)
         return float(value.detach()), torch.autograd.grad(value, self.parameters, allow_unused=False)
+
+
+class Unregularised:
+    """What `fastmas.objectives.regularisers` describes, and nothing of it."""
+
+    def penalty(self, logit: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, share: Tensor) -> Tensor:
+        return real.new_zeros(())
+
+    def after_step(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Nothing."""
 
 
 def gradient_penalty(logits: Tensor, samples: Tensor) -> Tensor:

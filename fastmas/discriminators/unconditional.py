@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fastmas import objectives
 from fastmas.discriminators import Table
 from fastmas.discriminators.curves import CAPTION, LOGIT, TRAINED_ON_DATA, Curve
 from fastmas.discriminators.networks import perceptron
@@ -32,12 +33,16 @@ class Recipe:
 
 
 class Unconditional:
-    """A perceptron on the statistic; the candidates' loss is the objective's generator loss."""
+    """A perceptron on the statistic; the candidates' loss is the objective's generator loss.
+
+    R1 holds it back, or the regulariser that the objective brings.
+    """
 
     statistics = ("windows", "return-windows")
     local = False
     n_generations = 150
     own_objective: str | None = None
+    plays, usual_objective = "discriminator_loss", objectives.USUAL
     sees_data = True
     curves = (*TRAINED_ON_DATA, Curve("logit_fake", LOGIT, "simulated"))
     caption = CAPTION
@@ -49,6 +54,7 @@ class Unconditional:
         network = initialise(perceptron([table.real.shape[-1], *HIDDEN, 1], recipe.activation), table.seed,
                              table.first_run)
         self.trainer = Trainer(network.to(table.device), recipe.rate, recipe.betas, table.map)
+        self.regulariser = objectives.regulariser_of(objective)
         self.real = flat(table.real, table.device)
         self._last = float("nan")
         self._fake = self.real[:0]
@@ -90,10 +96,24 @@ class Unconditional:
         for _ in range(recipe.steps):
             real_rows = torch.randint(len(self.real), (recipe.batch,), generator=generator)
             fake_rows = torch.randint(len(fake), (recipe.batch,), generator=generator)
-            self._last = self.trainer.step(self._discriminator_loss, self.real[real_rows], fake[fake_rows])
+            self._last = self._step(self.real[real_rows], fake[fake_rows], generator)
         self._fake = fake[:: max(1, len(fake) // 2000)].clone()
 
-    def _discriminator_loss(self, real: Tensor, fake: Tensor) -> Tensor:
+    def _step(self, real: Tensor, fake: Tensor, generator: torch.Generator) -> float:
+        if self.regulariser is None:
+            return self.trainer.step(self._loss_with_r1, real, fake)
+        share = torch.rand((len(real), 1), generator=generator).to(real.device)
+        last = self.trainer.step(self._loss_with_its_own, real, fake, share)
+        self.regulariser.after_step(self.trainer.parameters)
+        return last
+
+    def _loss_with_its_own(self, real: Tensor, fake: Tensor, share: Tensor) -> Tensor:
+        network = self.trainer.network
+        assert self.regulariser is not None
+        loss = self.objective.discriminator_loss(network(real), network(fake))
+        return loss + self.regulariser.penalty(network, real, fake, share)
+
+    def _loss_with_r1(self, real: Tensor, fake: Tensor) -> Tensor:
         network = self.trainer.network
         real = real.clone().requires_grad_(True)
         logits = network(real)

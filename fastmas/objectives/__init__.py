@@ -1,19 +1,32 @@
-"""The divergence being played: what each player minimises, given logits. One objective per file.
+"""The divergence being played: what each player minimises. One objective or one family per file.
 
-An objective is an object with `discriminator_loss(real, fake)` and `generator_loss(fake)`: logits
-(torch tensors of any shape) to scalars. Both players minimise. `coin_toss`, if there, is the discriminator's
-loss where all logits are 0: it knows nothing.
+A file defines `OBJECTIVE`, or `OBJECTIVES` with a name for each. There are two kinds.
+
+*On logits*, against a network that is trained: `discriminator_loss(real, fake)` and `generator_loss(fake)`, logits
+(torch tensors of any shape) to scalars. Both players minimise, and a high logit says "real". Optional are
+
+- `coin_toss`: the discriminator's loss under the best logit that is the same for all: it knows nothing;
+- `regulariser`, one of `fastmas.objectives.regularisers`: it takes the place of the discriminator's own;
+- `discriminator`: the name of the one that plays it where none is named, ON_LOGITS otherwise.
+
+*In closed form*, with the maximum over a fixed class of functions known: `distance_to(real, generator)` looks at the
+data (n_paths, n_samples, k) once, draws what it needs, such as directions, from the torch generator, and returns a
+function of simulated samples (n_paths, n_samples, k) on the same device, whose scalar value the parameters minimise.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from fastmas.registry import find
 
+ON_LOGITS = "conditional"  # its loss is stationary, so that every updater may play against it
+USUAL = "non-saturating"
+
 
 class Objective(Protocol):
-    """Losses of both players."""
+    """Losses of both players, on logits."""
 
     def discriminator_loss(self, real: Any, fake: Any) -> Any:
         """What the discriminator minimises."""
@@ -22,6 +35,28 @@ class Objective(Protocol):
         """What the parameters minimise."""
 
 
-def get(name: str) -> Objective:
+class ClosedForm(Protocol):
+    """A distance of samples whose discriminator needs no training."""
+
+    def distance_to(self, real: Any, generator: Any) -> Callable[[Any], Any]:
+        """Simulated samples to their distance from the real ones."""
+
+
+class Regulariser(Protocol):
+    """See `fastmas.objectives.regularisers`."""
+
+    def penalty(self, logit: Callable[[Any], Any], real: Any, fake: Any, share: Any) -> Any:
+        """Added to the discriminator's loss."""
+
+    def after_step(self, parameters: Any) -> None:
+        """Called when the weights have moved."""
+
+
+def regulariser_of(objective: Objective) -> Regulariser | None:
+    """What the objective brings in place of the discriminator's own, if it does."""
+    return getattr(objective, "regulariser", None)
+
+
+def get(name: str) -> Any:
     """The objective of this name; ParameterError if there is none."""
     return find("fastmas.objectives", "OBJECTIVE", name, "objective")
