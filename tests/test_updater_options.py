@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 from small_games import make_parts, market_paths
+from typer.testing import CliRunner
 
 import fastmas as fm
 from fastmas import updaters
 from fastmas.calibration.settings import Settings
+from fastmas.cli import app
+from fastmas.cli import settings as read
 from fastmas.errors import ParameterError
 from fastmas.updaters.options import plain
 
@@ -72,3 +75,19 @@ def test_memory_is_reckoned_with_the_candidates_asked_for(monkeypatch):
     options = {"updater_options": {"popsize": 10**6}}
     with pytest.raises(fm.errors.MemoryLimitError, match="1000000 candidates"):
         fm.calibrate(fm.models.stock_market(), market_paths(), free=["kappa", "gamma"], **options)
+
+
+def test_options_on_the_command_line():
+    given = ["CMA_active=false", "popsize=20", "minstd=0.1,0.2", "entropy=-2.5", "CMA_diagonal=True"]
+    assert read.updater_options(given) == {"CMA_active": False, "popsize": 20, "minstd": (0.1, 0.2), "entropy": -2.5,
+                                           "CMA_diagonal": True}
+    with pytest.raises(ParameterError, match="--updater-option 'popsize': give NAME=VALUE"):
+        read.updater_options(["popsize"])
+    with pytest.raises(ParameterError, match="given twice"):
+        read.updater_options(["popsize=8", "popsize=9"])
+
+
+def test_the_command_line_says_in_one_line_what_is_wrong():
+    done = CliRunner().invoke(app, ["calibrate", "stock-market", "--data", "sp500", "--free", "rho", "--updater-option",
+                                    "popsiz=9"])
+    assert "did you mean popsize" in str(done.exception or done.output)
