@@ -6,6 +6,7 @@ The tests are the very functions of the other files, where they run without a fa
 from __future__ import annotations
 
 import inspect
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -98,7 +99,7 @@ def the_interval_is_the_moment_fits(patch):
     def of_the_start(simulator, settings, record, features, z):
         return interval.Uncertainty(record.start.covariance)
 
-    patch.setitem(fm.calibrate.__globals__, "uncertainty", of_the_start)
+    patch.setattr(sys.modules["fastmas.calibrate"], "uncertainty", of_the_start)
 
 
 def scaled_by(patch, paths_of):
