@@ -6,8 +6,8 @@ The tests are the very functions of the other files, where they run without a fa
 from __future__ import annotations
 
 import inspect
-import sys
 from dataclasses import replace
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -22,7 +22,6 @@ import test_recovery
 import test_settle
 import test_told_apart
 
-import fastmas as fm
 from fastmas import distance
 from fastmas.calibration import bootstrap, budget, interval, odd_paths
 from fastmas.calibration import settle as settling
@@ -99,7 +98,7 @@ def the_interval_is_the_moment_fits(patch):
     def of_the_start(simulator, settings, record, features, z):
         return interval.Uncertainty(record.start.covariance)
 
-    patch.setattr(sys.modules["fastmas.calibrate"], "uncertainty", of_the_start)
+    patch.setattr(import_module("fastmas.calibrate"), "uncertainty", of_the_start)
 
 
 def scaled_by(patch, paths_of):
