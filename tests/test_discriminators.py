@@ -22,13 +22,7 @@ from fastmas.registry import parts
 NAMES = sorted(parts("fastmas.discriminators", "DISCRIMINATOR"))
 FAR = np.array([-1.5, 0.8])
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def threads():

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 from small_games import SMALL, TRUTH, make_parts, market_paths, toy_table, z_of
 
 from fastmas import discriminators, updaters
@@ -23,13 +22,7 @@ MOVERS = [name for name in updaters.names() if updaters.get(name).is_game]
 TABLES = [(objective, discriminator) for objective in OBJECTIVES for discriminator in discriminators.players(objective)]
 N_GENERATIONS, HALFWAY = 4, 2
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 # ---------------------------------------------------------------------- the contract

@@ -37,7 +37,7 @@ class Observed:
         train, heldout = observations.series_train, observations.series_heldout
         self.x_train = observations.x_obs if train is None else train[None]
         self.x_heldout = observations.x_heldout if heldout is None else heldout[None]
-        self.statistic_name = statistic if isinstance(statistic, str) else getattr(statistic, "__name__", "function")
+        self.statistic_name = statistics.name_of(statistic)
         self.statistic: Any = statistics.fit(statistic, self.x_train)
         self.reads_tensors = not callable(statistic)
         self.real = self.statistic(self.x_train)

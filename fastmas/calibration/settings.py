@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from fastmas import discriminators, updaters
+from fastmas import discriminators, statistics, updaters
 from fastmas.calibration.budget import FULL, Budget
 from fastmas.calibration.regimes import LEAST_CANDIDATE, REGIMES
 from fastmas.data import Observations
@@ -68,8 +68,7 @@ def decide(observations: Observations, *, updater: str, discriminator: str | Non
             raise ParameterError(f"{option}={shown(value)}: give a whole number of at least {least}")
     if not is_whole(seed) or not 0 <= seed < 2**32:
         raise ParameterError(f"seed={shown(seed)}: give a whole number in [0, 2**32)")
-    return Settings(updater=updater, discriminator=chosen,
-                    objective=played,
-                    statistic=name if isinstance(name, str) else getattr(name, "__name__", "function"),
+    return Settings(updater=updater, discriminator=chosen, objective=played,
+                    statistic=statistics.name_of(name),
                     generations=int(sizes["generations"]), paths=int(sizes["paths"]), warmup=int(sizes["warmup"]),
                     seed=int(seed), interval=bool(interval), draws=int(draws))

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from fastmas.discriminators import Table
-from fastmas.discriminators.curves import Curve
+from fastmas.discriminators.curves import Curve, nearest
 from fastmas.discriminators.networks import QuadraticInTheta
 from fastmas.discriminators.replay import N_THETA, Replay
 from fastmas.discriminators.training import Trainer, flat, initialise, seeded
@@ -107,7 +107,7 @@ class Amortised:
         seen = table.look(z, table.n_paths, table.first_run + generation, Purpose.CANDIDATES)
         features = np.stack(list(table.map(lambda one: self._features(*one), list(zip(*seen, strict=True)))))
         distance = self.weight.distance(means(features) - self.real.mean(axis=0))
-        self._distance = float(np.nanmin(distance)) if np.isfinite(distance).any() else float("nan")
+        self._distance = nearest(distance)
         return distance
 
     def report(self) -> dict[str, float]:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from fastmas.discriminators import Table
-from fastmas.discriminators.curves import Curve
+from fastmas.discriminators.curves import Curve, nearest
 from fastmas.discriminators.training import seeded
 from fastmas.objectives import ClosedForm
 from fastmas.random.address import Purpose
@@ -52,7 +52,7 @@ class Closed:
         table = self.table
         samples = table.sample(z, table.n_paths, table.first_run + generation, Purpose.CANDIDATES)
         loss = np.array(list(table.map(lambda one: float(self._distance(self._on_device(one))), samples)))
-        self._nearest = float(np.nanmin(loss)) if np.isfinite(loss).any() else float("nan")
+        self._nearest = nearest(loss)
         return loss
 
     def report(self) -> dict[str, float]:

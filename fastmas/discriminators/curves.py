@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 
 @dataclass(frozen=True)
 class Curve:
@@ -23,3 +25,8 @@ TRAINED_ON_DATA = (Curve("loss", "simulator's loss"), Curve("discriminator_loss"
                    Curve("logit_real", LOGIT, "real, trained on"), Curve("logit_heldout", LOGIT, "real, held out"))
 CAPTION = ("The losses of the two players, and the discriminator's mean logit (above 0: it says real): where the data "
            "it trained on stand above held-out data, it memorises them.")
+
+
+def nearest(distance: np.ndarray) -> float:
+    """The least of candidates' distances (n,), NaN where none is finite."""
+    return float(np.nanmin(distance)) if np.isfinite(distance).any() else float("nan")

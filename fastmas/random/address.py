@@ -20,8 +20,8 @@ class Address(NamedTuple):
 class Purpose:
     """Random numbers of a calibration, apart from those of `simulate`, whose purpose is 0."""
 
-    MOMENTS, WARMUP, TRAINING, CANDIDATES, POOL, VERDICT, INTERVAL, SAMPLE, BOOTSTRAP, POSTERIOR = range(1, 11)
-    STATIONARITY = 11
+    (MOMENTS, WARMUP, TRAINING, CANDIDATES, POOL, VERDICT, INTERVAL, SAMPLE, BOOTSTRAP, POSTERIOR,
+     STATIONARITY) = range(1, 12)
 
 
 def address_of(seed: Any, run: Any, purpose: Any) -> Address:

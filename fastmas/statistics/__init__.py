@@ -20,6 +20,11 @@ Statistic = Callable[[np.ndarray], np.ndarray]
 CLIP = 8.0  # standard deviations: a runaway path must not blow the discriminator up
 
 
+def name_of(chosen: str | Callable[[Any], Any]) -> str:
+    """What a statistic is called in results: its name, or that of the user's function."""
+    return chosen if isinstance(chosen, str) else getattr(chosen, "__name__", "function")
+
+
 def fit(chosen: str | Callable[[Any], Any], x_obs: np.ndarray) -> Statistic:
     """The statistic of this name, or a user's function, standardised by `x_obs` (n_paths, n_times).
 

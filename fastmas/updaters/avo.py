@@ -21,7 +21,7 @@ import numpy as np
 
 from fastmas.updaters import Search, ranked
 from fastmas.updaters.options import read
-from fastmas.updaters.pairs import adam, annealed, memory, n_pairs, offsets
+from fastmas.updaters.pairs import adam, annealed, around, memory, n_pairs, offsets
 
 NAME = "avo"
 MOST_WIDTH = 1 / 6  # of the region: a wider proposal would lie on its bounds
@@ -73,8 +73,7 @@ class AVO:
         return State(search, mean, log_spread, zero, zero, np.array(0))
 
     def ask(self, state: State) -> np.ndarray:
-        offset = self._offsets(state)
-        return state.search.region.inside(np.vstack([state.mean + offset, state.mean - offset]))
+        return around(state.search, state.mean, self._offsets(state))
 
     def tell(self, state: State, loss: np.ndarray) -> State:
         search, told = state.search, int(state.generation)

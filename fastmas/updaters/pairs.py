@@ -22,6 +22,11 @@ def offsets(search: Search, generation: int, sigma: np.ndarray, n: int) -> np.nd
     return np.where(search.region.integer, np.sign(offset) * np.maximum(np.abs(offset), 1.0), offset)
 
 
+def around(search: Search, mean: np.ndarray, offset: np.ndarray) -> np.ndarray:
+    """Candidates (2 n, d) at steps (n, d) to either side of the mean (d,), inside the region."""
+    return search.region.inside(np.vstack([mean + offset, mean - offset]))
+
+
 def memory(search: Search, n: int) -> float:
     """Adam's beta_1: a mean over as many generations as have a pair for each dimension, n pairs in one of them.
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from fastmas.updaters import Search, ranked
 from fastmas.updaters.options import read
-from fastmas.updaters.pairs import adam, annealed, memory, n_pairs, offsets
+from fastmas.updaters.pairs import adam, annealed, around, memory, n_pairs, offsets
 
 NAME = "parameter-score"
 
@@ -65,8 +65,7 @@ class ParameterScore:
 
     def ask(self, state: State) -> np.ndarray:
         n = n_pairs(state.mean.size, self.options.population)
-        offset = offsets(state.search, int(state.generation), self._sigma(state), n)
-        return state.search.region.inside(np.vstack([state.mean + offset, state.mean - offset]))
+        return around(state.search, state.mean, offsets(state.search, int(state.generation), self._sigma(state), n))
 
     def tell(self, state: State, loss: np.ndarray) -> State:
         search, told = state.search, int(state.generation)

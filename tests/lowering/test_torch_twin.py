@@ -23,14 +23,7 @@ from fastmas.simulate import simulate_job
 
 TOLERANCE = 1e-10  # float64 on the same words: rounding, in another order
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Tensors this small only lose by threads."""
-    n = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 class Herd(fm.Model):
