@@ -44,9 +44,9 @@ def calibrate(
     updater: str = "cma-es", discriminator: str | None = None, objective: str | None = None, statistic: Any = None,
     generations: int | None = None, paths: int | None = None, horizon: int | None = None,
     warmup: int | None = None, column: str | None = None, heldout_share: float | None = None,
-    bounds: Mapping[str, Sequence[float]] | None = None, start: Mapping[str, float] | None = None, seed: int = 1,
-    n_threads: int | None = None, device: str = "cpu", interval: bool = True, draws: int = N_DRAWS,
-    out: str | Path | None = None, overwrite: bool = False, progress: Progress | None = None,
+    bounds: Mapping[str, Sequence[float]] | None = None, start: Mapping[str, float] | None = None,
+    moment_start: bool = True, seed: int = 1, n_threads: int | None = None, device: str = "cpu", interval: bool = True,
+    draws: int = N_DRAWS, out: str | Path | None = None, overwrite: bool = False, progress: Progress | None = None,
     budget: Budget | None = None, updater_options: Mapping[str, Any] | None = None,
 ) -> Fit:
     """Find the parameters that make a model's paths look like the data.
@@ -80,6 +80,9 @@ def calibrate(
         Narrower bounds of free parameters, in natural units, inside the model's own.
     start : mapping of str to float, optional
         Where to begin in place of a scan over the bounds; free parameters that are not named begin at their defaults.
+    moment_start : bool
+        Fit moments from there, and begin the game at this fit. False begins it at `start` itself, or in the middle of
+        the bounds: for those who study the game.
     warmup : int, optional
         Steps simulated before the window: 50, or 200 for a series. A warning names a longer one where the model
         has not settled by then; 0 says that paths begin where the model does.
@@ -121,7 +124,7 @@ def calibrate(
     start_of(space, start or {})
     settings = replace(settings, bounds={n: [float(x) for x in b] for n, b in (bounds or {}).items()},
                        start={n: float(x) for n, x in (start or {}).items()}, budget=budget or budgets.FULL,
-                       updater_options=plain(updater_options or {}))
+                       updater_options=plain(updater_options or {}), moment_start=bool(moment_start))
     simulator = prepare(model, space, Observed(observations, statistic or settings.statistic), settings,
                         n_threads=n_threads, device=device)
     keeper = Keeper()

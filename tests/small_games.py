@@ -88,6 +88,21 @@ def toy_look(z, n_paths, run, purpose, *, common=True):
     return samples, toy_moments(samples)
 
 
+class ToyRollout:
+    """The toy's samples at one z, whose derivatives along it are known."""
+
+    n_simulated = 100
+
+    def __init__(self, z, generation):
+        self.z, noise = z, toy_samples(np.zeros((1, 2)), 100, generation, 98)[0]
+        self.noise = noise
+        self.samples = self.smooth = (z[0] + np.exp(z[1]) * noise).astype(np.float32)
+
+    def gradient(self, view):
+        along = np.stack([np.ones_like(self.noise), np.exp(self.z[1]) * self.noise])
+        return (along * view.slope).sum(axis=(1, 2, 3), dtype=np.float64)
+
+
 def toy_table(**changes):
     """A table at which the toy stands for simulator and statistic; the data are its own at TOY_TRUTH."""
     real, heldout = toy_samples(TOY_TRUTH[None], 250, 0, 99)[0].copy(), toy_samples(TOY_TRUTH[None], 50, 1, 99)[0]

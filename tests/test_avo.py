@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from fastmas import updaters
+from fastmas.evaluation import Evaluation
 from fastmas.region import Region
 from fastmas.updaters import Search
 
@@ -19,7 +20,7 @@ def play(options, d=2, n_generations=60, seed=1, noise=1.0):
     for generation in range(n_generations):
         z = updater.ask(state)
         luck = np.random.default_rng([seed, generation]).standard_normal(len(z))
-        state = updater.tell(state, ((z / error) ** 2).sum(axis=1) + noise * luck)
+        state = updater.tell(state, Evaluation(((z / error) ** 2).sum(axis=1) + noise * luck))
         means.append(state.mean / error)
         spreads.append(np.exp(state.log_spread) / error)
     half = n_generations // 2

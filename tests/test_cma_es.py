@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from fastmas import updaters
+from fastmas.evaluation import Evaluation
 from fastmas.region import Region
 from fastmas.updaters import Search, from_arrays, to_arrays
 from fastmas.updaters.centring import Centring
@@ -38,7 +39,7 @@ def play(updater, given, loss=bowl, n=None, state=None):
     state, asked, centres = updater.start(given) if state is None else state, [], []
     for generation in range(given.n_generations if n is None else n):
         asked.append(updater.ask(state))
-        state = updater.tell(state, loss(given, asked[-1], generation))
+        state = updater.tell(state, Evaluation(loss(given, asked[-1], generation)))
         centres.append(updater.centre(state))
     return state, asked, np.array(centres)
 

@@ -13,11 +13,12 @@ from fastmas import discriminators
 from fastmas.discriminators import amortised
 from fastmas.discriminators.networks import QuadraticInTheta, perceptron
 from fastmas.discriminators.replay import N_SHARES, N_THETA, Replay
-from fastmas.discriminators.training import Trainer, flat, gradient_penalty, initialise, seeded
+from fastmas.discriminators.training import Trainer, flat, gradient_penalty, initialise
 from fastmas.errors import ParameterError
 from fastmas.files import pack_tensors, unpack_tensors
 from fastmas.random.address import Purpose
 from fastmas.registry import parts
+from fastmas.seeding import seeded
 
 NAMES = sorted(parts("fastmas.discriminators", "DISCRIMINATOR"))
 FAR = np.array([-1.5, 0.8])
@@ -49,7 +50,7 @@ def play(judge, generations):
         here = centre(generation)
         judge.play(generation, here)
         candidates = here + np.array([[0.0, 0.0], [0.1, 0.1], [-0.1, 0.05]])
-        seen.append((judge.loss(generation, candidates, here), judge.report(), judge.arrays()))
+        seen.append((judge.evaluate(generation, candidates, here).loss, judge.report(), judge.arrays()))
     return seen
 
 
@@ -92,9 +93,9 @@ def test_a_loss_changes_nothing(name):
     judge.begin()
     play(judge, range(2))
     z = np.array([[0.1, 0.1], [0.5, -0.2]])
-    first = judge.loss(1, z, centre(1))
-    assert np.array_equal(judge.loss(1, z, centre(1)), first)
-    alone = judge.loss(1, z[:1], centre(1))
+    first = judge.evaluate(1, z, centre(1)).loss
+    assert np.array_equal(judge.evaluate(1, z, centre(1)).loss, first)
+    alone = judge.evaluate(1, z[:1], centre(1)).loss
     np.testing.assert_allclose(alone, first[:1], rtol=1e-9)  # a solve of one column rounds unlike one of two
 
 
@@ -160,7 +161,7 @@ def test_the_truth_loses_least(name):
     judge.begin()
     judge.play(0, FAR)
     way = np.array([FAR, (FAR + TOY_TRUTH) / 2, TOY_TRUTH])
-    losses = judge.loss(0, way, FAR)
+    losses = judge.evaluate(0, way, FAR).loss
     assert losses[0] > losses[1] > losses[2]
 
 
@@ -232,7 +233,7 @@ def test_the_distance_is_the_one_of_its_formula():
     at_start = [x[0] for x in small_games.toy_look(table.start[None], table.n_weigh, table.first_run, Purpose.WARMUP)]
     gap = features(samples[0], moments[0]).mean(axis=0) - features(table.real, table.moments).mean(axis=0)
     covariance = np.cov(features(*at_start).T) * (1 / 250 + 1 / 100)
-    assert judge.loss(2, z, centre(0)) == pytest.approx([gap @ np.linalg.inv(covariance) @ gap], rel=1e-4)
+    assert judge.evaluate(2, z, centre(0)).loss == pytest.approx([gap @ np.linalg.inv(covariance) @ gap], rel=1e-4)
 
 
 def test_the_game_sees_what_moments_see():
@@ -241,7 +242,7 @@ def test_the_game_sees_what_moments_see():
     judge = seat("amortised", table, training={"steps": 0})
     judge.begin()
     way = TOY_TRUTH + np.array([[0.0, 0.0], [0.3, 0.0], [0.6, 0.0]])
-    loss = judge.loss(0, way, TOY_TRUTH)
+    loss = judge.evaluate(0, way, TOY_TRUTH).loss
     _, moments = small_games.toy_look(way, 100, table.first_run, Purpose.CANDIDATES)
     _, at_start = small_games.toy_look(table.start[None], table.n_weigh, table.first_run, Purpose.WARMUP)
     variance = at_start[0].var(ddof=1) * (1 / 250 + 1 / 100)
@@ -257,7 +258,7 @@ def test_few_paths_are_cut_into_blocks_that_have_a_covariance(shape):
     real = rng.standard_normal((*shape, 3)).astype(np.float32)
     judge = seat("amortised", toy_table(real=real))
     judge.begin()
-    loss = judge.loss(0, np.array([[0.4, -0.1], [1.0, 0.5]]), TOY_TRUTH)
+    loss = judge.evaluate(0, np.array([[0.4, -0.1], [1.0, 0.5]]), TOY_TRUTH).loss
     assert np.isfinite(loss).all()
     assert (loss > 0).all()
 

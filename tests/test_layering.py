@@ -17,28 +17,28 @@ PACKAGE = Path(fastmas.__file__).parent
 TOP = "__init__"
 # A file or folder of the package may import those of a lower floor and itself: never up, never sideways.
 FLOOR = {
-    "errors": 0, "region": 0,
+    "errors": 0, "region": 0, "evaluation": 0, "seeding": 0,
     "kernel": 1, "parameters": 1, "progress": 1, "files": 1, "registry": 1, "datasets": 1, "source_text": 1,
     "limits": 2, "distance": 2, "reductions": 2, "random": 2, "model": 2, "objectives": 2, "caching": 2,
     "language": 3,
     "lowering": 4,
     "models": 5, "engine": 5,
-    "simulate": 6, "statistics": 6, "data": 6, "discriminators": 6, "updaters": 6, "export": 6,
+    "simulate": 6, "statistics": 6, "data": 6, "export": 6,
     "run_directory": 7, "conformance": 7, "settling": 7, "on_device": 7, "differentiate": 7,
-    "report": 8, "bench": 8,
-    "calibration": 9,
-    "calibrate": 10,
-    "cli": 11,
-    "__main__": 12,
-    TOP: 13,
+    "report": 8, "estimators": 8,
+    "discriminators": 9, "updaters": 9,
+    "calibration": 10, "bench": 10,
+    "calibrate": 11,
+    "cli": 12,
+    "__main__": 13,
+    TOP: 14,
 }
 # Where a library may be imported at all; a deeper path gives one file of a folder.
 ROOMS = {
     "numba": ("kernel", "random", "caching", "lowering", "engine"),
     "numba.cuda": ("engine/cuda", "engine/cuda_functions"),
-    "torch": ("statistics/tensors", "objectives", "discriminators", "calibration", "calibrate", "updaters/pathwise",
-              "lowering/torch_twin",
-              "bench/peers/pytorch", "bench/studies/gpu"),
+    "torch": ("seeding", "statistics/tensors", "objectives", "estimators", "discriminators", "calibration", "calibrate",
+              "lowering/torch_twin", "bench/peers/pytorch", "bench/studies/gpu"),
     "typer": ("cli",),
     "rich": ("cli",),
 }
@@ -130,7 +130,7 @@ def test_a_planted_import_is_found(place, source):
     ("random/normal", "from fastmas.parameters import Parameter\nfrom fastmas.kernel import kernel"),
     ("models/stock_market", "from . import other\nfrom fastmas.language import words"),
     ("engine/cuda", "from numba import cuda"),
-    ("updaters/pathwise", "import torch.nn.functional as F"),
+    ("estimators/chain", "import torch.nn.functional as F"),
     ("cli/app", "from fastmas import __version__\nimport typer"),
     ("errors", "import fastmas\nversion = fastmas.__version__"),
     (TOP, "import importlib\nimportlib.import_module('fastmas.models')"),

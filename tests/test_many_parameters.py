@@ -26,6 +26,7 @@ from fastmas.calibration.simulator import Simulator
 from fastmas.discriminators.networks import QuadraticInTheta
 from fastmas.distance import weigh
 from fastmas.errors import MemoryLimitError, ParameterError
+from fastmas.evaluation import Evaluation
 from fastmas.parameters import Parameter, ParameterSpace
 from fastmas.region import Region
 from fastmas.updaters import moments, scoring
@@ -134,7 +135,7 @@ def test_an_updater_asks_for_as_many(updater):
     state = updaters.get(updater).start(search)
     z = updaters.get(updater).ask(state)
     assert z.shape == (updaters.population(d), d)
-    state = updaters.get(updater).tell(state, np.square(z).sum(axis=1))
+    state = updaters.get(updater).tell(state, Evaluation(np.square(z).sum(axis=1)))
     assert updaters.get(updater).centre(state).shape == (d,)
 
 

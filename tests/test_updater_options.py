@@ -56,7 +56,7 @@ def test_a_calibration_plays_with_them_and_keeps_them(updater, options, n, small
     def make(name, options=None):
         made = plain_make(name, options)
         told = made.tell
-        monkeypatch.setattr(made, "tell", lambda state, loss: seen.append(len(loss)) or told(state, loss),
+        monkeypatch.setattr(made, "tell", lambda state, said: seen.append(len(said.loss)) or told(state, said),
                             raising=False)
         return made
 

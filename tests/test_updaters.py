@@ -1,4 +1,4 @@
-"""Updaters: one contract for every one that plays a game, and noisy bowls whose bottoms are known."""
+"""Updaters: one contract for every one that plays by losses, and noisy bowls whose bottoms are known."""
 
 import random
 from dataclasses import replace
@@ -8,10 +8,11 @@ import pytest
 
 from fastmas import updaters
 from fastmas.errors import ParameterError
+from fastmas.evaluation import LOSS, Evaluation
 from fastmas.region import Region
 from fastmas.updaters import Search, from_arrays, get, ranked, to_arrays
 
-GAMES = [name for name in updaters.names() if get(name).is_game]
+GAMES = [name for name in updaters.names() if get(name).is_game and get(name).needs == LOSS]
 N_GENERATIONS = 60
 REGION = Region(np.array([-5.0, -1.0]), np.array([15.0, 1.0]), np.zeros(2, dtype=bool))
 
@@ -35,7 +36,7 @@ def play(updater, state, generations, loss=bowl):
     asked, centres = [], []
     for generation in generations:
         asked.append(updater.ask(state))
-        state = updater.tell(state, loss(state.search, asked[-1], generation))
+        state = updater.tell(state, Evaluation(loss(state.search, asked[-1], generation)))
         centres.append(updater.centre(state))
     return state, asked, np.array(centres)
 
@@ -53,7 +54,7 @@ def test_ask_is_pure(name):
     updater = get(name)
     begun, _, _ = play(updater, updater.start(search()), range(3))
     loss = bowl(begun.search, updater.ask(begun), 3)
-    first, second = updater.tell(begun, loss), updater.tell(begun, loss[::-1])
+    first, second = updater.tell(begun, Evaluation(loss)), updater.tell(begun, Evaluation(loss[::-1]))
     seen = {"begun": updater.ask(begun), "first": updater.ask(first), "second": updater.ask(second)}
     assert not np.array_equal(seen["first"], seen["second"])
     for _ in range(2):
@@ -145,7 +146,7 @@ def test_what_is_no_number_is_the_worst(name, wrong):
 def test_all_losses_may_be_wrong_and_any_number_of_generations_is_short(name):
     updater = get(name)
     given = search(n_generations=1)
-    state = updater.tell(updater.start(given), np.full(len(updater.ask(updater.start(given))), np.nan))
+    state = updater.tell(updater.start(given), Evaluation(np.full(len(updater.ask(updater.start(given))), np.nan)))
     assert np.isfinite(updater.centre(state)).all()
 
 
@@ -211,7 +212,7 @@ def test_moments_play_no_game_and_stay():
     assert not updater.is_game
     state = updater.start(given)
     assert updater.ask(state).tolist() == [given.start.tolist()]
-    assert updater.centre(updater.tell(state, np.zeros(1))).tolist() == given.start.tolist()
+    assert updater.centre(updater.tell(state, Evaluation(np.zeros(1)))).tolist() == given.start.tolist()
 
 
 def test_an_unknown_updater_is_named_with_those_there_are():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from fastmas import discriminators, updaters
+from fastmas.evaluation import GRADIENT, Evaluation
 from fastmas.region import Region
 from fastmas.updaters import Search
 
@@ -21,8 +22,9 @@ def test_a_game_ends_within_a_standard_error(name, d, most):
     state, centres = updater.start(Search(AWAY * signs, np.ones(d), region, n, 1)), []
     for generation in range(n):
         z = updater.ask(state)
-        luck = np.random.default_rng([1, generation]).standard_normal(len(z))
-        state = updater.tell(state, (z**2).sum(axis=1) + luck)
+        rng = np.random.default_rng([1, generation])
+        loss, slope = (z**2).sum(axis=1) + rng.standard_normal(len(z)), 2.0 * z + rng.standard_normal(z.shape)
+        state = updater.tell(state, Evaluation(loss, slope if updater.needs == GRADIENT else None))
         centres.append(updater.centre(state))
     found = np.mean(centres[-int(updater.averaged * n):], axis=0)
     assert np.sqrt((found**2).mean()) < most

@@ -16,8 +16,9 @@ from fastmas.calibration.record import DISCRIMINATOR, UPDATER, Record
 from fastmas.calibration.settings import Settings
 from fastmas.calibration.simulator import Simulator
 from fastmas.discriminators import Table
+from fastmas.estimators import Rollout
 from fastmas.region import Region
-from fastmas.updaters import Search
+from fastmas.updaters import Search, Updater
 
 REGION = 20.0  # spreads: half the width of a local game's region
 LEAST_REGION, MOST_REGION = 0.02, 0.5  # of the box
@@ -25,6 +26,8 @@ LEAST_SPREAD, MOST_SPREAD = 1e-3, 0.02  # of the box
 SETTLED = 0.5  # a round is the last one if the search ended within this share of its region
 VAGUE = 0.2  # standard error in boxes from which a coordinate is not identified and wanders (uniform: 0.29)
 RUNS_PER_ROUND = 1 << 16
+
+Rollouts = Callable[[np.ndarray, int], Rollout]
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,8 @@ class Game:
         total, phase = search.n_generations, _phase(record)
         began, before = time.perf_counter(), record.seconds.get("game", 0.0)
         updater = updaters.make(self.settings.updater, self.settings.updater_options)
-        discriminator = discriminators.seat(self.settings.discriminator, self.table(record, search),
-                                            self.settings.objective)
+        discriminator = discriminators.seat(
+            self.settings.discriminator, self.table(record, search, updater), self.settings.objective)
         state = updater.start(search)
         if record.generation > 0:
             state = updaters.from_arrays(type(state), search, record.part(UPDATER))
@@ -65,14 +68,14 @@ class Game:
             centre = updater.centre(state)
             discriminator.play(generation, centre)
             z = updater.ask(state)
-            loss = discriminator.loss(generation, z, centre)
-            state = updater.tell(state, loss)
+            seen = discriminator.evaluate(generation, z, centre)
+            state = updater.tell(state, seen)
 
             record.centres.append(updater.centre(state))
             record.generation = generation + 1
             record.keep(updaters.to_arrays(state), discriminator.arrays())
             record.seconds["game"] = before + time.perf_counter() - began
-            named, mean_loss = self.simulator.by_name(record.centres[-1]), float(np.mean(loss))
+            named, mean_loss = self.simulator.by_name(record.centres[-1]), float(np.mean(seen.loss))
             record.rows.append({"generation": len(record.rows), "round": record.round, "loss": mean_loss,
                                 **discriminator.report(), **named, "seconds": round(record.seconds["game"], 3)})
             self.tell({"phase": phase, "done": generation + 1, "total": total, "loss": mean_loss, "estimate": named})
@@ -82,7 +85,9 @@ class Game:
         """The search of this round: over the whole box, or a region around a point."""
         assert record.start is not None
         box = self.simulator.region
-        spread = np.clip(record.start.spread, LEAST_SPREAD * box.width, MOST_SPREAD * box.width)
+        # Without a fit nothing says how far the truth is: the errors at a point far from it are no scale for steps.
+        known = record.start.spread if self.settings.moment_start else np.inf
+        spread = np.clip(known, LEAST_SPREAD * box.width, MOST_SPREAD * box.width)
         spread = np.where(box.integer, np.maximum(spread, 0.5), spread)
         middle, region = record.start.z if record.region is None else record.region, box
         if discriminators.get(self.settings.discriminator).local:
@@ -93,7 +98,7 @@ class Game:
         start = np.clip(middle, region.low + edge, region.high - edge)
         return Search(start, spread, region, self.settings.generations, self.settings.seed + record.round)
 
-    def table(self, record: Record, search: Search) -> Table:
+    def table(self, record: Record, search: Search, updater: Updater) -> Table:
         """What this round's discriminator plays on."""
         simulator, observed, budget = self.simulator, self.simulator.observed, self.settings.budget
         pool_paths, pool_times = observed.regime.pool(observed.n_times, budget.sizes)
@@ -105,7 +110,23 @@ class Game:
             region=search.region, seed=self.settings.seed, first_run=RUNS_PER_ROUND * (record.round + 1),
             n_generations=self.settings.generations, pool_paths=pool_paths, pool_times=pool_times,
             blur=observed.regime.blur, map=simulator.workers.map,
-            training=budget.training_of(self.settings.discriminator), device=simulator.device)
+            training=budget.training_of(self.settings.discriminator), device=simulator.device,
+            rollout=self._rollouts(record, search, updater))
+
+    def _rollouts(self, record: Record, search: Search, updater: Updater) -> Rollouts | None:
+        """Paths of a candidate in a generation of this round with what its gradient takes, if the updater needs one."""
+        estimator = updaters.estimator_of(updater)
+        if estimator is None:
+            return None
+        first_run, total = RUNS_PER_ROUND * (record.round + 1), max(1, search.n_generations)
+        scene = self.simulator.scene(self.settings.paths, search.spread)
+
+        def rollout(z: np.ndarray, generation: int) -> Rollout:
+            seen = estimator.rollout(scene, z, first_run + generation, generation / total)
+            self.simulator.n_simulated += seen.n_simulated
+            return seen
+
+        return rollout
 
     def _finish_round(self, record: Record, search: Search) -> None:
         """Go on to another round, around where the search ended, if it left the middle of its region."""

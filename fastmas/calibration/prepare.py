@@ -23,8 +23,8 @@ def prepare(model: Model, space: ParameterSpace, observed: Observed, settings: S
 
     Raises
     ------
-    ParameterError
-        If there are more unknowns than figures, or the updater cannot begin with its options.
+    ParameterError, ModelError
+        If there are more unknowns than figures, or the updater cannot begin with its options or move this model.
     MemoryLimitError
         If the largest arrays do not fit.
     DeviceError
@@ -32,9 +32,22 @@ def prepare(model: Model, space: ParameterSpace, observed: Observed, settings: S
     """
     simulator = Simulator(model, space, observed, Workers(n_threads), warmup=settings.warmup, seed=settings.seed,
                           device=device)
+    check_gradients(simulator, settings)
     check_degrees(observed, settings, space.d)
     check_memory(observed, settings, n_candidates(settings, space.region))
     return simulator
+
+
+def check_gradients(simulator: Simulator, settings: Settings) -> None:
+    """Raise ModelError or ParameterError where the updater needs gradients that the model or the statistic has not."""
+    estimator = updaters.estimator_of(updaters.make(settings.updater, settings.updater_options))
+    if estimator is None:
+        return
+    estimator.check(simulator.model, simulator.space.free)
+    if estimator.needs_tensors and not simulator.observed.reads_tensors:
+        raise ParameterError(f"updater={settings.updater!r}: the statistic {simulator.observed.statistic_name!r} is a "
+                             "function of arrays, through which torch takes no gradient; use decision-score, or name a "
+                             "built-in statistic")
 
 
 def n_candidates(settings: Settings, region: Region) -> int:

@@ -17,7 +17,7 @@ from scipy.special import ndtr, ndtri
 from torch import Tensor
 
 from fastmas.discriminators.networks import MixtureDensity, log_mixture
-from fastmas.discriminators.training import seeded
+from fastmas.seeding import seeded
 
 N_MEMBERS, N_COMPONENTS, HIDDEN = 4, 3, 64
 RATE, BETAS, BATCH = 6e-3, (0.9, 0.99), 256

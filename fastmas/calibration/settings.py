@@ -11,6 +11,7 @@ from fastmas.calibration.budget import FULL, Budget
 from fastmas.calibration.regimes import LEAST_CANDIDATE, REGIMES
 from fastmas.data import Observations
 from fastmas.errors import ParameterError
+from fastmas.evaluation import GRADIENT
 from fastmas.parameters import is_whole, shown
 
 N_DRAWS = 2000  # from the posterior
@@ -34,6 +35,7 @@ class Settings:
     draws: int = N_DRAWS
     budget: Budget = FULL
     updater_options: dict[str, Any] = field(default_factory=dict)
+    moment_start: bool = True
 
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> Settings:
@@ -56,6 +58,9 @@ def decide(observations: Observations, *, updater: str, discriminator: str | Non
     mover = updaters.get(updater)
     chosen, played = discriminators.match(discriminator, objective, mover.discriminator)
     kind = discriminators.get(chosen)
+    if mover.needs == GRADIENT and not kind.has_gradients:
+        raise ParameterError(f"updater={updater!r} moves by gradients, which the discriminator {chosen!r} has not; "
+                             f"name {' or '.join(discriminators.differentiable(played))}, or another updater")
     name = statistic or kind.statistics[-1 if regime.is_series else 0]
     sizes = {
         "generations": 0 if not mover.is_game else kind.n_generations if generations is None else generations,

@@ -12,6 +12,7 @@ from fastmas.calibration.observed import Observed
 from fastmas.calibration.workers import Features, Workers
 from fastmas.engine import devices
 from fastmas.engine.job import Job
+from fastmas.estimators import Scene, chain
 from fastmas.model import Model
 from fastmas.parameters import ParameterSpace
 from fastmas.random.address import Address, Purpose
@@ -72,6 +73,19 @@ class Simulator:
             paths = self.simulate(z[i:i + size], n_paths, run, Purpose.MOMENTS, common=common, n_times=n_times)
             parts.append(self.workers.each(features, paths.reshape(-1, paths.shape[2])))
         return np.concatenate(parts).reshape(len(z), n_paths, -1)
+
+    def scene(self, n_paths: int, spread: np.ndarray) -> Scene:
+        """What an estimator of gradients simulates for a candidate, and how it looks at it."""
+        address = Address(self.seed, 0, Purpose.CANDIDATES)
+
+        def simulate(z: np.ndarray, run: int) -> np.ndarray:
+            return simulate_job(self._job(z, n_paths, address._replace(run=run), True, None), check=False)[0]
+
+        observed = self.observed
+        return Scene(
+            model=self.model, space=self.space, statistic=observed.statistic, reads_tensors=observed.reads_tensors,
+            ends=chain.ends_of(observed.statistic, observed.x_train[0]), warmup=self.warmup, n_times=observed.n_times,
+            n_paths=n_paths, spread=spread, address=address, simulate=simulate, n_threads=self.workers.n)
 
     @property
     def _stays_there(self) -> bool:

@@ -6,10 +6,12 @@ from fastmas.calibration.given import start_of
 from fastmas.calibration.problems import moment_problem
 from fastmas.calibration.settings import Settings
 from fastmas.calibration.simulator import Simulator
-from fastmas.updaters.moments import MomentFit, fit_moments
+from fastmas.updaters.moments import MomentFit, fit_moments, stand_at
 
 
 def find_start(simulator: Simulator, settings: Settings) -> MomentFit:
-    """From a scan over the bounds, or from where the user wants to begin."""
-    z = start_of(simulator.space, settings.start)
-    return fit_moments(moment_problem(simulator, settings), None if z is None else z[None], settings.budget.start)
+    """From a scan over the bounds, or from where the user wants to begin: there, if moments are not to be fitted."""
+    z, problem = start_of(simulator.space, settings.start), moment_problem(simulator, settings)
+    if settings.moment_start:
+        return fit_moments(problem, None if z is None else z[None], settings.budget.start)
+    return stand_at(problem, simulator.region.middle if z is None else z)

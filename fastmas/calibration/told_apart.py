@@ -21,8 +21,9 @@ from fastmas.calibration.budget import ToldApartEffort
 from fastmas.calibration.observed import Observed
 from fastmas.calibration.simulator import Simulator
 from fastmas.discriminators.networks import perceptron
-from fastmas.discriminators.training import Trainer, flat, initialise, seeded
+from fastmas.discriminators.training import Trainer, flat, initialise
 from fastmas.random.address import Purpose
+from fastmas.seeding import seeded
 
 HIDDEN, RATE, BETAS = 32, 2e-3, (0.9, 0.99)
 PENALTY = 1e-4  # weight decay

@@ -34,6 +34,10 @@ def calibrate(
     start: Annotated[list[str] | None, typer.Option(
         "--start", metavar="NAME=VALUE",
         help="Begin here, in place of a scan over the bounds. May be given many times.")] = None,
+    no_moment_start: Annotated[bool, typer.Option(
+        "--no-moment-start",
+        help="Begin the game at --start itself, or in the middle of the bounds, without a fit of moments before "
+             "it.")] = False,
     settings: Settings = None,
     rule: Annotated[str | None, typer.Option(
         metavar="RULE", help="Decisions of the agents: exact, smoothed (the paper's) or relaxed. "
@@ -93,8 +97,8 @@ def calibrate(
     given = {name: value for name, value in chosen.items() if value is not None}
     with output.stoppable(out), reporter() as progress:
         fit = play(
-            built, data, fixed=fixed, device=device, interval=not no_interval, out=out, overwrite=overwrite,
-            progress=progress, **given)
+            built, data, fixed=fixed, device=device, moment_start=not no_moment_start, interval=not no_interval,
+            out=out, overwrite=overwrite, progress=progress, **given)
     print_fit(fit, {e: p.unit for p in built.parameters for e in p.entries})
     if out is not None:
         print_report(out)

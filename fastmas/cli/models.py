@@ -95,17 +95,13 @@ def _derivatives(model: Model) -> dict[str, str]:
     """How a derivative by each parameter can be had; nothing where no text says so."""
     if not model.sources:
         return {}
-    from fastmas.language.activity import reach
-    from fastmas.language.reading import read_start, read_step
-    from fastmas.language.refusals import NotForLanes
-    from fastmas.language.text import Text
+    from fastmas.differentiate import reaches
 
-    text = Text(model)
     try:
-        step, start = read_step(text), read_start(text)
-    except NotForLanes:
+        found = reaches(model)
+    except ModelError:
         return {p.name: "differences: no lanes" for p in model.parameters}
-    return {p.name: "whole number" if p.integer else str(reach(step, p.name, start)) for p in model.parameters}
+    return {p.name: str(found.get(p.name, "whole number")) for p in model.parameters}
 
 
 def _what(model: Model) -> str:

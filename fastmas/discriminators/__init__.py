@@ -4,14 +4,15 @@ A discriminator is built as `DISCRIMINATOR(table, objective)`. Its class says `s
 and for one series), `n_generations` (of a round, by default), `local` (it must be played in a region, not in the whole
 box), `own_objective` (the name of the one divergence that it plays, or None: the user's choice), `plays` (the method
 that an objective of the user's choice must have) and `usual_objective` (where none is chosen), `training` (a frozen
-dataclass: how long networks train), `sees_data` (it is trained on them), `curves` (what the columns of its report and
-the column "loss" are) and `caption` (of their picture). One that is trained on simulations alone has
-`features_of(arrays, k, d)`, which makes what it has learned features of the last steps, and `n_learned(d)`, how many
-of them at least are no combinations of others. It has
+dataclass: how long networks train), `sees_data` (it is trained on them), `has_gradients` (its losses can be
+differentiated), `curves` (what the columns of its report and the column "loss" are) and `caption` (of their picture).
+One that is trained on simulations alone has `features_of(arrays, k, d)`, which makes what it has learned features of
+the last steps, and `n_learned(d)`, how many of them at least are no combinations of others. It has
 
 - `begin()`: train until the game can start;
 - `play(generation, centre)`: train for this generation, the search standing at `centre` (d,);
-- `loss(generation, z, centre) -> (n,)`: the losses of candidates z (n, d);
+- `evaluate(generation, z, centre) -> Evaluation`: the losses of candidates z (n, d), and their gradients if the table
+  has rollouts;
 - `report() -> dict`: numbers for the history, each of them one of `curves`;
 - `arrays()` and `restore(arrays, generation)`: its state for a checkpoint, bit for bit.
 
@@ -30,6 +31,7 @@ import numpy as np
 from fastmas import objectives
 from fastmas.distance import Weight
 from fastmas.errors import ParameterError
+from fastmas.estimators import Rollout
 from fastmas.region import Region
 from fastmas.registry import find, parts
 
@@ -65,7 +67,9 @@ class Table:
     a replay; `blur` is the sd of noise added to windows in training, so that a network that is to judge
     real data does not learn the lattice that a few agents leave in returns; `map` applies a function
     to items on the threads there are, in order; `training` says how long networks train, as
-    the kind's own `training` does; `device`, a name of torch's, is where the networks are.
+    the kind's own `training` does; `device`, a name of torch's, is where the networks are;
+    `rollout(z (d,), generation)` gives a candidate's paths and what an estimator needs for its gradient, if the
+    updater moves by one.
     """
 
     sample: Sampler
@@ -88,6 +92,7 @@ class Table:
     map: Callable[..., Any]
     training: Any
     device: str = "cpu"
+    rollout: Callable[[np.ndarray, int], Rollout] | None = None
 
 
 def curves_of(name: str, objective: str) -> dict[str, Any]:
@@ -109,6 +114,12 @@ def can_play(name: str, objective: str) -> bool:
 def players(objective: str) -> list[str]:
     """The discriminators that play this objective."""
     return [name for name in parts("fastmas.discriminators", "DISCRIMINATOR") if can_play(name, objective)]
+
+
+def differentiable(objective: str) -> list[str]:
+    """The discriminators that play this objective and whose losses have gradients, or all that have."""
+    known = [name for name, kind in parts("fastmas.discriminators", "DISCRIMINATOR").items() if kind.has_gradients]
+    return [name for name in known if can_play(name, objective)] or known
 
 
 def match(discriminator: str | None, objective: str | None, usual: str) -> tuple[str, str]:

@@ -23,10 +23,12 @@ from fastmas.discriminators import Table
 from fastmas.discriminators.curves import Curve, nearest
 from fastmas.discriminators.networks import QuadraticInTheta
 from fastmas.discriminators.replay import N_THETA, Replay
-from fastmas.discriminators.training import Trainer, flat, initialise, seeded
+from fastmas.discriminators.training import Trainer, flat, initialise
 from fastmas.distance import Weight, means
+from fastmas.evaluation import Evaluation
 from fastmas.objectives import Objective
 from fastmas.random.address import Purpose
+from fastmas.seeding import seeded
 
 HIDDEN = 48
 RATE, BETAS = 3e-3, (0.9, 0.99)
@@ -53,6 +55,7 @@ class Amortised:
     n_generations = 40
     own_objective: str | None = "fisher"
     sees_data = False
+    has_gradients = False
     curves = (Curve("loss", "squared distance", "mean of candidates"),
               Curve("nearest", "squared distance", "nearest candidate"))
     caption = ("Squared distance of the candidates' mean features from the data's, in standard errors: it falls to "
@@ -102,13 +105,13 @@ class Amortised:
     def play(self, generation: int, centre: np.ndarray) -> None:
         """Nothing: the best combination of features against each candidate is known in closed form."""
 
-    def loss(self, generation: int, z: np.ndarray, centre: np.ndarray) -> np.ndarray:
+    def evaluate(self, generation: int, z: np.ndarray, centre: np.ndarray) -> Evaluation:
         table = self.table
         seen = table.look(z, table.n_paths, table.first_run + generation, Purpose.CANDIDATES)
         features = np.stack(list(table.map(lambda one: self._features(*one), list(zip(*seen, strict=True)))))
         distance = self.weight.distance(means(features) - self.real.mean(axis=0))
         self._distance = nearest(distance)
-        return distance
+        return Evaluation(distance)
 
     def report(self) -> dict[str, float]:
         return {"nearest": self._distance}

@@ -13,9 +13,10 @@ import torch
 
 from fastmas.discriminators import Table
 from fastmas.discriminators.curves import Curve, nearest
-from fastmas.discriminators.training import seeded
+from fastmas.discriminators.evaluating import evaluate
+from fastmas.evaluation import Evaluation
 from fastmas.objectives import ClosedForm
-from fastmas.random.address import Purpose
+from fastmas.seeding import seeded
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Closed:
     own_objective: str | None = None
     plays, usual_objective = "distance_to", "mmd"
     sees_data = True
+    has_gradients = True
     curves = (Curve("loss", "distance", "mean of candidates"), Curve("nearest", "distance", "nearest candidate"))
     caption = ("Distance of the candidates' samples from the data: it falls to what chance leaves where the model is "
                "right. One that is estimated without bias may be a little below 0 there.")
@@ -48,12 +50,10 @@ class Closed:
     def play(self, generation: int, centre: np.ndarray) -> None:
         """Nothing: the best discriminator against each candidate is known."""
 
-    def loss(self, generation: int, z: np.ndarray, centre: np.ndarray) -> np.ndarray:
-        table = self.table
-        samples = table.sample(z, table.n_paths, table.first_run + generation, Purpose.CANDIDATES)
-        loss = np.array(list(table.map(lambda one: float(self._distance(self._on_device(one))), samples)))
-        self._nearest = nearest(loss)
-        return loss
+    def evaluate(self, generation: int, z: np.ndarray, centre: np.ndarray) -> Evaluation:
+        found = evaluate(self.table, generation, z, lambda samples, z: self._distance(samples))
+        self._nearest = nearest(found.loss)
+        return found
 
     def report(self) -> dict[str, float]:
         return {"nearest": self._nearest}

@@ -16,11 +16,13 @@ from torch import Tensor
 from fastmas import objectives
 from fastmas.discriminators import Table
 from fastmas.discriminators.curves import CAPTION, TRAINED_ON_DATA
+from fastmas.discriminators.evaluating import evaluate
 from fastmas.discriminators.networks import QuadraticInTheta
 from fastmas.discriminators.replay import N_THETA, Replay
-from fastmas.discriminators.training import Trainer, Unregularised, flat, initialise, seeded
-from fastmas.objectives import Objective
-from fastmas.random.address import Purpose
+from fastmas.discriminators.training import Trainer, Unregularised, flat, initialise
+from fastmas.evaluation import Evaluation
+from fastmas.objectives import Objective, is_mean
+from fastmas.seeding import seeded
 
 HIDDEN = 48
 RATE, BETAS = 2e-3, (0.9, 0.99)
@@ -44,6 +46,7 @@ class Conditional:
     own_objective: str | None = None
     plays, usual_objective = "discriminator_loss", objectives.USUAL
     sees_data = True
+    has_gradients = True
     curves, caption = TRAINED_ON_DATA, CAPTION
     training = Training()
 
@@ -66,10 +69,8 @@ class Conditional:
         for step in range(training.steps):
             self._step(training.warmup + generation * training.steps + step)
 
-    def loss(self, generation: int, z: np.ndarray, centre: np.ndarray) -> np.ndarray:
-        table = self.table
-        samples = table.sample(z, table.n_paths, table.first_run + generation, Purpose.CANDIDATES)
-        return np.array(list(table.map(lambda pair: self._value(*pair), list(zip(samples, z, strict=True)))))
+    def evaluate(self, generation: int, z: np.ndarray, centre: np.ndarray) -> Evaluation:
+        return evaluate(self.table, generation, z, self._value, self._credit if is_mean(self.objective) else None)
 
     def report(self) -> dict[str, float]:
         device = self.table.device
@@ -105,10 +106,14 @@ class Conditional:
         network: QuadraticInTheta = self.trainer.network  # type: ignore[assignment]
         return (network.trunk(windows) * network.monomials(u)).sum(dim=-1)
 
-    def _value(self, samples: np.ndarray | Tensor, z: np.ndarray) -> float:
+    def _value(self, samples: Tensor, z: np.ndarray) -> Tensor:
         u, fake = self.replay.to_u(z), flat(samples, self.table.device)
-        with torch.no_grad():
-            return -float(self.objective.discriminator_loss(self._logit(self.real, u), self._logit(fake, u)))
+        return -self.objective.discriminator_loss(self._logit(self.real, u), self._logit(fake, u))
+
+    def _credit(self, samples: Tensor, z: np.ndarray) -> Tensor:
+        u = self.replay.to_u(z)
+        real, fake = self._logit(self.real[:1], u), self._logit(flat(samples, self.table.device), u)
+        return -torch.vmap(self.objective.discriminator_loss, (None, 0))(real, fake).reshape(samples.shape[:2])
 
     def _mean_logit(self, samples: Tensor, u: Tensor) -> float:
         if len(samples) == 0:

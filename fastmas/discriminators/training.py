@@ -9,13 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fastmas.seeding import seeded
+
 N_SHARDS = 2  # gradients are summed over this many parts in a fixed order, whatever the threads
-
-
-def seeded(*key: int) -> torch.Generator:
-    """A torch generator that depends on the key alone."""
-    state = np.random.SeedSequence([int(k) for k in key]).generate_state(1, np.uint64)[0]
-    return torch.Generator().manual_seed(int(state >> np.uint64(1)))
 
 
 def initialise(network: nn.Module, *key: int) -> nn.Module:

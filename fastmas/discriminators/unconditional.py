@@ -11,10 +11,13 @@ from torch import Tensor, nn
 from fastmas import objectives
 from fastmas.discriminators import Table
 from fastmas.discriminators.curves import CAPTION, LOGIT, TRAINED_ON_DATA, Curve
+from fastmas.discriminators.evaluating import evaluate
 from fastmas.discriminators.networks import perceptron
-from fastmas.discriminators.training import Trainer, flat, gradient_penalty, initialise, seeded
+from fastmas.discriminators.training import Trainer, flat, gradient_penalty, initialise
+from fastmas.evaluation import Evaluation
 from fastmas.objectives import Objective
 from fastmas.random.address import Purpose
+from fastmas.seeding import seeded
 
 HIDDEN = (32, 32)
 
@@ -44,6 +47,7 @@ class Unconditional:
     own_objective: str | None = None
     plays, usual_objective = "discriminator_loss", objectives.USUAL
     sees_data = True
+    has_gradients = True
     curves = (*TRAINED_ON_DATA, Curve("logit_fake", LOGIT, "simulated"))
     caption = CAPTION
     training: Recipe
@@ -66,10 +70,8 @@ class Unconditional:
     def play(self, generation: int, centre: np.ndarray) -> None:
         self._train(centre, generation)
 
-    def loss(self, generation: int, z: np.ndarray, centre: np.ndarray) -> np.ndarray:
-        table = self.table
-        samples = table.sample(z, table.n_paths, table.first_run + generation, Purpose.CANDIDATES)
-        return np.array(list(table.map(self._generator_loss, samples)))
+    def evaluate(self, generation: int, z: np.ndarray, centre: np.ndarray) -> Evaluation:
+        return evaluate(self.table, generation, z, self._generator_loss, self._credit)
 
     def report(self) -> dict[str, float]:
         return {
@@ -120,9 +122,12 @@ class Unconditional:
         loss = self.objective.discriminator_loss(logits, network(fake))
         return loss + self.recipe.penalty * gradient_penalty(logits, real)
 
-    def _generator_loss(self, samples: np.ndarray | Tensor) -> float:
-        with torch.no_grad():
-            return float(self.objective.generator_loss(self.trainer.network(flat(samples, self.table.device))))
+    def _generator_loss(self, samples: Tensor, z: np.ndarray) -> Tensor:
+        return self.objective.generator_loss(self.trainer.network(flat(samples, self.table.device)))
+
+    def _credit(self, samples: Tensor, z: np.ndarray) -> Tensor:
+        logits = self.trainer.network(flat(samples, self.table.device))
+        return torch.vmap(self.objective.generator_loss)(logits).reshape(samples.shape[:2])
 
     def _mean_logit(self, samples: Tensor) -> float:
         if len(samples) == 0:

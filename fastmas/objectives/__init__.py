@@ -7,7 +7,8 @@ A file defines `OBJECTIVE`, or `OBJECTIVES` with a name for each. There are two 
 
 - `coin_toss`: the discriminator's loss under the best logit that is the same for all: it knows nothing;
 - `regulariser`, one of `fastmas.objectives.regularisers`: it takes the place of the discriminator's own;
-- `discriminator`: the name of the one that plays it where none is named, ON_LOGITS otherwise.
+- `discriminator`: the name of the one that plays it where none is named, ON_LOGITS otherwise;
+- `is_mean`: False where the discriminator's loss is no sum of a mean over real and one over simulated samples.
 
 *In closed form*, with the maximum over a fixed class of functions known: `distance_to(real, generator)` looks at the
 data (n_paths, n_samples, k) once, draws what it needs, such as directions, from the torch generator, and returns a
@@ -55,6 +56,11 @@ class Regulariser(Protocol):
 def regulariser_of(objective: Objective) -> Regulariser | None:
     """What the objective brings in place of the discriminator's own, if it does."""
     return getattr(objective, "regulariser", None)
+
+
+def is_mean(objective: Objective) -> bool:
+    """Whether each sample has a part in the discriminator's loss that the others do not change."""
+    return getattr(objective, "is_mean", True)
 
 
 def get(name: str) -> Any:

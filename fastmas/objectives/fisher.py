@@ -15,6 +15,7 @@ class Fisher:
     """Mroueh and Sercu 2017, the quotient itself in place of a constraint and its multiplier."""
 
     coin_toss = 0.0
+    is_mean = False
     discriminator = "amortised"
 
     def discriminator_loss(self, real: Tensor, fake: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
-"""What moves theta: ask for candidates, tell their losses. One updater per file.
+"""What moves theta: ask for candidates, tell what a discriminator says of them. One updater per file.
 
 An updater is a module-level object with `start(search) -> state`, `ask(state) -> z (n_pop, d)`,
-`tell(state, loss) -> state` and `centre(state) -> z (d,)`. A state is a frozen dataclass of arrays and
+`tell(state, evaluation) -> state` and `centre(state) -> z (d,)`. A state is a frozen dataclass of arrays and
 holds all that is needed to go on bit for bit; `ask` is pure: the same state gives the same answer.
 Losses are minimised; NaN has no rank and counts as the worst. One that has options, or that keeps anything
 between calls, has `of(options) -> updater` too, which gives each game an object of its own.
@@ -17,6 +17,8 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from fastmas.errors import ParameterError
+from fastmas.estimators import Estimator
+from fastmas.evaluation import Evaluation
 from fastmas.region import Region
 from fastmas.registry import find, parts
 
@@ -42,10 +44,12 @@ class Updater(Protocol):
     """See the module's docstring.
 
     `discriminator` names the one it plays against by default, `averaged` the share of a round's last
-    generations whose mean is the estimate; `is_game` is False for one that moves nothing.
+    generations whose mean is the estimate; `is_game` is False for one that moves nothing. `needs` says of what an
+    evaluation must consist, "loss" or "gradient"; one that needs gradients has an `estimator` of them.
     """
 
     discriminator: str
+    needs: str
     averaged: float
     is_game: bool
 
@@ -55,8 +59,8 @@ class Updater(Protocol):
     def ask(self, state: Any) -> np.ndarray:
         """Candidates (n_pop, d)."""
 
-    def tell(self, state: Any, loss: np.ndarray) -> Any:
-        """The state after these losses (n_pop,)."""
+    def tell(self, state: Any, seen: Evaluation) -> Any:
+        """The state after what was seen of the candidates."""
 
     def centre(self, state: Any) -> np.ndarray:
         """Where the search stands, (d,)."""
@@ -99,6 +103,11 @@ def population(d: int) -> int:
     With 18 in 100 dimensions a game of forty generations ends 1.7 standard errors off, with 50 it is 0.7.
     """
     return max(LEAST_POPULATION, (5 + int(3 * math.log(d))) // 2 * 2, d // 4 * 2)
+
+
+def estimator_of(updater: Updater) -> Estimator | None:
+    """What the gradients that an updater needs are had by; None for one that needs losses alone."""
+    return getattr(updater, "estimator", None)
 
 
 def to_arrays(state: Any) -> dict[str, np.ndarray]:

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from fastmas.evaluation import LOSS, Evaluation
 from fastmas.updaters import Search, ranked
 from fastmas.updaters.options import read
 from fastmas.updaters.pairs import adam, annealed, around, memory, n_pairs, offsets
@@ -58,6 +59,7 @@ class AVO:
     """ask/tell of the proposal with a learned spread."""
 
     discriminator = "amortised"
+    needs = LOSS
     is_game = True
     averaged = 1 / 2
 
@@ -75,10 +77,10 @@ class AVO:
     def ask(self, state: State) -> np.ndarray:
         return around(state.search, state.mean, self._offsets(state))
 
-    def tell(self, state: State, loss: np.ndarray) -> State:
+    def tell(self, state: State, seen: Evaluation) -> State:
         search, told = state.search, int(state.generation)
-        gradient = self._gradient(state, ranked(loss))
-        beta_1 = memory(search, len(loss) // 2)
+        gradient = self._gradient(state, ranked(seen.loss))
+        beta_1 = memory(search, len(seen.loss) // 2)
         first, second, move = adam(state.first_moments, state.second_moments, gradient, told, beta_1)
         share = annealed(search, told)
         mean = search.region.inside(state.mean - self.options.step * search.spread * share * move[0])

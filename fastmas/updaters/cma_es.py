@@ -21,6 +21,7 @@ import numpy as np
 from cma.sigma_adaptation import CMAAdaptSigmaCSA
 
 from fastmas.errors import ParameterError
+from fastmas.evaluation import LOSS, Evaluation
 from fastmas.region import Region
 from fastmas.updaters import Search, population, ranked
 from fastmas.updaters.centring import Centring
@@ -55,6 +56,7 @@ class CMAES:
     """ask/tell around `cma.CMAEvolutionStrategy`; the object is a cache for each thread, the state is the truth."""
 
     discriminator = "amortised"
+    needs = LOSS
     is_game = True
     averaged = 1 / 2
 
@@ -72,9 +74,9 @@ class CMAES:
     def ask(self, state: State) -> np.ndarray:
         return self._at(state).asked[:, :len(state.search.start)].copy()
 
-    def tell(self, state: State, loss: np.ndarray) -> State:
+    def tell(self, state: State, seen: Evaluation) -> State:
         play = self._at(state)
-        play.tell(loss)
+        play.tell(seen.loss)
         return replace(state, losses=play.losses)
 
     def centre(self, state: State) -> np.ndarray:

@@ -16,6 +16,7 @@ from scipy.stats import qmc
 
 from fastmas.distance import means
 from fastmas.errors import SimulationError
+from fastmas.evaluation import LOSS, Evaluation
 from fastmas.updaters import Search
 from fastmas.updaters.differences import differences
 from fastmas.updaters.scoring import COMPARING, FIRST_STEP, LOOKING, Problem, compare, linearise, polish
@@ -98,6 +99,14 @@ def fit_moments(problem: Problem, starts: np.ndarray | None = None, effort: Effo
     degrees = max(0, seen.n_combinations - len(z))
     return MomentFit(z, local.covariance(problem), float(seen.distances[0]), degrees, seen.tau, others[near],
                      seen.distances[1:][near])
+
+
+def stand_at(problem: Problem, z: np.ndarray) -> MomentFit:
+    """What the moments say of a point z (d,) that is not moved: how far it is, and the errors to be expected there."""
+    local = linearise(problem, z, FIRST_STEP * problem.region.width, LOOKING)
+    seen = compare(problem, z[None])
+    return MomentFit(z, local.covariance(problem), float(seen.distances[0]), max(0, seen.n_combinations - len(z)),
+                     seen.tau, np.empty((0, len(z))), np.empty(0))
 
 
 def _scan(problem: Problem, effort: Effort) -> np.ndarray:
@@ -208,6 +217,7 @@ class Stay:
     """No game: the moment fit is the estimate."""
 
     discriminator = "amortised"
+    needs = LOSS
     is_game = False
     averaged = 1.0
 
@@ -217,7 +227,7 @@ class Stay:
     def ask(self, state: Search) -> np.ndarray:
         return state.start[None, :]
 
-    def tell(self, state: Search, loss: np.ndarray) -> Search:
+    def tell(self, state: Search, seen: Evaluation) -> Search:
         return state
 
     def centre(self, state: Any) -> np.ndarray:

@@ -37,15 +37,15 @@ def memory(search: Search, n: int) -> float:
     return 1.0 - 1.0 / float(np.clip(len(search.start) / n, 1.0 / (1.0 - BETA_1), most))
 
 
-def adam(first: np.ndarray, second: np.ndarray, gradient: np.ndarray, told: int,
-         beta_1: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def adam(first: np.ndarray, second: np.ndarray, gradient: np.ndarray, told: int, beta_1: float,
+         beta_2: float = BETA_2) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The moments (d,) after a gradient, `told` before it, and the step of order one (Kingma and Ba 2015, alg. 1)."""
     first = beta_1 * first + (1 - beta_1) * gradient
-    second = BETA_2 * second + (1 - BETA_2) * gradient**2
-    step = first / (1 - beta_1 ** (told + 1)) / (np.sqrt(second / (1 - BETA_2 ** (told + 1))) + EPSILON)
+    second = beta_2 * second + (1 - beta_2) * gradient**2
+    step = first / (1 - beta_1 ** (told + 1)) / (np.sqrt(second / (1 - beta_2 ** (told + 1))) + EPSILON)
     return first, second, step
 
 
-def annealed(search: Search, told: int) -> float:
-    """The share of a full step: all of it until half of the game is played, nothing at its end."""
-    return min(1.0, 2.0 * (1.0 - told / search.n_generations))
+def annealed(search: Search, told: int, since: float = 0.5) -> float:
+    """The share of a full step: all of it until the share `since` of the game is played, nothing at its end."""
+    return 1.0 if since >= 1.0 else min(1.0, (1.0 - told / search.n_generations) / (1.0 - since))

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from fastmas.evaluation import LOSS, Evaluation
 from fastmas.updaters import Search, ranked
 from fastmas.updaters.options import read
 from fastmas.updaters.pairs import adam, annealed, around, memory, n_pairs, offsets
@@ -50,6 +51,7 @@ class ParameterScore:
     """ask/tell of the antithetic score estimator."""
 
     discriminator = "amortised"
+    needs = LOSS
     is_game = True
     averaged = 1 / 2
 
@@ -67,9 +69,9 @@ class ParameterScore:
         n = n_pairs(state.mean.size, self.options.population)
         return around(state.search, state.mean, offsets(state.search, int(state.generation), self._sigma(state), n))
 
-    def tell(self, state: State, loss: np.ndarray) -> State:
+    def tell(self, state: State, seen: Evaluation) -> State:
         search, told = state.search, int(state.generation)
-        z, loss = self.ask(state), ranked(loss)
+        z, loss = self.ask(state), ranked(seen.loss)
         n = len(z) // 2
         apart = z[:n] - z[n:]  # shorter than asked for where a bound is near
         slope = (loss[:n] - loss[n:])[:, None] * apart / (2.0 * self._sigma(state) ** 2)

@@ -11,6 +11,10 @@ from fastmas.parameters import is_whole
 
 LOW, UPPER = "b & LOW_HALF", "b & UPPER_HALF"
 
+# Of a relaxed decision. In float32 a smaller one is rounding, and the slope of its root by a chance that is as good as
+# 0 or 1 would be anything.
+LEAST_VARIANCE = 1e-6
+
 
 class Count(Draw):
     """Of few agents half-words held against a threshold, of many bit planes, or one exact binomial number."""
@@ -35,7 +39,7 @@ class Count(Draw):
         expected = size * chance
         if reader.relaxed == "mean":
             return expected.node
-        spread = (expected * (1.0 - chance)).of("max", 0.0).of("sqrt")
+        spread = (size * (chance * (1.0 - chance)).of("max", LEAST_VARIANCE)).of("sqrt")
         return (expected + spread * Term(reader.block, reader.draw_site(e, "normal", name=label))).node
 
     def value(self, words: Any, n: float, p: float) -> int:
