@@ -75,11 +75,11 @@ class Simulator:
         return np.concatenate(parts).reshape(len(z), n_paths, -1)
 
     def scene(self, n_paths: int, spread: np.ndarray) -> Scene:
-        """What an estimator of gradients simulates for a candidate, and how it looks at it."""
+        """What an estimator of gradients simulates for a candidate, and how it looks at it; it counts its own paths."""
         address = Address(self.seed, 0, Purpose.CANDIDATES)
 
         def simulate(z: np.ndarray, run: int) -> np.ndarray:
-            return simulate_job(self._job(z, n_paths, address._replace(run=run), True, None), check=False)[0]
+            return simulate_job(self._uncounted(z, n_paths, address._replace(run=run), True, None), check=False)[0]
 
         observed = self.observed
         return Scene(
@@ -109,6 +109,9 @@ class Simulator:
 
     def _job(self, z: np.ndarray, n_paths: int, address: Address, common: bool, n_times: int | None) -> Job:
         self.n_simulated += len(z) * n_paths
+        return self._uncounted(z, n_paths, address, common, n_times)
+
+    def _uncounted(self, z: np.ndarray, n_paths: int, address: Address, common: bool, n_times: int | None) -> Job:
         return Job(
             model=self.model, values=self.space.full(self.space.to_theta(z)), n_paths=n_paths,
             n_steps=self.warmup + (n_times or self.observed.n_times) - 1, warmup=self.warmup, address=address,
