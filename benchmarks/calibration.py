@@ -69,12 +69,19 @@ def one(run: Run, n_threads: int) -> Row:
     began, cpu = time.perf_counter(), sum(os.times()[:4])
     try:
         fit = fm.calibrate(case.model, case.data, free=list(case.truth), updater=name, seed=run.seed,
-                           discriminator=discriminator or None, n_threads=n_threads)
+                           discriminator=discriminator or None, n_threads=n_threads, start=case.start,
+                           moment_start=case.start is None)
     except Exception as error:  # the other runs are worth having
         return run.named() | {"failed": f"{type(error).__name__}: {error}"}
     spent = {"cpu_seconds": sum(os.times()[:4]) - cpu, "seconds": time.perf_counter() - began}
     return run.named() | found(task, case.truth, fit) | spent | {
-        "units": {name: case.units.get(name, 1.0) for name in case.truth}}
+        "played": played(fit), "units": {name: case.units.get(name, 1.0) for name in case.truth}}
+
+
+def played(fit: Any) -> Row:
+    """Where the game alone stood in the last half of its last round; nothing if none was played."""
+    last = [row for row in fit.history if row["round"] == fit.history[-1]["round"]]
+    return {name: float(np.mean([row[name] for row in last[len(last) // 2:]])) for name in fit.estimate if last}
 
 
 def found(task: Task, truth: Mapping[str, float], fit: Any) -> Row:

@@ -7,7 +7,7 @@ data are handed over, and `calibrate` holds out what it wants to judge by.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -42,12 +42,16 @@ LEAST_CORRELATED = 3  # sets
 
 @dataclass(frozen=True)
 class DataSet:
-    """A model, what its data were simulated with, and the data; errors are counted in `units`, 1 if not given."""
+    """A model, what its data were simulated with, and the data; errors are counted in `units`, 1 if not given.
+
+    A game begins at `start`, which no fit moves, if there is one.
+    """
 
     model: fm.Model
     truth: Values
     data: np.ndarray
     units: Values = field(default_factory=dict)
+    start: Values | None = None
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,19 @@ def exact2(number: int) -> DataSet:
 def exact2_further(rows: Sequence[Row]) -> Iterator[str]:
     errors = np.array([list(row["errors"].values()) for row in rows])
     yield f"off by more than {OFF} in a logarithm: {(np.abs(errors) > OFF).sum()} of {errors.size}"
+
+
+# ---- starts drawn from the box
+def from_the_box(make: Callable[[int], DataSet], names: str) -> Callable[[int], DataSet]:
+    """The same data sets, each with a start that is uniform over the model's box in search coordinates."""
+    def made(number: int) -> DataSet:
+        case = make(number)
+        space = case.model.space(names.split(","))
+        region = space.region
+        z = np.random.default_rng([71, number]).uniform(region.low, region.high)
+        return replace(case, start=dict(zip(space.free, space.to_theta(z).tolist(), strict=True)))
+
+    return made
 
 
 # ---- market5
@@ -193,6 +210,10 @@ TASKS: dict[str, Task] = {
         "the exact market, 1,000 paths, windows drawn anew for each: log kappa 1.15 bounds of its data set, log gamma "
         f".012, none off by more than {OFF}",
         exact2, frozenset({"kappa", "gamma"}), "kappa in bounds", further=exact2_further),
+    "exact2-box": Task(
+        "the same from starts drawn from the box, no fit before the game: log kappa 1.3 bounds, log gamma .02, none "
+        "off by more than .1", from_the_box(exact2, "kappa,gamma"), frozenset({"kappa", "gamma"}), "kappa in bounds",
+        further=exact2_further),
     "market5": Task(
         "the exact market, 1,000 paths: rms at most that of the moment fit in each coordinate, and below it in kappa "
         "and sigma_fundamental; coverage 85 to 95%; no false \"not each of them\"",
@@ -204,6 +225,9 @@ TASKS: dict[str, Task] = {
         "the same with windows drawn anew for each: no run in the wrong basin. The unit is the bound at the windows of "
         "smoothed3; for a regression on path moments, d is 1.0 to 2.7 times as hard to find at these",
         smoothed3_drawn, unit="bounds of other windows", further=smoothed3_further),
+    "smoothed3-box": Task(
+        "the same from starts drawn from the box, no fit before the game: within 3 bounds in 19 of 20",
+        from_the_box(smoothed3, "b,c,d"), unit="bounds", further=smoothed3_further),
     "series3": Task(
         f"one series of {N_PRICES:,} prices of the exact market, after {WARMUP} steps: rms at most that of the moment "
         "fit in each coordinate, coverage 85 to 95%", series3, frozenset({"kappa", "gamma", "rho"})),

@@ -173,7 +173,8 @@ def _run(simulator: Simulator, settings: Settings, record: Record, keeper: Keepe
         settled = timed("last step", "comparing candidates by simulation", settle, simulator, settings, record,
                         features)
         steady = timed("stationarity", "looking at later times", stationarity, simulator, settled.z)
-        start = record.start.z if updaters.get(settings.updater).is_game else None
+        fitted = settings.moment_start and updaters.get(settings.updater).is_game
+        start = record.start.z if fitted else None
         verdict = timed("verdict", "simulating data sets at the estimate", judge, simulator, settings.budget,
                         settled.z_train, start)
         spread, drawn = None, None

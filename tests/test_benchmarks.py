@@ -29,7 +29,8 @@ def fit_of(off, **more):
         return SimpleNamespace(
             estimate=estimate, start=start, interval={n: [0.9 * x, 1.1 * x] for n, x in estimate.items()},
             p_value=0.5, verdict="No misfit found", warnings=["the data identify kappa * rho, not each of them"],
-            paths_simulated=100, result={"seconds_by_phase": {"start": 1.0}, "distance": 30.0, "unknown": 1}, **more)
+            paths_simulated=100, result={"seconds_by_phase": {"start": 1.0}, "distance": 30.0, "unknown": 1},
+            history=[{"round": r, **estimate} for r in (0, 0, 1)], **more)
     return calibrate
 
 
@@ -90,6 +91,7 @@ def test_a_run_is_a_row_and_tables_read_it(name, monkeypatch):
     rows = [json.loads(json.dumps(one(Run(name, number, updater, 1), 1))) for number in range(3)
             for updater in ("cma-es", "moments")]
     assert rows[0]["distance"] == 30.0
+    assert rows[0]["played"] == rows[0]["estimate"]
     assert "unknown" not in rows[0]
     assert set(rows[0]["posterior_mean"]) == set(rows[0]["truth"])
     shown = "\n".join(tables(rows))

@@ -4,24 +4,34 @@ from __future__ import annotations
 
 import numpy as np
 
+from fastmas import updaters
+from fastmas.calibration.settings import Settings
 from fastmas.calibration.settle import Settled
+from fastmas.calibration.simulator import Simulator
 from fastmas.parameters import ParameterSpace
 
-NAMES = {"start": "the moment fit", "game": "the game", "polished": "its last step"}
+NAMES = {"game": "the game", "polished": "its last step"}
 NATS = 0.5  # of a squared distance
 MOST_NAMED = 6  # parameters
 
 
-def search_in_words(settled: Settled) -> str:
+def search_in_words(settled: Settled, moment_start: bool = True) -> str:
     """Distances of all candidates, and the misfit that they carry."""
     order = sorted(settled.distances.items(), key=lambda one: one[1])
-    told = ", ".join(f"{NAMES.get(name, name)} {distance:.1f}" for name, distance in order)
+    names = NAMES | {"start": "the moment fit" if moment_start else "the start"}
+    told = ", ".join(f"{names.get(name, name)} {distance:.1f}" for name, distance in order)
     said = (f"Squared distance from the training data by simulation, on {settled.degrees} degrees of freedom: {told}. "
             "The nearest is the estimate, after a step on all data.")
     if settled.tau > 0:
         said += (f" Chance does not explain the distance: each feature may miss by {settled.tau:.1f} of its standard "
                  "errors, and what cannot be matched decides nothing alone.")
     return said
+
+
+def ways(simulator: Simulator, settings: Settings) -> dict[str, str]:
+    """How each free parameter's gradient was had, by its name; nothing of an updater that takes losses alone."""
+    estimator = updaters.estimator_of(updaters.make(settings.updater, settings.updater_options))
+    return {} if estimator is None else {name: estimator.way(simulator.model, name) for name in simulator.space.free}
 
 
 def modes_in_words(space: ParameterSpace, settled: Settled) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import fastmas
 from fastmas.calibration.config import Config
 from fastmas.calibration.fit import Fit
-from fastmas.calibration.found import modes_in_words, search_in_words
+from fastmas.calibration.found import modes_in_words, search_in_words, ways
 from fastmas.calibration.identified import combinations
 from fastmas.calibration.interval import LEVEL, Uncertainty, intervals, warnings
 from fastmas.calibration.posterior import Posterior
@@ -44,6 +44,7 @@ class Result:
     discriminator: str
     objective: str
     statistic: str
+    gradients: dict[str, str]
     seed: int
     estimate: Values
     interval: dict[str, list[float]] | None
@@ -84,10 +85,11 @@ def fit_of(simulator: Simulator, settings: Settings, record: Record, found: Foun
     result = Result(
         model=config.model, rule=config.rule, mode=config.mode, updater=settings.updater,
         discriminator=settings.discriminator, objective=settings.objective, statistic=settings.statistic,
-        seed=settings.seed, estimate=simulator.by_name(settled.z), interval=interval, interval_level=LEVEL,
+        gradients=ways(simulator, settings), seed=settings.seed, estimate=simulator.by_name(settled.z),
+        interval=interval, interval_level=LEVEL,
         interval_method=method, draws_method=None if drawn is None else drawn.method,
-        start=simulator.by_name(record.start.z), search=search_in_words(settled), distance=settled.distance,
-        degrees=settled.degrees, misfit=settled.tau, candidates=settled.distances,
+        start=simulator.by_name(record.start.z), search=search_in_words(settled, settings.moment_start),
+        distance=settled.distance, degrees=settled.degrees, misfit=settled.tau, candidates=settled.distances,
         estimate_training=simulator.by_name(settled.z_train),
         modes=[{"estimate": simulator.by_name(z), "distance": distance} for z, distance in settled.modes],
         moment_distance=record.start.distance, moment_degrees=record.start.degrees,

@@ -5,6 +5,7 @@ module's `ESTIMATOR` is one with the default options. It has
 
 - `check(model, names)`: raise ModelError unless it sees each of these free entries of the model; the message names
   what is missing and what can be used instead;
+- `way(model, name) -> str`: by what it sees a free entry, in a few words;
 - `needs_tensors`: whether torch must take gradients through the statistic itself;
 - `rollout(scene, z, run, share) -> Rollout`: paths at search coordinates z (d,), from which the discriminator's loss
   is taken and then its gradient. `share` of the game has been played.
@@ -91,6 +92,9 @@ class Estimator(Protocol):
 
     def check(self, model: Model, names: tuple[str, ...]) -> None:
         """Raise ModelError unless every free entry is seen."""
+
+    def way(self, model: Model, name: str) -> str:
+        """How a free entry is seen."""
 
     def rollout(self, scene: Scene, z: np.ndarray, run: int, share: float) -> Rollout:
         """Paths at z (d,)."""

@@ -44,6 +44,10 @@ class DecisionScore:
             raise ModelError(f"updater 'decision-score': {error}; use parameter-score or cma-es, which take losses "
                              "alone") from error
 
+    def way(self, model: Model, name: str) -> str:
+        found = reaches(model).get(entry_of(name)[0])
+        return "differences: it takes whole numbers" if found is None else str(found)
+
     def rollout(self, scene: Scene, z: np.ndarray, run: int, share: float) -> ScoredPaths:
         return ScoredPaths(self, scene, z, run)
 

@@ -39,6 +39,9 @@ class Pathwise:
                 raise ModelError(f"updater 'pathwise': {name!r} {what}, which no derivative along the path sees; "
                                  f"{instead}")
 
+    def way(self, model: Model, name: str) -> str:
+        return "tangent"
+
     def rollout(self, scene: Scene, z: np.ndarray, run: int, share: float) -> SmoothPaths:
         values = scene.space.full(scene.space.to_theta(z))[0]
         found = chain.simulate(scene, scene.model, values, scene.space.free, run, False)

@@ -44,6 +44,9 @@ class Relaxed:
             said = str(error).removeprefix("updater 'pathwise': ")
             raise ModelError(f"updater 'relaxed': {said}") from error
 
+    def way(self, model: Model, name: str) -> str:
+        return f"tangent of the relaxed twin, temperature {self.temperature:g} to {self.temperature_last:g}: biased"
+
     def rollout(self, scene: Scene, z: np.ndarray, run: int, share: float) -> SmoothPaths:
         values = scene.space.full(scene.space.to_theta(z))[0]
         twin = twin_of(scene.model)

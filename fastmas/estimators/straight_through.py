@@ -42,6 +42,9 @@ class StraightThrough:
                 raise ModelError(f"updater 'straight-through': {name!r} takes whole numbers: there is no slope; "
                                  f"{instead}")
 
+    def way(self, model: Model, name: str) -> str:
+        return f"slopes of concrete decisions, temperature {self.temperature:g}: biased"
+
     def rollout(self, scene: Scene, z: np.ndarray, run: int, share: float) -> TwinPaths:
         return TwinPaths(_twin(self.temperature, scene.model), scene, z, run)
 

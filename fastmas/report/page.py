@@ -38,7 +38,7 @@ def page(run: Run, drawn: Sequence[tuple[Picture, bytes]]) -> str:
     parts = [
         f"<h1>{escape(title)}</h1>", _opening(run), _unfinished(run), _verdict(run), _warnings(run),
         _estimates(run), *(_figure(picture, image) for picture, image in drawn if picture.name == "posterior"),
-        _search(run), _figures(run), _told_apart(run), _stationarity(run),
+        _search(run), _gradients(run), _figures(run), _told_apart(run), _stationarity(run),
         *(_figure(picture, image) for picture, image in drawn if picture.name in _FIT), _facts(run),
         *(_figure(picture, image) for picture, image in drawn if picture.name not in _FIT | {"posterior"}),
         _settings(run)]
@@ -126,6 +126,15 @@ def _figure_row(row: Mapping[str, Any]) -> list[str]:
 def _search(run: Run) -> str:
     said = run.result.get("search")
     return f'<p class="soft">{escape(str(said))}</p>' if said else ""
+
+
+def _gradients(run: Run) -> str:
+    """Those had in one way stand together: agents have hundreds of parameters."""
+    names: dict[str, list[str]] = {}
+    for name, way in (run.result.get("gradients") or {}).items():
+        names.setdefault(str(way), []).append(name)
+    said = "; ".join(f"{', '.join(those)} by {way}" for way, those in names.items())
+    return f'<p class="soft">Gradients: {escape(said)}.</p>' if said else ""
 
 
 def _told_apart(run: Run) -> str:
