@@ -22,6 +22,8 @@ from fastmas.language.activity import entry_of
 from fastmas.model import Model
 from fastmas.parameters import ParameterSpace
 
+N_PAIRS = 2  # of candidates for coordinates that are blind
+
 
 @dataclass(frozen=True)
 class DecisionScore:
@@ -61,7 +63,8 @@ class ScoredPaths:
         self._seen = np.flatnonzero(~self.blind)
         self.paths = self._found.paths if len(self._seen) else scene.simulate(z[None], run)[0]
         self.samples = self.smooth = chain.samples_of(scene, self.paths)
-        self.n_simulated = scene.n_paths * (1 + 2 * int(self.blind.sum()))
+        self.directions = directions(self.blind, run)
+        self.n_simulated = scene.n_paths * (1 + 2 * len(self.directions))
 
     @cached_property
     def _found(self) -> PathDerivatives:
@@ -75,8 +78,8 @@ class ScoredPaths:
             by_theta = (chain.along_paths(self.scene, self.paths, self._found.tangents, view.slope).sum(axis=1)
                         + self.by_score(view.credit).mean(axis=1))
             found[self._seen] = by_theta * chain.theta_slopes(self.scene.space, self.z)[self._seen]
-        for j in np.flatnonzero(self.blind):
-            found[j] = self._difference(view, int(j))
+        for direction in self.directions:
+            found += self._differences(view, direction)
         return found
 
     def by_score(self, credit: np.ndarray) -> np.ndarray:
@@ -92,14 +95,29 @@ class ScoredPaths:
         weighed = np.where(finite[:, None], scores[:, :, ends], 0.0)
         return np.einsum("jis,is->ji", weighed, credit) / credit.shape[1]
 
-    def _difference(self, view: View, j: int) -> float:
-        """The slope along a coordinate, from two candidates with the same random numbers."""
+    def _differences(self, view: View, direction: np.ndarray) -> np.ndarray:
+        """Slopes (d,) along what a direction moves, from two candidates with the same random numbers."""
         scene, region = self.scene, self.scene.space.region
-        step = np.zeros(len(self.z))
-        step[j] = max(self.options.difference * scene.spread[j], 1.0 if region.integer[j] else 0.0)
+        step = np.maximum(self.options.difference * scene.spread, np.where(region.integer, 1.0, 0.0)) * direction
         ends = region.inside(np.stack([self.z + step, self.z - step]))
         above, below = (view.loss(chain.samples_of(scene, paths)) for paths in scene.simulate(ends, self.run))
-        return (above - below) / (ends[0, j] - ends[1, j])
+        apart = ends[0] - ends[1]
+        slopes = np.divide(above - below, apart, out=np.zeros(len(self.z)), where=apart != 0.0)
+        return slopes / (1 if np.count_nonzero(direction) == 1 else len(self.directions))
+
+
+def directions(blind: np.ndarray, run: int) -> np.ndarray:
+    """What each pair of candidates moves, (n, d): blind coordinates one by one, or all at once where they are many.
+
+    All at once, by random signs, a pair tells of each slope, disturbed by the others, which average out over
+    generations (Spall 1992); N_PAIRS of them are played.
+    """
+    here = np.flatnonzero(blind)
+    if len(here) <= N_PAIRS:
+        return np.eye(len(blind))[here]
+    signs = np.zeros((N_PAIRS, len(blind)))
+    signs[:, here] = np.random.default_rng([run, len(here)]).choice([-1.0, 1.0], (N_PAIRS, len(here)))
+    return signs
 
 
 def blind_of(model: Model, space: ParameterSpace) -> np.ndarray:

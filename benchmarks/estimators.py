@@ -1,0 +1,182 @@
+"""Claim: the score of decisions needs fewer paths than the score of a proposal, the more so the more parameters.
+
+`paths`: two games against the same discriminator, `windowed`, from the same starts drawn from the box, no fit before
+or after. Every few generations the squared distance of moments is measured by simulation at the mean of where the
+search stood in the last half so far, in a metric fixed at the truth and with random numbers of its own. "paths" is how
+many had been simulated, the discriminator's own included, when decision-score was first as near as parameter-score
+ends.
+`speed`: seconds of a gradient by four parameters of the relaxed market, its tangents in lanes against its twin in
+torch forward and back, one thread, rounds in turn.
+
+    python benchmarks/estimators.py [--sections paths,speed] [--cases 12,100] [--sets 0-4] [--print] [--out FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import lines
+import numpy as np
+import torch
+from lines import Row
+from many_parameters import CASES, data_of
+
+import fastmas as fm
+from fastmas.calibration.game import Game
+from fastmas.calibration.given import observations_of
+from fastmas.calibration.observed import Observed
+from fastmas.calibration.prepare import prepare
+from fastmas.calibration.problems import moment_problem
+from fastmas.calibration.record import Record
+from fastmas.calibration.settings import decide
+from fastmas.calibration.simulator import Simulator
+from fastmas.language.relaxed import relaxed
+from fastmas.lowering.torch_twin import TorchTwin
+from fastmas.updaters.moments import MomentFit
+
+PAIR = ("parameter-score", "decision-score")
+EVERY = 5  # generations
+JUDGING = 1 << 18  # first run of the distances
+WRT = ("kappa", "gamma", "rho", "sigma_fundamental")
+N_PATHS, N_STEPS, N_ROUNDS = 1000, 100, 5
+
+
+# ---- paths
+def game(case: str, number: int, updater: str) -> Row:
+    """One game: distances and paths as they went."""
+    market, truth, x = data_of(CASES[case], 100 + number)
+    observations = observations_of(x, None, None, None)
+    settings = replace(decide(
+        observations, updater=updater, discriminator="windowed", objective=None, statistic=None, generations=None,
+        paths=None, warmup=None, seed=number + 1, interval=False), moment_start=False)
+    space = market.space(list(truth))
+    simulator = prepare(market, space, Observed(observations, settings.statistic), settings, n_threads=1)
+    start = np.random.default_rng([43_000, number]).uniform(space.region.low, space.region.high)
+    record, seen = Record(start=MomentFit(start, np.eye(space.d), 0.0, 1)), []
+    began = time.process_time()
+    with simulator.workers.at_work():
+        measure = distance_from(simulator, settings, space.to_z(np.concatenate(list(truth.values()))))
+
+        def watch(record: Record, at_once: bool) -> None:
+            if record.generation % EVERY == 0:
+                centre = np.mean(record.centres[len(record.centres) // 2:], axis=0)
+                seen.append((simulator.n_simulated, measure(centre)))
+
+        Game(simulator, settings, watch, lambda event: None).play(record)
+    return {"section": "paths", "case": case, "set": number, "updater": updater, "d": space.d,
+            "cpu_seconds": time.process_time() - began, "paths": [int(n) for n, _ in seen],
+            "distances": [float(j) for _, j in seen]}
+
+
+def distance_from(simulator: Simulator, settings: Any, truth: np.ndarray) -> Any:
+    """z (d,) to its squared distance from the data's moments, in the metric of the truth; nothing of it is counted."""
+    problem = replace(moment_problem(simulator, settings), first_run=JUDGING)
+    weight, _ = problem.weight(truth, problem.n_polish, 0)
+
+    def measure(z: np.ndarray) -> float:
+        before = simulator.n_simulated
+        gap = problem.means(z[None], problem.n_polish, 1)[0] - problem.observed
+        simulator.n_simulated = before
+        return float(weight.distance(gap))
+
+    return measure
+
+
+def reached(one: Row, level: float) -> float:
+    """Paths when a game was first at this distance; infinite if it never was."""
+    return next((n for n, j in zip(one["paths"], one["distances"], strict=True) if j <= level), float("inf"))
+
+
+# ---- speed
+def speed() -> Row:
+    """Seconds of a gradient of the mean squared return, by either way."""
+    model = relaxed(fm.models.stock_market())
+    theta = {name: float(p.default) for p in model.parameters if (name := p.name) in WRT}
+    twin = TorchTwin(fm.models.stock_market(), relaxed="normal")
+
+    def tangents() -> None:
+        found = fm.differentiate(model, theta, wrt=WRT, n_paths=N_PATHS, n_steps=N_STEPS, score=False, n_threads=1)
+        returns = np.diff(np.log(found.paths))
+        (2.0 * returns * np.diff(found.tangents / found.paths)).mean(axis=(1, 2))
+
+    def autograd() -> None:
+        leaves = {n: torch.tensor(v, dtype=torch.float64, requires_grad=True) for n, v in theta.items()}
+        price = twin.simulate(leaves, n_paths=N_PATHS, n_steps=N_STEPS, dtype=torch.float32)["price"]
+        price.log().diff(dim=1).square().mean().backward()
+
+    torch.set_num_threads(1)
+    took: dict[str, list[float]] = {"tangents": [], "torch": []}
+    for _ in range(N_ROUNDS + 1):
+        for name, work in (("tangents", tangents), ("torch", autograd)):
+            began = time.process_time()
+            work()
+            took[name].append(time.process_time() - began)
+    seconds = {name: float(np.median(each[1:])) for name, each in took.items()}  # the first ones compile
+    return {"section": "speed", "n_paths": N_PATHS, "n_steps": N_STEPS, "seconds": seconds,
+            "ratio": float(np.median(np.array(took["torch"][1:]) / np.array(took["tangents"][1:])))}
+
+
+# ---- tables
+def tables(rows: Sequence[Row]) -> Iterator[str]:
+    for row in (row for row in rows if row.get("section") == "speed"):
+        seconds = row["seconds"]
+        yield (f"a gradient by {len(WRT)} parameters of the relaxed market, {row['n_paths']} paths of {row['n_steps']} "
+               f"steps: tangents {seconds['tangents']:.4f} CPU s, torch {seconds['torch']:.3f}, {row['ratio']:.0f} "
+               "times as long")
+    games = {(row["case"], row["set"], row["updater"]): row for row in rows if row.get("section") == "paths"}
+    for case in dict.fromkeys(key[0] for key in games):
+        ratios = []
+        for number in sorted({key[1] for key in games if key[0] == case}):
+            ours, theirs = (games.get((case, number, updater)) for updater in reversed(PAIR))
+            if ours and theirs:
+                end = theirs["distances"][-1]
+                ratios.append(theirs["paths"][-1] / reached(ours, end))
+                yield (f"{case}, set {number}: parameter-score ends at {end:.0f} after {theirs['paths'][-1]:,} paths, "
+                       f"decision-score at {ours['distances'][-1]:.0f} after {ours['paths'][-1]:,}, as near after "
+                       f"{reached(ours, end):,.0f}: {ratios[-1]:.1f} times fewer")
+        if ratios:
+            yield f"{case}: median {np.median(ratios):.1f} times fewer paths, least {min(ratios):.1f}"
+
+
+def main() -> None:
+    options = _options()
+    rows = lines.read(options.out)
+    if not options.print:
+        rows = rows or [lines.head()]
+        lines.write(options.out, rows)
+        for row in _new(options, rows):
+            lines.append(options.out, row)
+            rows.append(row)
+    print("\n".join(tables(rows)))
+
+
+def _new(options: argparse.Namespace, rows: Sequence[Row]) -> Iterator[Row]:
+    done = {(row["case"], row["set"], row["updater"]) for row in rows if row.get("section") == "paths"}
+    if "speed" in options.sections and not any(row.get("section") == "speed" for row in rows):
+        yield speed()
+    if "paths" in options.sections:
+        first, _, last = options.sets.partition("-")
+        for number in range(int(first), int(last or first) + 1):
+            for case in options.cases.split(","):
+                for updater in PAIR:
+                    if (case, number, updater) not in done:
+                        yield game(case, number, updater)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sections", default="paths,speed")
+    parser.add_argument("--cases", default="12,100")
+    parser.add_argument("--sets", default="0-4")
+    parser.add_argument("--print", action="store_true")
+    parser.add_argument("--out", type=Path, default=lines.place_of("estimators"))
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
