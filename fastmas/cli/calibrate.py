@@ -44,7 +44,8 @@ def calibrate(
                              "Short for --set rule=RULE.")] = None,
     updater: Annotated[str | None, typer.Option(
         metavar="NAME", rich_help_panel=GAME,
-        help="What moves the parameters: cma-es, parameter-score, avo or moments.")] = None,
+        help="What moves the parameters: cma-es, parameter-score, avo or moments; by a gradient decision-score, "
+             "pathwise, relaxed or straight-through.")] = None,
     updater_option: Annotated[list[str] | None, typer.Option(
         "--updater-option", metavar="NAME=VALUE", rich_help_panel=GAME,
         help="An option of the updater: CMA_active=false, popsize=20, restarts=0 of cma-es, entropy=-2 of avo. "
