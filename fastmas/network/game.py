@@ -65,8 +65,8 @@ def move(trainer: Trainer, discriminator: Any, simulator: NetworkSimulator, sett
 def _loss(simulator: NetworkSimulator, discriminator: Any, drawn: Tensor) -> Tensor:
     samples = simulator.observed.statistic(simulator.network(drawn))
     if not (isinstance(samples, Tensor) and samples.requires_grad):
-        raise ParameterError(f"statistic {simulator.observed.statistic_name!r} gives no gradient, which a network needs; "
-                             "name another, such as windows")
+        raise ParameterError(f"statistic {simulator.observed.statistic_name!r} gives no gradient, which a network "
+                             "needs; name another, such as windows")
     return discriminator.objective.generator_loss(discriminator.trainer.network(flat(samples)))
 
 

@@ -1,8 +1,8 @@
 """A black box in place of agents: s_{t+1} = F(s_t, recent history, noise) by a perceptron (paper, figure 1).
 
-A step sees the last returns, averages of their sizes over longer times (Corsi 2009), the level of many paths, and noise;
-it gives the next return in sds of the data's. Prices are exponentials and so stay above 0. Weights near 0 make a
-geometric random walk of the data's own sd: that is where training begins.
+A step sees the last returns, averages of their sizes over longer times (Corsi 2009), noise, and the level where the
+data are many paths; it gives the next return in sds of the data's. Prices are exponentials and so stay above 0. Weights
+near 0 make a geometric random walk of the data's own sd: that is where training begins.
 """
 
 from __future__ import annotations
