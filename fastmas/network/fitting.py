@@ -53,7 +53,7 @@ def fit_network(
     generations : int, optional
         Steps of the network; 1000 by default.
     paths : int, optional
-        Simulated for either player in a generation; 256, or 64 pieces of 200 steps of a series.
+        Simulated for either player in a generation; 128, or 64 pieces of 150 steps of a series.
     against : path, optional
         Run directory of a finished calibration to the same data, to stand beside the network in `against` of the
         result.

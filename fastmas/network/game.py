@@ -1,7 +1,7 @@
 """Eq. (1) with a network for a simulator: gradients go through its paths into its weights.
 
-Two time scales (Heusel et al. 2017): the discriminator takes its own steps of its own rate each generation, the network
-one of a smaller rate, which falls to nothing in the second half. What is returned are averaged weights (Yazici et al.
+Two time scales (Heusel et al. 2017): the discriminator takes steps of its own recipe each generation, the network one,
+and together those go further; the network's rate falls to nothing in the second half. What is returned are averaged weights (Yazici et al.
 2019): a game circles round where it would end.
 """
 
@@ -25,7 +25,7 @@ from fastmas.network.settings import NetworkSettings
 from fastmas.network.simulator import NOWHERE, NetworkSimulator, noise
 from fastmas.random.address import Purpose
 
-RATE, BETAS = 1e-3, (0.5, 0.9)  # half the discriminators' rate
+RATE, BETAS = 3e-3, (0.5, 0.9)  # a discriminator of the usual recipe takes three steps of 2e-3 for one of these
 MEMORY = 0.1  # of all generations, over which weights are averaged
 LEAST_MEMORY = 10.0  # generations
 

@@ -11,12 +11,14 @@ from fastmas.calibration.settings import check_seed, check_whole
 from fastmas.data import Observations
 from fastmas.discriminators.unconditional import Unconditional
 from fastmas.errors import ParameterError
+from fastmas.network.transition import SPANS
 from fastmas.registry import parts
 
 USUAL = "windowed"
 N_GENERATIONS = 1000
-N_PATHS, N_SERIES = 256, 64  # of a generation, for either player
-PIECE = 200  # steps of a series that are simulated for the players
+N_PATHS, N_SERIES = 128, 64  # of a generation, for either player
+PIECE = 150  # steps of a series that are simulated for the players
+WARMUP = 2 * max(SPANS)  # steps before a series: by then its averages have forgotten where they began
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def decide(observations: Observations, *, discriminator: str | None, objective: 
     n_times = observations.x_obs.shape[1] if series is None else min(len(series), PIECE + 1)
     kind = discriminators.get(chosen)
     return NetworkSettings(chosen, played, statistic or kind.statistics[-1 if regime.is_series else 0],
-                           int(n_generations), int(n_paths), regime.warmup if regime.is_series else 0, n_times,
+                           int(n_generations), int(n_paths), WARMUP if regime.is_series else 0, n_times,
                            int(seed))
 
 
