@@ -1,4 +1,4 @@
-"""Claim: on data of a mechanism, its two calibrated parameters beat a black box of thousands of weights in every figure.
+"""Claim: calibrated to data of its own kind a mechanism of two parameters passes the verdict, and a black box does not.
 
 The exact market and the herd, 1,000 paths of 51 prices, truths drawn anew for each set: the moment fit of the model
 that made them beside `fastmas.fit_network`, both with the same verdict. `fresh` is the squared distance of mean
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import time
+import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -59,10 +59,15 @@ def distance(paths: np.ndarray, fresh: np.ndarray) -> float:
     return float((np.square(a.mean(axis=0) - b.mean(axis=0))[error > 0] / error[error > 0]).mean())
 
 
+def cpu_seconds() -> float:
+    """Of this process and its children."""
+    return sum(os.times()[:4])
+
+
 def told(fit: Any, who: str, n_parameters: int, began: float) -> Row:
     """What is kept of either fit."""
     kept = {key: fit.result[key] for key in KEPT if key in fit.result}
-    return {"who": who, "parameters": n_parameters, "wall_seconds": time.perf_counter() - began,
+    return {"who": who, "parameters": n_parameters, "cpu_seconds": cpu_seconds() - began,
             "fit_seconds": fitting_seconds(fit.result), "misfits": misfits(fit.result),
             "n_misfits": len(fit.result["misfits"]), **kept}
 
@@ -72,12 +77,12 @@ def of_made(name: str, number: int, options: argparse.Namespace) -> Iterator[Row
     model, truth = MADE[name](number)
     data = simulated(model, truth, N_PATHS, FIRST_SEED + number)
     fresh = simulated(model, truth, N_FRESH, FRESH_SEED + number)
-    began = time.perf_counter()
+    began = cpu_seconds()
     fit = fm.calibrate(model, data, free=list(truth), updater="moments", interval=False, draws=0, seed=number,
                        n_threads=options.threads)
     yield told(fit, model.name, len(truth), began) | {
         "truth": dict(truth), "fresh": distance(simulated(model, fit.estimate, N_FRESH, SIMULATED_SEED), fresh)}
-    began = time.perf_counter()
+    began = cpu_seconds()
     network = fm.fit_network(data, seed=number, generations=options.generations, n_threads=options.threads)
     yield told(network, "network", network.n_parameters, began) | {
         "fresh": distance(network.simulate(N_FRESH, N_STEPS, SIMULATED_SEED, n_threads=options.threads), fresh)}
@@ -87,11 +92,11 @@ def of_made(name: str, number: int, options: argparse.Namespace) -> Iterator[Row
 def of_series(number: int, options: argparse.Namespace) -> Iterator[Row]:
     """Models and network on the S&P 500."""
     for model in (fm.models.stock_market(), fm.models.franke_westerhoff()):
-        began = time.perf_counter()
+        began = cpu_seconds()
         fit = fm.calibrate(model, "sp500", updater="moments", interval=False, draws=0, seed=number + 1,
                            n_threads=options.threads)
         yield told(fit, model.name, len(fit.estimate), began) | {"blocked": fit.result["auc_blocked"]}
-    began = time.perf_counter()
+    began = cpu_seconds()
     network = fm.fit_network("sp500", seed=number + 1, generations=options.generations, n_threads=options.threads)
     yield told(network, "network", network.n_parameters, began) | {"blocked": network.result["auc_blocked"]}
 
@@ -102,12 +107,12 @@ def table(rows: list[Row]) -> str:
     for row in rows:
         groups[row["data"], row["who"]].append(row)
     said = ["| data | who | sets | parameters | no misfit at 5% | the same without the grid | figures off "
-            "| AUC held out | distance to fresh paths | seconds to fit | paths |", "|" + "---|" * 11]
+            "| AUC held out | distance to fresh paths | CPU seconds | paths |", "|" + "---|" * 11]
     for (data, who), of_one in groups.items():
         fine, no_grid = (_count(of_one, key) for key in ("p_value", "p_without_grid"))
         cells = [data, who, len(of_one), of_one[0].get("parameters", "-"), fine, no_grid,
                  _mean(of_one, "n_misfits", 1), _mean(of_one, "auc_heldout", 3), _mean(of_one, "fresh", 2),
-                 _mean(of_one, "fit_seconds", 0), _mean(of_one, "paths_simulated", 0)]
+                 _mean(of_one, "cpu_seconds", 0), _mean(of_one, "paths_simulated", 0)]
         said.append("| " + " | ".join(map(str, cells)) + " |")
     return "\n".join(said)
 

@@ -1,8 +1,8 @@
 """Eq. (1) with a network for a simulator: gradients go through its paths into its weights.
 
-Two time scales (Heusel et al. 2017): the discriminator takes steps of its own recipe each generation, the network one,
-and together those go further; the network's rate falls to nothing in the second half. What is returned are averaged weights (Yazici et al.
-2019): a game circles round where it would end.
+Two time scales (Heusel et al. 2017): in a generation the discriminator takes the steps of its own recipe and the network
+one, which is shorter than those together; the network's rate falls to nothing over the second half. What is returned are
+averaged weights (Yazici et al. 2019): a game circles round where it would end.
 """
 
 from __future__ import annotations
