@@ -24,8 +24,8 @@ from fastmas.network.transition import Frame, build, weights_of
 
 QUICK = replace(SMALL, training={"windowed": {"batch": 512, "warmup": 60}})
 FOLLOW = 0.8
-N_LEARNING, N_IDLE = 150, 10  # generations
-FALLS = 5.0  # times, at least
+N_LEARNING, N_IDLE = 60, 5  # generations
+FALLS = 4.0  # times, at least: a walk, where training begins, is 4,000 times as far as chance
 N_OWN, MOST_REJECTED = 12, 3  # of 12 right ones at 5%: four or more have probability .002
 
 

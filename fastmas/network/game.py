@@ -1,7 +1,7 @@
 """Eq. (1) with a network for a simulator: gradients go through its paths into its weights.
 
-Two time scales (Heusel et al. 2017): in a generation the discriminator takes the steps of its own recipe and the network
-one, which is shorter than those together; the network's rate falls to nothing over the second half. What is returned are
+Two time scales (Heusel et al. 2017): in a generation the discriminator takes the steps of its own recipe, the network
+one that is shorter than those together; the network's rate falls to nothing over the second half. What is returned are
 averaged weights (Yazici et al. 2019): a game circles round where it would end.
 """
 
