@@ -31,8 +31,8 @@ from fastmas.statistics.scaling import Scaling
 
 N_PATHS, N_FRESH, WARMUP, N_STEPS = 1000, 4000, 50, 50
 FIRST_SEED, FRESH_SEED, SIMULATED_SEED = 70_000, 71_000, 72_000
-KEPT = ("grade", "p_value", "p_without_grid", "auc_heldout", "auc_null", "paths_simulated", "moment_distance_start",
-        "moment_distance", "estimate")
+KEPT = ("grade", "p_value", "p_without_grid", "auc_heldout", "auc_null", "paths_simulated",
+        "mean_moment_distance_start", "mean_moment_distance", "estimate")
 
 
 def market(number: int) -> tuple[Any, Mapping[str, float]]:

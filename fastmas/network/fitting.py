@@ -20,7 +20,7 @@ from fastmas.calibration.verdict import Verdict, judge
 from fastmas.calibration.workers import Workers
 from fastmas.network.comparison import Mechanism, beside
 from fastmas.network.fit import KIND, NetworkFit
-from fastmas.network.game import moment_distance, play
+from fastmas.network.game import mean_moment_distance, play
 from fastmas.network.settings import NetworkSettings, decide
 from fastmas.network.simulator import NOWHERE, NetworkSimulator
 from fastmas.network.transition import Frame, build
@@ -87,9 +87,9 @@ def fit_network(
     tell, seconds = progress or (lambda event: None), {}
 
     with simulator.workers.at_work():
-        began, before = time.perf_counter(), moment_distance(simulator, effort)
+        began, before = time.perf_counter(), mean_moment_distance(simulator, effort)
         rows = play(simulator, settings, effort, tell)
-        after, seconds["game"] = moment_distance(simulator, effort), time.perf_counter() - began
+        after, seconds["game"] = mean_moment_distance(simulator, effort), time.perf_counter() - began
         tell({"phase": "verdict", "text": "simulating data sets by the network"})
         began = time.perf_counter()
         verdict = judge(simulator, effort, NOWHERE)
@@ -97,7 +97,7 @@ def fit_network(
 
     config = _config(observed, settings, frame)
     result = _result(simulator, settings, verdict) | {
-        "moment_distance_start": before, "moment_distance": after, "seconds": sum(seconds.values()),
+        "mean_moment_distance_start": before, "mean_moment_distance": after, "seconds": sum(seconds.values()),
         "seconds_by_phase": seconds}
     if mechanism is not None:
         result["against"] = beside(result, mechanism)

@@ -82,7 +82,7 @@ def table(simulator: NetworkSimulator, settings: NetworkSettings, budget: Budget
         blur=observed.regime.blur, map=simulator.workers.map, training=budget.training_of(settings.discriminator))
 
 
-def moment_distance(simulator: NetworkSimulator, budget: Budget) -> float:
+def mean_moment_distance(simulator: NetworkSimulator, budget: Budget) -> float:
     """Squared distance of the network's mean moments from the data's, in the data's standard errors, over their number.
 
     1 is what chance gives; on one series, whose standard errors nobody knows, in sds of simulated series.
