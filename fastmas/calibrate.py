@@ -60,8 +60,9 @@ def calibrate(
         Parameters to calibrate; the model's own choice for this regime if not given.
     fixed : mapping, optional
         Values of others in place of their defaults.
-    updater : {"cma-es", "parameter-score", "avo", "moments", "decision-score", "pathwise", "relaxed", "straight-through"}
-        The last four move by a gradient, which not every model has: `fastmas.estimators`.
+    updater : {"cma-es", "parameter-score", "avo", "moments"}
+        Or one that moves by a gradient, which not every model has: "decision-score", "pathwise", "relaxed" or
+        "straight-through" (`fastmas.estimators`).
     discriminator : {"amortised", "windowed", "path", "conditional", "closed-form"}, optional
         By default the one that the objective is for, or "amortised": conditioned on theta and trained on simulations
         alone. "windowed" and "path" (the paper's) are trained on the data; cma-es needs one that knows theta, as

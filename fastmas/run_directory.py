@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from fastmas import __version__
-from fastmas.errors import RunDirectoryError
+from fastmas.errors import OutputError, RunDirectoryError
 from fastmas.files import (
     TEMPORARY,
     cannot_write,
@@ -43,7 +43,7 @@ FORMAT = "fastmas-run"
 CONFIG, RESULT, HISTORY, CHECKPOINT, LOCK = (
     "config.json", "result.json", "history.csv", "checkpoint.safetensors", "lock")
 # Files that `overwrite` may delete and `save_json` and `save_arrays` may write, besides the above.
-OTHERS = ("baseline.json", "data.npz", "draws.npz", "sample.npz", "report.html")
+OTHERS = ("baseline.json", "data.npz", "draws.npz", "network.npz", "sample.npz", "report.html")
 FIGURES = "figures"
 
 
@@ -86,6 +86,16 @@ class RunDirectory:
         except OSError as error:
             raise cannot_write(path, error) from error
         return cls(path, stamped)
+
+    @staticmethod
+    def check(path: str | Path, *, overwrite: bool = False) -> None:
+        """Raise what `create` would raise of a folder that cannot be made or replaced; nothing is written."""
+        path = Path(path)
+        if _is_occupied(path):
+            _check_replaceable(path, overwrite)
+        there = next(place for place in (path, *path.absolute().parents) if place.exists())
+        if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
+            raise OutputError(f"cannot write {path}: {there} is no folder that you may write in")
 
     @classmethod
     def open(cls, path: str | Path) -> RunDirectory:

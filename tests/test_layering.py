@@ -28,7 +28,7 @@ FLOOR = {
     "report": 8, "estimators": 8,
     "discriminators": 9, "updaters": 9,
     "calibration": 10, "bench": 10,
-    "calibrate": 11,
+    "calibrate": 11, "network": 11,
     "cli": 12,
     "__main__": 13,
     TOP: 14,
@@ -38,7 +38,7 @@ ROOMS = {
     "numba": ("kernel", "random", "caching", "lowering", "engine"),
     "numba.cuda": ("engine/cuda", "engine/cuda_functions"),
     "torch": ("seeding", "statistics/tensors", "objectives", "estimators", "discriminators", "calibration", "calibrate",
-              "lowering/torch_twin", "bench/peers/pytorch", "bench/studies/gpu"),
+              "network",               "lowering/torch_twin", "bench/peers/pytorch", "bench/studies/gpu"),
     "typer": ("cli",),
     "rich": ("cli",),
 }
@@ -193,7 +193,7 @@ PUBLIC = """
 import types
 import fastmas as fm
 import fastmas.data
-names = [n for n in fm.__all__ if n not in ("calibrate", "resume", "models")]
+names = [n for n in fm.__all__ if n not in ("calibrate", "fit_network", "load_network", "resume", "models")]
 for name in names + names:
     assert not isinstance(getattr(fm, name), types.ModuleType), name
 """

@@ -15,8 +15,8 @@ import numpy as np
 
 from fastmas.calibration.budget import BootstrapEffort
 from fastmas.calibration.goodness import CONSTANT
+from fastmas.calibration.judged import Judged
 from fastmas.calibration.observed import Observed
-from fastmas.calibration.simulator import Simulator
 from fastmas.distance import weigh
 from fastmas.random.address import Purpose
 from fastmas.statistics.named_figures import Figure, defined, values_of
@@ -61,7 +61,7 @@ class Bootstrap:
     lost: float
 
 
-def simulate_bank(simulator: Simulator, z: np.ndarray, read: PathFeatures,
+def simulate_bank(simulator: Judged, z: np.ndarray, read: PathFeatures,
                   effort: BootstrapEffort) -> tuple[np.ndarray, float]:
     """Features of the simulated paths that did not run away, (N, k), and the share of those that did."""
     features = _simulated(simulator, z, read, _bank_size(simulator.observed, effort), 0)
@@ -74,7 +74,7 @@ def is_enough(observed: Observed, bank: np.ndarray, lost: float) -> bool:
     return lost < 0.5 and (not observed.is_series or len(bank) >= LEAST_SETS)
 
 
-def bootstrap(simulator: Simulator, z: np.ndarray, read: PathFeatures, bank: np.ndarray, lost: float,
+def bootstrap(simulator: Judged, z: np.ndarray, read: PathFeatures, bank: np.ndarray, lost: float,
               effort: BootstrapEffort) -> Bootstrap:
     """Draw data sets from the bank and move all of them, and the data, by one step of the moment fit."""
     observed, figures = read(simulator.observed.x_train), defined(read.names)
@@ -107,7 +107,7 @@ def _bank_size(observed: Observed, effort: BootstrapEffort) -> int:
     return min(affordable, max(effort.least_bank, min(effort.per_path * observed.n, MOST_BANK)))
 
 
-def _simulated(simulator: Simulator, z: np.ndarray, read: PathFeatures, n_paths: int, run: int) -> np.ndarray:
+def _simulated(simulator: Judged, z: np.ndarray, read: PathFeatures, n_paths: int, run: int) -> np.ndarray:
     """Features of paths (n_paths, k), in chunks whose size does not depend on the threads."""
     size = max(1, CHUNK_VALUES // simulator.observed.n_times)
     counts = [min(size, n_paths - i) for i in range(0, n_paths, size)]
@@ -115,7 +115,7 @@ def _simulated(simulator: Simulator, z: np.ndarray, read: PathFeatures, n_paths:
     return np.concatenate(list(simulator.workers.map(read, chunks)))
 
 
-def _draw(simulator: Simulator, bank: np.ndarray) -> np.ndarray:
+def _draw(simulator: Judged, bank: np.ndarray) -> np.ndarray:
     """Mean features of data sets, (B, k)."""
     if simulator.observed.is_series:
         return bank
@@ -127,7 +127,7 @@ def _draw(simulator: Simulator, bank: np.ndarray) -> np.ndarray:
     return mean + (sets - mean) * np.sqrt(drawn / n)
 
 
-def _slopes(simulator: Simulator, z: np.ndarray, read: PathFeatures, with_figures: WithFigures, sd: np.ndarray,
+def _slopes(simulator: Judged, z: np.ndarray, read: PathFeatures, with_figures: WithFigures, sd: np.ndarray,
             effort: BootstrapEffort) -> np.ndarray:
     """Derivatives of mean features and figures in z, (d, k + m), under common random numbers.
 
@@ -135,6 +135,8 @@ def _slopes(simulator: Simulator, z: np.ndarray, read: PathFeatures, with_figure
     let a step explain whatever deviates.
     """
     region, is_series = simulator.region, simulator.observed.is_series
+    if region.d == 0:
+        return np.zeros((0, len(sd)))
     step = (SLOPE_STEP_SERIES if is_series else SLOPE_STEP) * region.width
     step = np.where(region.integer, np.maximum(step, 1.0), step)
     pairs = differences(z, step, region)
@@ -168,7 +170,7 @@ def _n_slope(observed: Observed, pairs: Differences, effort: BootstrapEffort) ->
     return min(effort.n_slope_series if observed.is_series else n_paths, bank)
 
 
-def _fit_step(simulator: Simulator, moments: np.ndarray, slopes: np.ndarray, gap: np.ndarray) -> np.ndarray:
+def _fit_step(simulator: Judged, moments: np.ndarray, slopes: np.ndarray, gap: np.ndarray) -> np.ndarray:
     """What the moment fit makes of deviating moments: (d, n_moments) to be multiplied with them.
 
     Moments are weighed as the fit weighs them, given the data's `gap` (n_moments,): under a wrong model a series keeps

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from fastmas import discriminators
+from fastmas.calibration.observed import Observed
 from fastmas.calibration.settings import Settings
 from fastmas.calibration.simulator import Simulator
 from fastmas.lowering.program import mode_used
@@ -40,9 +41,7 @@ class Config:
         return cls(
             model=model.name, model_config=model.config, rule=getattr(model, "rule", None), mode=mode_used(model),
             free=list(space.free), values=dict(zip(space.entries, space.base.tolist(), strict=True)),
-            data={"source": data.source, "column": data.column, "regime": data.regime, "n_paths": len(data.x_obs),
-                  "n_times": simulator.observed.n_times, "n_heldout": len(data.x_heldout),
-                  "warnings": list(data.warnings)},
+            data=described(simulator.observed),
             parameters={n: {"low": p.low, "high": p.high, "unit": p.unit, "scale": p.scale, "doc": p.doc}
                         for n, p in zip(space.free, space.free_parameters, strict=True)},
             horizon=data.horizon, device=simulator.device, settings=settings,
@@ -55,3 +54,10 @@ class Config:
         if self.model_factory is None:
             del plain["model_factory"]
         return {**plain, **options}
+
+
+def described(observed: Observed) -> dict[str, Any]:
+    """Where the data come from, and how much of them there is."""
+    data = observed.observations
+    return {"source": data.source, "column": data.column, "regime": data.regime, "n_paths": len(data.x_obs),
+            "n_times": observed.n_times, "n_heldout": len(data.x_heldout), "warnings": list(data.warnings)}

@@ -10,7 +10,7 @@ from fastmas.calibration import odd_paths
 from fastmas.calibration.bootstrap import N_SETS, Bootstrap, bootstrap, features_of, is_enough, simulate_bank
 from fastmas.calibration.budget import BootstrapEffort
 from fastmas.calibration.goodness import either, largest, quadratic_form, smallest_p, standardised
-from fastmas.calibration.simulator import Simulator
+from fastmas.calibration.judged import Judged
 from fastmas.statistics.named_figures import Figure, Terms
 
 LEVEL = 0.95  # of the bar beyond which the largest figure deviates
@@ -62,7 +62,7 @@ class Judgement:
         return sorted((d for d in self.deviations if d.rank is not None), key=lambda d: d.rank or 0)
 
 
-def judge_at(simulator: Simulator, z: np.ndarray, effort: BootstrapEffort) -> Judgement:
+def judge_at(simulator: Judged, z: np.ndarray, effort: BootstrapEffort) -> Judgement:
     """Simulate data sets at z and compare the data with them.
 
     The p-value is that of the smaller p of two statistics: a quadratic form of all features, and the largest

@@ -38,7 +38,7 @@ class Keeper:
     def create(cls, path: str | Path, config: Config, observations: Observations, *, overwrite: bool) -> Keeper:
         """A new run directory with what `Stored` needs."""
         run = RunDirectory.create(path, config.plain(), overwrite=overwrite)
-        run.save_arrays(DATA_FILE, _arrays(observations))
+        run.save_arrays(DATA_FILE, arrays_of(observations))
         return cls(run)
 
     def save(self, record: Record, at_once: bool) -> None:
@@ -90,6 +90,9 @@ class Stored:
         if run.has_result:
             raise RunDirectoryError(f"{path} is finished: see `fastmas report {quote(str(path))}`")
         checkpoint, config = run.load_checkpoint(), run.config
+        if config.get("kind") == "network":
+            raise RunDirectoryError(f"{path} is a network's, whose training cannot be resumed; train it anew with "
+                                    "`fastmas network ... --overwrite`")
         with _damage(run, CONFIG_FILE):
             self.model = models.get(config["model_factory"], **_plain_config(config["model_config"]))
             self.settings, self.device = Settings.of(config), config.get("device", "cpu")
@@ -114,7 +117,8 @@ def _damage(run: RunDirectory, name: str) -> Iterator[None]:
             "another folder") from error
 
 
-def _arrays(observations: Observations) -> dict[str, np.ndarray]:
+def arrays_of(observations: Observations) -> dict[str, np.ndarray]:
+    """The content of DATA_FILE."""
     arrays = {"x_obs": observations.x_obs, "x_heldout": observations.x_heldout}
     if observations.series is not None and observations.series_train is not None:
         arrays |= {"series": observations.series, "n_train": np.array(len(observations.series_train))}

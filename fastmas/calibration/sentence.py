@@ -97,12 +97,13 @@ def _figures(judged: Judgement) -> str:
     if not told:
         alone = judged.deviations and judged.p_figures <= DOUBTFUL
         return "No single figure is off, a combination of moments is." if alone else ""
-    first = "; ".join(f"{d.text} ({_sds(d.sds)} sd)" for d in told[:N_TOLD])
+    first = "; ".join(f"{d.text} ({sds_in_words(d.sds)} sd)" for d in told[:N_TOLD])
     more = f"; {len(told) - N_TOLD} more in the report." if len(told) > N_TOLD else "."
     return f"At the estimate: {first}{more}"
 
 
-def _sds(sds: float) -> str:
+def sds_in_words(sds: float) -> str:
+    """A whole number, or more than the most that is counted."""
     return f"more than {MOST_SDS:.0f}" if abs(sds) >= MOST_SDS else f"{abs(sds):.0f}"
 
 

@@ -69,11 +69,21 @@ def decide(observations: Observations, *, updater: str, discriminator: str | Non
     }
     for option, value, least in (("generations", sizes["generations"], 0), ("paths", sizes["paths"], LEAST_CANDIDATE),
                                  ("warmup", sizes["warmup"], 0), ("draws", draws, 0)):
-        if not is_whole(value) or value < least:
-            raise ParameterError(f"{option}={shown(value)}: give a whole number of at least {least}")
-    if not is_whole(seed) or not 0 <= seed < 2**32:
-        raise ParameterError(f"seed={shown(seed)}: give a whole number in [0, 2**32)")
+        check_whole(option, value, least)
+    check_seed(seed)
     return Settings(updater=updater, discriminator=chosen, objective=played,
                     statistic=statistics.name_of(name),
                     generations=int(sizes["generations"]), paths=int(sizes["paths"]), warmup=int(sizes["warmup"]),
                     seed=int(seed), interval=bool(interval), draws=int(draws))
+
+
+def check_whole(option: str, value: Any, least: int) -> None:
+    """Raise ParameterError where an option is no whole number of at least `least`."""
+    if not is_whole(value) or value < least:
+        raise ParameterError(f"{option}={shown(value)}: give a whole number of at least {least}")
+
+
+def check_seed(seed: Any) -> None:
+    """Raise ParameterError for what is no seed."""
+    if not is_whole(seed) or not 0 <= seed < 2**32:
+        raise ParameterError(f"seed={shown(seed)}: give a whole number in [0, 2**32)")

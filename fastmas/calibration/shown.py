@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fastmas.calibration.simulator import Simulator
+from fastmas.calibration.judged import Judged
 from fastmas.random.address import Purpose
 from fastmas.statistics import stylised_facts
 
@@ -14,7 +14,7 @@ N_SERIES = 100  # simulated series behind a stylised fact's range
 N_SHOWN = 500  # paths kept for the report
 
 
-def facts_and_sample(simulator: Simulator, z: np.ndarray) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
+def facts_and_sample(simulator: Judged, z: np.ndarray) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
     """Stylised facts of data and simulated paths, none where a price is not above 0, and paths of both."""
     observations = simulator.observed.observations
     if simulator.observed.is_series:

@@ -18,8 +18,8 @@ from torch.nn.functional import softplus
 
 from fastmas import statistics
 from fastmas.calibration.budget import ToldApartEffort
+from fastmas.calibration.judged import Judged
 from fastmas.calibration.observed import Observed
-from fastmas.calibration.simulator import Simulator
 from fastmas.discriminators.networks import perceptron
 from fastmas.discriminators.training import Trainer, flat, initialise
 from fastmas.random.address import Purpose
@@ -53,7 +53,7 @@ class ToldApart:
     piece: str
 
 
-def tell_apart(simulator: Simulator, z: np.ndarray, effort: ToldApartEffort) -> ToldApart:
+def tell_apart(simulator: Judged, z: np.ndarray, effort: ToldApartEffort) -> ToldApart:
     """Train on the training data against fresh paths at z, and test on what neither has seen."""
     observed, train = simulator.observed, partial(_train, simulator, effort)
     n_train, n_test = (8, 8) if observed.is_series else (len(observed.real), max(50, len(observed.heldout)))
@@ -69,7 +69,7 @@ def tell_apart(simulator: Simulator, z: np.ndarray, effort: ToldApartEffort) -> 
     return ToldApart(auc, ends, blocked, null, value, _piece(observed))
 
 
-def _of_simulated(simulator: Simulator, z: np.ndarray, number: int, train: Train,
+def _of_simulated(simulator: Judged, z: np.ndarray, number: int, train: Train,
                   fake: tuple[np.ndarray, np.ndarray]) -> float:
     """AUC where a data set simulated at z takes the place of the data, against paths to train on and to test on."""
     observed, run = simulator.observed, NULL_RUN + 2 * number
@@ -158,7 +158,7 @@ def area_under_curve(real: list[np.ndarray], fake: list[np.ndarray]) -> tuple[fl
     return auc, float(np.sqrt(variance))
 
 
-def _train(simulator: Simulator, effort: ToldApartEffort, real: Tensor, fake: Tensor) -> nn.Module:
+def _train(simulator: Judged, effort: ToldApartEffort, real: Tensor, fake: Tensor) -> nn.Module:
     key = (simulator.seed, Purpose.VERDICT)
     network = initialise(perceptron([real.shape[-1], HIDDEN, HIDDEN, 1], nn.SiLU), *key)
     trainer = Trainer(network, RATE, BETAS, simulator.workers.map)

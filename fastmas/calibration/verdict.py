@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from fastmas.calibration.budget import Budget
+from fastmas.calibration.judged import Judged
 from fastmas.calibration.judgement import Judgement, judge_at
 from fastmas.calibration.sentence import DOUBTFUL, NO_MISFIT, grade_of, sentence
 from fastmas.calibration.shown import facts_and_sample
-from fastmas.calibration.simulator import Simulator
 from fastmas.calibration.told_apart import ToldApart, in_words, tell_apart
 
 
@@ -49,7 +49,7 @@ class Verdict:
         }
 
 
-def judge(simulator: Simulator, budget: Budget, z: np.ndarray, start: np.ndarray | None = None) -> Verdict:
+def judge(simulator: Judged, budget: Budget, z: np.ndarray, start: np.ndarray | None = None) -> Verdict:
     """The verdict at z; `start` is the moment fit's z, where z is a game's."""
     at_estimate, at_start = judge_at(simulator, z, budget.bootstrap), None
     if simulator.observed.is_series and start is not None and at_estimate.p_value <= DOUBTFUL:

@@ -11,7 +11,19 @@ import typer
 
 from fastmas.cli import output
 from fastmas.cli import settings as read
-from fastmas.cli.options import GAME, PLACE, SIZES, Device, ModelName, Overwrite, Seed, Settings, Threads
+from fastmas.cli.options import (
+    GAME,
+    PLACE,
+    SIZES,
+    Column,
+    DataFile,
+    Device,
+    ModelName,
+    Overwrite,
+    Seed,
+    Settings,
+    Threads,
+)
 from fastmas.cli.progress import reporter
 from fastmas.cli.result import print_fit, print_report
 from fastmas.cli.settings import build
@@ -20,12 +32,8 @@ from fastmas.cli.settings import build
 def calibrate(
     model: ModelName,
     *,
-    data: Annotated[str, typer.Option(
-        metavar="FILE", help="Prices to calibrate to: a .csv, .parquet, .npz or .npy file, or the name of "
-                             "built-in data such as sp500.")],
-    column: Annotated[str | None, typer.Option(
-        metavar="NAME",
-        help="Column of the prices, or array of a .npz file. By default it is recognised.")] = None,
+    data: DataFile,
+    column: Column = None,
     free: Annotated[str | None, typer.Option(
         metavar="NAMES", help="Parameters to calibrate, separated by commas: kappa,gamma.")] = None,
     bounds: Annotated[list[str] | None, typer.Option(

@@ -10,6 +10,11 @@ GAME, SIZES, PLACE = "The game", "Sizes and seed", "Where results go"
 
 ModelName = Annotated[str, typer.Argument(
     metavar="MODEL", help="A model of `fastmas models`, or FILE.py:NAME for one of yours.")]
+DataFile = Annotated[str, typer.Option(
+    "--data", metavar="FILE", help="Prices to calibrate to: a .csv, .parquet, .npz or .npy file, or the name of "
+                                   "built-in data such as sp500.")]
+Column = Annotated[str | None, typer.Option(
+    "--column", metavar="NAME", help="Column of the prices, or array of a .npz file. By default it is recognised.")]
 Settings = Annotated[list[str] | None, typer.Option(
     "--set", metavar="NAME=VALUE",
     help="Give a parameter a value in its own unit, or an option of the model: kappa=1.5, rule=smoothed, "

@@ -34,10 +34,12 @@ figure { margin: 1rem 0; } img { width: 100%; height: auto; background: #fff; bo
 
 def page(run: Run, drawn: Sequence[tuple[Picture, bytes]]) -> str:
     """Return the page; `drawn` holds each figure with its PNG."""
-    title = f"Calibration of {run.config['model']} to {_source(run)}"
+    what = "A network trained on" if run.is_network else f"Calibration of {run.config['model']} to"
+    title = f"{what} {_source(run)}"
     parts = [
         f"<h1>{escape(title)}</h1>", _opening(run), _unfinished(run), _verdict(run), _warnings(run),
-        _estimates(run), *(_figure(picture, image) for picture, image in drawn if picture.name == "posterior"),
+        _against(run), _estimates(run),
+        *(_figure(picture, image) for picture, image in drawn if picture.name == "posterior"),
         _search(run), _gradients(run), _figures(run), _told_apart(run), _stationarity(run),
         *(_figure(picture, image) for picture, image in drawn if picture.name in _FIT), _facts(run),
         *(_figure(picture, image) for picture, image in drawn if picture.name not in _FIT | {"posterior"}),
@@ -70,7 +72,8 @@ def _opening(run: Run) -> str:
     column = f", column {data['column']}" if data.get("column") else ""
     kind = "windows of one series" if run.one_series else "paths"
     sentences = [
-        f"Calibrated: {', '.join(run.free)} of the {run.config['model']} model{_rules(run.config)}.",
+        f"Trained: {number(result.get('n_parameters'))} weights of a network in place of a model." if run.is_network
+        else f"Calibrated: {', '.join(run.free)} of the {run.config['model']} model{_rules(run.config)}.",
         f"Data: {_source(run)}{column}, {number(data.get('n_paths'))} {kind} of "
         f"{number(data.get('n_times'))} prices, {number(data.get('n_heldout'))} held out from training."]
     if run.finished:
@@ -111,10 +114,14 @@ def _figures(run: Run) -> str:
         return ""
     rows.sort(key=lambda row: (row.get("rank") is None, row.get("rank") or 0))
     note = ("Each figure of the training data and at the estimate, and their distance in standard deviations of "
-            "simulated data sets, once a step of the fit has mended what another estimate could. Words stand where a "
+            f"simulated data sets{_mended(run)}. Words stand where a "
             "figure lies beyond what the largest of all reaches in 19 of 20 simulated data sets, for one of a kind.")
     table = _table(["Figure", "Model", "Data", "Model − data, sd", "Misfit"], map(_figure_row, rows))
     return f"<h2>What differs</h2><p>{note}</p>{table}"
+
+
+def _mended(run: Run) -> str:
+    return "" if run.is_network else ", once a step of the fit has mended what another estimate could"
 
 
 def _figure_row(row: Mapping[str, Any]) -> list[str]:
@@ -171,9 +178,18 @@ def at_bound(value: float, spec: Mapping[str, Any]) -> str:
     return "low" if share < NEAR_BOUND else "high" if share > 1 - NEAR_BOUND else ""
 
 
+def _against(run: Run) -> str:
+    """A network beside the mechanism that was calibrated to the same data."""
+    beside = run.result.get("against")
+    if not isinstance(beside, dict):
+        return ""
+    rows = [[escape(_plain(cell)) for cell in row] for row in beside["rows"]]
+    return f"<h2>Mechanism beside black box</h2>{_table(beside['columns'], rows, words=True)}"
+
+
 def _estimates(run: Run) -> str:
     result = run.result
-    if not result and not run.history:
+    if run.is_network or not (result or run.history):
         return ""
     names = ["Parameter", "Estimate", f"{_level(result)} interval", "Moment fit", "Bounds", "Unit"]
     if not result:

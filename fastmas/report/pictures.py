@@ -37,7 +37,8 @@ def pictures(run: Run) -> Iterator[Picture]:
         if both is not None:
             yield from _of_returns(*both)
     if run.n_generations:
-        yield _learning(run)
+        if run.free:
+            yield _learning(run)
         yield from _training(run)
 
 

@@ -62,6 +62,11 @@ class Run:
         return self.config["free"]
 
     @property
+    def is_network(self) -> bool:
+        """Whether a network stands in place of a model."""
+        return self.config.get("kind") == "network"
+
+    @property
     def n_generations(self) -> int:
         """Generations on record."""
         return len(self.history["generation"]) if self.history else 0
