@@ -28,16 +28,17 @@ FLOOR = {
     "report": 8, "bench": 8,
     "calibration": 9,
     "calibrate": 10,
-    "cli": 11,
-    "__main__": 12,
-    TOP: 13,
+    "ablate": 11,
+    "cli": 12,
+    "__main__": 13,
+    TOP: 14,
 }
 # Where a library may be imported at all; a deeper path gives one file of a folder.
 ROOMS = {
     "numba": ("kernel", "random", "caching", "lowering", "engine"),
     "numba.cuda": ("engine/cuda", "engine/cuda_functions"),
     "torch": ("statistics/tensors", "objectives", "discriminators", "calibration", "calibrate", "updaters/pathwise",
-              "lowering/torch_twin",
+              "lowering/torch_twin", "ablate/twin",
               "bench/peers/pytorch", "bench/studies/gpu"),
     "typer": ("cli",),
     "rich": ("cli",),

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from fastmas.ablate.design import Design
-from fastmas.ablate.smoothing import design_of, smoothing
+from fastmas.ablate.study import design_of, smoothing
 
 __all__ = ["Design", "design_of", "smoothing"]

@@ -42,6 +42,11 @@ class Arm:
         """Whether its rules are those of the data."""
         return self.rules == EXACT
 
+    @property
+    def is_game(self) -> bool:
+        """Whether its updater plays one."""
+        return updaters.get(self.updater).is_game
+
 
 def arms_of(design: Design) -> list[Arm]:
     """All arms of a design, those of the exact rules first."""

@@ -42,7 +42,8 @@ class Design:
     """An ablation, all of it decided.
 
     `free` are names of parameters, `fixed` values of others; `truth` is "default" or "drawn", anew for each data set
-    from the box of the free ones. A data set is `paths` paths of the exact rules, t = warmup..warmup + horizon.
+    from the box of the free ones; updaters that play a game fit the first `game_sets` alone. A data set is `paths`
+    paths of the exact rules, t = warmup..warmup + horizon.
     """
 
     model: Model
@@ -50,6 +51,7 @@ class Design:
     fixed: Mapping[str, float]
     truth: str = DEFAULT
     sets: int = 20
+    game_sets: int = 20
     paths: int = 200
     horizon: int = 50
     warmup: int = 50
@@ -125,7 +127,7 @@ def _graphs(model: Model) -> list[Graph]:
 
 def check_sizes(design: Design) -> None:
     """Raise ParameterError for a number that cannot be."""
-    for name, least in (("sets", 1), ("paths", LEAST_PATHS), ("horizon", 2), ("warmup", 0)):
+    for name, least in (("sets", 1), ("game_sets", 0), ("paths", LEAST_PATHS), ("horizon", 2), ("warmup", 0)):
         value = getattr(design, name)
         if not is_whole(value) or value < least:
             raise ParameterError(f"{name}={shown(value)}: give a whole number of at least {least}")
@@ -148,8 +150,8 @@ def check_temperatures(temperatures: Any) -> tuple[float, ...]:
         if isinstance(one, bool) or not isinstance(one, (int, float, np.integer, np.floating)):
             raise ParameterError(f"temperature {shown(one)} is not a number, give one above 0")
         if not one > 0:
-            raise ParameterError(f"temperature {one:g}: it must be above 0; leave it out for the exact rules, which are "
-                                 "compared anyway")
+            raise ParameterError(f"temperature {one:g}: it must be above 0; leave it out for the exact rules, which "
+                                 "are compared anyway")
         TEMPERATURE.check(float(one))
         found.append(float(one))
     if not found:

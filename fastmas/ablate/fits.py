@@ -47,11 +47,11 @@ def fit_row(design: Design, arm: Arm, number: int, n_threads: int | None = None)
 
 def _fit(design: Design, arm: Arm, number: int, n_threads: int | None) -> Any:
     budget = QUICK if design.is_quick else replace(budgets.FULL, told_apart=UNREAD)
-    generations = {"generations": QUICK_GENERATIONS} if design.is_quick else {}
     return calibrate(
         arm.model, design.data_of(number, n_threads), free=arm.free, fixed=arm.fixed,
         updater=arm.updater, warmup=design.warmup, seed=design.seeds_of(number)[1], interval=False, draws=0,
-        budget=budget, n_threads=n_threads, **generations)
+        budget=budget, n_threads=n_threads,
+        generations=QUICK_GENERATIONS if design.is_quick and arm.is_game else None)
 
 
 def at_bound(space: ParameterSpace, estimate: dict[str, float]) -> list[str]:

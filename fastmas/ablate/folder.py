@@ -23,7 +23,8 @@ Row = dict[str, Any]
 class Folder:
     """One ablation on disk; `rows` are those on record.
 
-    A folder that holds the same design goes on with its rows; more data sets, temperatures or updaters may be asked for.
+    A folder that holds the same design goes on with its rows; more data sets, temperatures or updaters may be asked
+    for.
 
     Raises
     ------

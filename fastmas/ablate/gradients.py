@@ -106,7 +106,8 @@ def blocks(n: int) -> Iterator[tuple[int, int]]:
 
 def differences(setting: Setting) -> Contributions:
     """Of the exact rules, by central differences with common random numbers."""
-    space, z, parts = setting.space, setting.space.to_z(setting.space.start), []
+    space, z = setting.space, setting.space.to_z(setting.space.start)
+    parts: list[Contributions] = []
     ends = [z + side * setting.steps[j] * np.eye(space.d)[j] for j in range(space.d) for side in (1, -1)]
     points = [dict(zip(space.free, theta, strict=True)) for theta in space.to_theta(np.array([z, *ends]))]
     for i, n in blocks(setting.design.effort.difference_paths):
@@ -121,7 +122,8 @@ def along(setting: Setting, model: Model, width: float | None, parameters: tuple
           score: bool = False) -> Contributions:
     """By tangents of a model's paths and, with `score`, the score of its decisions against the others' mean."""
     theta = setting.theta(model, **({} if width is None else {TEMPERATURE.name: width}))
-    stretch, parts = setting.stretch[[setting.space.free.index(n) for n in parameters], None], []
+    stretch = setting.stretch[[setting.space.free.index(n) for n in parameters], None]
+    parts: list[Contributions] = []
     for i, n in blocks(setting.design.effort.tangent_paths):
         x, tangents, scores = differentiate(model, theta, wrt=parameters, n_paths=n, score=score, dtype="float64",
                                             run=(SCORE_RUN if score else TANGENT_RUN) + i, **setting.sizes)

@@ -11,7 +11,7 @@ from matplotlib.ticker import NullLocator
 
 from fastmas.ablate.arms import MOMENTS
 from fastmas.ablate.design import EXACT
-from fastmas.ablate.gradients import DIFFERENCES
+from fastmas.ablate.gradients import DIFFERENCES, SCORE
 from fastmas.report.figures import ESTIMATE, HELD_OUT, MUTED, OBSERVED, SIMULATED, panels, shared_legend
 from fastmas.report.writing import DPI
 
@@ -73,7 +73,8 @@ def _biases(ax: Axes, result: Row, name: str) -> None:
     for k, (rules, arms) in enumerate(_fits(result).items()):
         seen = [(arm["temperature"] * APART**k, arm["parameters"][name]) for arm in arms if name in arm["parameters"]]
         ax.errorbar([x for x, _ in seen], [p["bias"] for _, p in seen],
-                    yerr=[2 * (p["bias_se"] or 0.0) for _, p in seen], label=f"{rules}, moments", capsize=2, **_style(k))
+                    yerr=[2 * (p["bias_se"] or 0.0) for _, p in seen], label=f"{rules}, moments", capsize=2,
+                    **_style(k))
     for arm in (one for one in _constant(result) if name in one["parameters"]):
         _level(ax, arm["rules"], arm["parameters"][name]["bias"], arm["parameters"][name]["bias_se"])
     unit = result["parameters"][name]["measure"]
@@ -112,6 +113,9 @@ def _slopes(ax: Axes, result: Row, name: str) -> None:
     exact = next(r for r in rows if r["estimator"] == DIFFERENCES)
     reach = 3.0 * max(abs(exact["value"]), 10 * exact["se"])
     ax.axhline(exact["value"], color=OBSERVED, lw=1.2, label="exact derivative")
+    score = next((r for r in rows if r["estimator"] == SCORE), None)
+    if score is not None:
+        ax.axhline(score["value"], color=MUTED, lw=1.4, ls="--", label=SCORE)
     for k, (estimator, found) in enumerate(_series(rows, "estimator").items()):
         seen = [r for r in found if abs(r["value"] - exact["value"]) < reach]
         ax.errorbar([r["temperature"] * APART**k for r in seen], [r["value"] for r in seen],
@@ -127,6 +131,8 @@ def _sds(ax: Axes, result: Row, name: str) -> None:
         return
     exact = next(r for r in rows if r["estimator"] == DIFFERENCES)
     ax.axhline(exact["sd"], color=OBSERVED, lw=1.2, label="exact derivative")
+    for score in (r for r in rows if r["estimator"] == SCORE and r["sd"] > 0):
+        ax.axhline(score["sd"], color=MUTED, lw=1.4, ls="--", label=SCORE)
     for k, (estimator, found) in enumerate(_series(rows, "estimator").items()):
         ax.plot([r["temperature"] * APART**k for r in found], [r["sd"] for r in found], label=estimator, ls=":",
                 **_style(k))

@@ -19,6 +19,7 @@ from fastmas.language.text import Text
 from fastmas.parameters import Parameter
 
 NEAR = 3.0  # reference sds
+LEAST_FITS = 5  # behind a reference sd
 NOTICED = 0.05  # p-value
 Row = dict[str, Any]
 
@@ -28,7 +29,7 @@ DEFINITIONS = {
     "spread": "standard deviation of the same over data sets",
     "converged": f"share of fits that ended clear of the bounds and in every compared parameter within {NEAR:g} "
                  "reference sds of the median error of their own arm; a reference sd is that of the exact rules' first "
-                 "arm over these data sets, in search coordinates",
+                 f"arm over these data sets, of which there must be {LEAST_FITS}, in search coordinates",
     "near the truth": f"share of fits within {NEAR:g} reference sds of the truth in every compared parameter",
     "noticed": f"share of fits whose verdict has p <= {NOTICED:g}",
     "gradient": "d E[f] / d z over E[f] of the exact rules, z the search coordinate (the logarithm of a parameter on a "
@@ -47,8 +48,8 @@ def summary(design: Design, arms: Sequence[Arm], rows: Sequence[Row]) -> Row:
     identity = design.identity()
     return {
         "ablation": "smoothing", "version": __version__,
-        "design": {**identity, "sets": design.sets, "temperatures": list(design.temperatures),
-                   "updaters": list(design.updaters)},
+        "design": {**identity, "sets": design.sets, "game_sets": design.game_sets,
+                   "temperatures": list(design.temperatures), "updaters": list(design.updaters)},
         "parameters": {name: {"scale": p.scale, "unit": p.unit, "measure": measure(p)}
                        for name, p in parameters.items()},
         "functionals": {key: f.title for key, f in FUNCTIONALS.items()}, "definitions": DEFINITIONS,
@@ -75,10 +76,10 @@ def z_errors(parameter: Parameter, name: str, rows: Sequence[Row]) -> np.ndarray
 
 
 def reference_sds(parameters: Mapping[str, Parameter], arms: Sequence[Arm], fits: Sequence[Row]) -> dict[str, float]:
-    """Of the first exact arm with two fits or more, in search coordinates; nothing if there is none."""
+    """Of the first exact arm with LEAST_FITS or more, in search coordinates; nothing if there is none."""
     for arm in (arm for arm in arms if arm.is_exact):
         rows = [row for row in fits if row["arm"] == arm.name and "estimate" in row]
-        if len(rows) >= 2:
+        if len(rows) >= LEAST_FITS:
             return {name: float(z_errors(p, name, rows).std(ddof=1)) for name, p in parameters.items()}
     return {}
 
@@ -132,7 +133,8 @@ def gradient_summary(rows: Sequence[Row], temperatures: Sequence[float]) -> list
         found.append({
             **{k: row[k] for k in ("estimator", "temperature", "functional", "parameter", "value", "se", "sd", "n",
                                    "level")},
-            "exact": exact["value"], "exact_se": exact["se"], "bias": None if is_truth else row["value"] - exact["value"],
+            "exact": exact["value"], "exact_se": exact["se"],
+            "bias": None if is_truth else row["value"] - exact["value"],
             "bias_se": None if is_truth else (row["se"] ** 2 + exact["se"] ** 2) ** 0.5})
     return found
 

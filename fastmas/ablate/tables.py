@@ -23,12 +23,12 @@ def fits_table(result: Row) -> Table:
         n = arm["n"]
         cells = [cell for name in names for cell in _errors(arm["parameters"].get(name))]
         counts = ["" if arm.get(what) is None else f"{arm[what]}/{n}" for what in ("converged", "near", "noticed")]
-        rows.append([arm["rules"], _width(arm), arm["updater"], *cells, *counts, f"{arm['seconds']:.1f}",
+        rows.append([arm["rules"], _width(arm), arm["updater"], str(n), *cells, *counts, f"{arm['seconds']:.1f}",
                      f"{arm['paths']:,.0f}"])
     data = result["design"]
     title = f"Fits to {data['sets']} data sets of {data['paths']} paths of the exact rules, {_model(result)}"
-    return Table(title, ["rules", "temperature", "updater", *heads, "converged", "near the truth", "p <= .05", "seconds",
-                         "paths"], rows)
+    return Table(title, ["rules", "temperature", "updater", "sets", *heads, "converged", "near the truth", "p <= .05",
+                         "seconds", "paths"], rows)
 
 
 def gradient_table(result: Row, functional: str) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -65,7 +66,7 @@ def _leaves(setting: Setting, n: int) -> dict[str, torch.Tensor]:
     return found
 
 
-def _of_entry(grads: dict[str, torch.Tensor | None], entry: str, n: int) -> np.ndarray:
+def _of_entry(grads: Mapping[str, torch.Tensor | None], entry: str, n: int) -> np.ndarray:
     name, _, agent = entry.partition("[")
     grad = grads[name]
     if grad is None:

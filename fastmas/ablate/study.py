@@ -35,9 +35,9 @@ QUICK_SETS, QUICK_PATHS, QUICK_TEMPERATURES = 3, 60, (1.0, 0.1)
 
 def design_of(
     model: Model, *, free: Iterable[str] | None = None, fixed: Mapping[str, Any] | None = None, truth: str = DEFAULT,
-    sets: int | None = None, paths: int | None = None, horizon: int = 50, warmup: int = 50,
-    temperatures: Iterable[float] | None = None, updaters: Iterable[str] | None = None, seed: int = 1,
-    quick: bool = False,
+    sets: int | None = None, game_sets: int | None = None, paths: int | None = None, horizon: int = 50,
+    warmup: int = 50, temperatures: Iterable[float] | None = None, updaters: Iterable[str] | None = None,
+    seed: int = 1, quick: bool = False,
 ) -> Design:
     """What `smoothing` would compare; the arguments are its own.
 
@@ -56,11 +56,13 @@ def design_of(
     space = space_of(model, free, fixed, "paths")
     names = tuple(dict.fromkeys(free)) if free is not None else tuple(
         name for name in model.default_free("paths") if name not in (fixed or {}))
+    sets = (QUICK_SETS if quick else SETS) if sets is None else sets
+    paths = (QUICK_PATHS if quick else PATHS) if paths is None else paths
     design = Design(
-        model=model, free=names or space.free, fixed=dict(fixed or {}), truth=truth,
-        sets=sets or (QUICK_SETS if quick else SETS), paths=paths or (QUICK_PATHS if quick else PATHS),
-        horizon=horizon, warmup=warmup, temperatures=check_temperatures(temperatures), updaters=tuple(by), seed=seed,
-        is_quick=quick, effort=QUICK if quick else FULL)
+        model=model, free=names or space.free, fixed=dict(fixed or {}), truth=truth, sets=sets,
+        game_sets=sets if game_sets is None else game_sets, paths=paths, horizon=horizon, warmup=warmup,
+        temperatures=check_temperatures(temperatures), updaters=tuple(by), seed=seed, is_quick=quick,
+        effort=QUICK if quick else FULL)
     check_sizes(design)
     return design
 
@@ -83,10 +85,11 @@ def smoothing(
         Begin anew in a folder that holds an ablation.
     progress : callable, optional
         Told a mapping with phase, done, total, text.
-    free, fixed, truth, sets, paths, horizon, warmup, temperatures, updaters, seed, quick
+    free, fixed, truth, sets, game_sets, paths, horizon, warmup, temperatures, updaters, seed, quick
         Names that are free, as in `calibrate`; values of other parameters; "default" or "drawn" anew for each data
-        set; data sets (20); paths of each (200), t = warmup..warmup + horizon; temperatures of relaxed decisions;
-        updaters of the exact rules, by default all; `quick` makes all of it small, to see that it works.
+        set; data sets (20); how many of them updaters that play a game fit (all); paths of each (200),
+        t = warmup..warmup + horizon; temperatures of relaxed decisions; updaters of the exact rules, by default all;
+        `quick` makes all of it small, to see that it works.
 
     Returns
     -------
@@ -123,7 +126,8 @@ def _fits(design: Design, folder: Folder, tell: Progress, n_threads: int | None)
     arms = arms_of(design)
     done = {(row["arm"], row["set"]) for row in folder.rows if row["kind"] == FIT}
     refused = {row["arm"] for row in folder.rows if row["kind"] == FIT and row.get("refused")}
-    left = [(number, arm) for number in range(design.sets) for arm in arms if (arm.name, number) not in done]
+    left = [(number, arm) for number in range(design.sets) for arm in arms
+            if (arm.name, number) not in done and (number < design.game_sets or not arm.is_game)]
     for i, (number, arm) in enumerate(left):
         tell({"phase": "fits", "done": i, "total": len(left), "text": f"data set {number + 1}: {arm.name}"})
         if arm.name not in refused:
