@@ -87,7 +87,8 @@ def test_a_model_with_kernels_of_its_own():
 
 @pytest.mark.parametrize(("options", "said"), [
     ({"sets": 0}, "sets=0"), ({"paths": 3}, "paths=3"), ({"truth": "x"}, "truth="), ({"seed": -1}, "seed=-1"),
-    ({"updaters": ["x"]}, "unknown updater"), ({"game_sets": -1}, "game_sets"), ({"temperatures": []}, "at least one")])
+    ({"updaters": ["x"]}, "unknown updater"), ({"game_sets": -1}, "game_sets"),
+    ({"gradient_paths": 3}, "gradient_paths=3"), ({"temperatures": []}, "at least one")])
 def test_options_that_cannot_be(options, said):
     with pytest.raises(ParameterError, match=said):
         crowd_design(**options)
@@ -280,8 +281,9 @@ def test_bias_spread_and_shares_of_known_estimates():
 
 
 @pytest.mark.parametrize(("value", "se", "said"), [
-    (1.2345, 0.0234, "+1.23 ± 0.02"), (-103.4, 2.6, "-103 ± 3"), (0.5, None, "+0.5"), (None, None, ""),
-    (2.0e7, 3.0e6, "+2.0e+07 ± 3e+06")])
+    (1.2345, 0.0234, "+1.23 ± 0.02"), (-103.4, 2.6, "-103 ± 3"), (0.5, None, "+0.5"), (0.0, 0.0, "+0"), 
+    (None, None, ""), (2.0e7, 3.0e6, "+2.0e+07 ± 3e+06"),
+])
 def test_digits(value, se, said):
     assert plus_minus(value, se) == said
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,18 +23,15 @@ DEFAULT, DRAWN = "default", "drawn"
 MARGIN = 0.1  # of the box at each end in which no truth is drawn
 EXACT = "exact"
 LEAST_PATHS = 20
+LEAST_GRADIENT = 2000  # paths of a difference, of which the torch twin has a 200th
 
 
-@dataclass(frozen=True)
-class Effort:
-    """How much is simulated for gradients: paths of a difference, of a tangent, and of the torch twin."""
+class Effort(NamedTuple):
+    """Paths of a difference, of a tangent, and of the torch twin."""
 
-    difference_paths: int = 1_000_000
-    tangent_paths: int = 100_000
-    twin_paths: int = 5_000
-
-
-FULL, QUICK = Effort(), Effort(100_000, 10_000, 500)
+    difference: int
+    tangent: int
+    twin: int
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,8 @@ class Design:
 
     `free` are names of parameters, `fixed` values of others; `truth` is "default" or "drawn", anew for each data set
     from the box of the free ones; updaters that play a game fit the first `game_sets` alone. A data set is `paths`
-    paths of the exact rules, t = warmup..warmup + horizon.
+    paths of the exact rules, t = warmup..warmup + horizon. `gradient_paths` are those of a difference, 0 for no
+    gradients.
     """
 
     model: Model
@@ -59,12 +57,18 @@ class Design:
     updaters: tuple[str, ...] = ("moments",)
     seed: int = 1
     is_quick: bool = False
-    effort: Effort = FULL
+    gradient_paths: int = 1_000_000
 
     @property
     def space(self) -> ParameterSpace:
         """The free parameters of the exact rules."""
         return self.model.space(self.free, self.fixed)
+
+    @property
+    def effort(self) -> Effort:
+        """Behind gradients: a path of a tangent takes about ten times as long as one of a difference."""
+        n = self.gradient_paths
+        return Effort(n, n // 10, n // 200)
 
     def truth_of(self, number: int) -> dict[str, float]:
         """Values of the free parameters behind the data set of this number."""
@@ -90,7 +94,8 @@ class Design:
         """What rows of two runs must have in common to stand in one table, as JSON has it."""
         return {"model": models.origin(self.model), "config": dict(self.model.config), "free": list(self.free),
                 "fixed": dict(self.fixed), "truth": self.truth, "paths": self.paths, "horizon": self.horizon,
-                "warmup": self.warmup, "seed": self.seed, "quick": self.is_quick, "effort": asdict(self.effort)}
+                "warmup": self.warmup, "seed": self.seed, "quick": self.is_quick,
+                "gradient_paths": self.gradient_paths}
 
 
 def check_model(model: Model) -> None:
@@ -131,6 +136,10 @@ def check_sizes(design: Design) -> None:
         value = getattr(design, name)
         if not is_whole(value) or value < least:
             raise ParameterError(f"{name}={shown(value)}: give a whole number of at least {least}")
+    n = design.gradient_paths
+    if not is_whole(n) or (n != 0 and n < LEAST_GRADIENT):
+        raise ParameterError(f"gradient_paths={shown(n)}: give a whole number of at least {LEAST_GRADIENT}, or 0 for "
+                             "no gradients")
     if not is_whole(design.seed) or not 0 <= design.seed < 2**32:
         raise ParameterError(f"seed={shown(design.seed)}: give a whole number in [0, 2**32)")
     if design.truth not in (DEFAULT, DRAWN):

@@ -41,7 +41,8 @@ def fit_row(design: Design, arm: Arm, number: int, n_threads: int | None = None)
     except FastmasError as error:
         return {**row, "failed": " ".join(str(error).split()), "refused": isinstance(error, REFUSALS)}
     space = arm.model.space(arm.free, arm.fixed)
-    return {**row, "estimate": fit.estimate, "p_value": fit.p_value, "seconds": fit.seconds,
+    return {**row, "estimate": fit.estimate, "p_value": fit.p_value,
+            "p_without_grid": fit.result["p_without_grid"], "seconds": fit.seconds,
             "paths_simulated": fit.paths_simulated, "at_bound": at_bound(space, fit.estimate)}
 
 

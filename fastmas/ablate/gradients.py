@@ -110,7 +110,7 @@ def differences(setting: Setting) -> Contributions:
     parts: list[Contributions] = []
     ends = [z + side * setting.steps[j] * np.eye(space.d)[j] for j in range(space.d) for side in (1, -1)]
     points = [dict(zip(space.free, theta, strict=True)) for theta in space.to_theta(np.array([z, *ends]))]
-    for i, n in blocks(setting.design.effort.difference_paths):
+    for i, n in blocks(setting.design.effort.difference):
         x = simulate(setting.design.model, [{**setting.design.fixed, **p} for p in points], n_paths=n,
                      common_random_numbers=True, run=DIFFERENCE_RUN + i, **setting.sizes)
         parts.append({key: np.stack([f.of(setting.levels.of(one)) for one in x]) for key, f in FUNCTIONALS.items()})
@@ -124,7 +124,7 @@ def along(setting: Setting, model: Model, width: float | None, parameters: tuple
     theta = setting.theta(model, **({} if width is None else {TEMPERATURE.name: width}))
     stretch = setting.stretch[[setting.space.free.index(n) for n in parameters], None]
     parts: list[Contributions] = []
-    for i, n in blocks(setting.design.effort.tangent_paths):
+    for i, n in blocks(setting.design.effort.tangent):
         x, tangents, scores = differentiate(model, theta, wrt=parameters, n_paths=n, score=score, dtype="float64",
                                             run=(SCORE_RUN if score else TANGENT_RUN) + i, **setting.sizes)
         parts.append({})

@@ -12,6 +12,7 @@ from matplotlib.ticker import NullLocator
 from fastmas.ablate.arms import MOMENTS
 from fastmas.ablate.design import EXACT
 from fastmas.ablate.gradients import DIFFERENCES, SCORE
+from fastmas.ablate.tables import coordinate
 from fastmas.report.figures import ESTIMATE, HELD_OUT, MUTED, OBSERVED, SIMULATED, panels, shared_legend
 from fastmas.report.writing import DPI
 
@@ -32,6 +33,8 @@ def picture(result: Row) -> bytes:
     for i, name in enumerate(names):
         _biases(axes[2 * i], result, name)
         _slopes(axes[2 * i + 1], result, name)
+    axes[0].set_title("fits to data of the exact rules", fontsize=10)
+    axes[1].set_title(f"gradient of the {result['functionals'][FUNCTIONAL]}", fontsize=10)
     _noticed(axes[-2], result)
     _sds(axes[-1], result, names[0])
     for ax in axes:
@@ -95,6 +98,11 @@ def _noticed(ax: Axes, result: Row) -> None:
                 label=f"{rules}, moments", **_style(k))
     for arm in _constant(result):
         _level(ax, arm["rules"], 100 * arm["noticed"] / arm["n"], None)
+    for k, (_, arms) in enumerate(_fits(result).items()):
+        seen = [arm for arm in arms if arm["noticed_without_grid"] is not None]
+        ax.plot([arm["temperature"] * APART**k for arm in seen],
+                [100 * arm["noticed_without_grid"] / arm["n"] for arm in seen],
+                label="the same without the grid" if k == 0 else None, **{**_style(k), "ls": ":", "mfc": "white"})
     ax.axhline(5.0, color=MUTED, lw=1.0, ls=":")
     ax.set_ylim(-4, 104)
     ax.set_ylabel("fits with p <= .05 [%]", fontsize=9)
@@ -121,7 +129,7 @@ def _slopes(ax: Axes, result: Row, name: str) -> None:
         ax.errorbar([r["temperature"] * APART**k for r in seen], [r["value"] for r in seen],
                     yerr=[min(2 * r["se"], reach) for r in seen], label=estimator, capsize=2, ls=":", **_style(k))
     ax.set_ylim(exact["value"] - reach, exact["value"] + reach)
-    ax.set_ylabel(f"d / d log {name}" if result["parameters"][name]["scale"] == "log" else f"d / d {name}", fontsize=9)
+    ax.set_ylabel(f"d / d {coordinate(result, name)}", fontsize=9)
 
 
 def _sds(ax: Axes, result: Row, name: str) -> None:

@@ -31,7 +31,8 @@ DEFINITIONS = {
                  "reference sds of the median error of their own arm; a reference sd is that of the exact rules' first "
                  f"arm over these data sets, of which there must be {LEAST_FITS}, in search coordinates",
     "near the truth": f"share of fits within {NEAR:g} reference sds of the truth in every compared parameter",
-    "noticed": f"share of fits whose verdict has p <= {NOTICED:g}",
+    "noticed": f"share of fits whose verdict has p <= {NOTICED:g}; and of those that have it without what sees the "
+               "grid on which the exact rules' values lie",
     "gradient": "d E[f] / d z over E[f] of the exact rules, z the search coordinate (the logarithm of a parameter on a "
                 "log scale); bias against central differences of the exact rules with common random numbers, its "
                 "standard error that of both; sd of one path's contribution",
@@ -97,6 +98,8 @@ def arm_summary(arm: Arm, parameters: Mapping[str, Parameter], reference: Mappin
         made["parameters"][name] = spread_of(errors(parameters[name], name, done))
     made |= shares(arm, parameters, reference, done)
     made["noticed"] = sum(row["p_value"] <= NOTICED for row in done)
+    apart = [row["p_without_grid"] for row in done if "p_without_grid" in row]
+    made["noticed_without_grid"] = sum(p <= NOTICED for p in apart) if len(apart) == len(done) else None
     made["seconds"] = float(np.median([row["seconds"] for row in done]))
     made["paths"] = float(np.mean([row["paths_simulated"] for row in done]))
     return made

@@ -6,12 +6,14 @@ from typing import Any
 
 from fastmas.bench.tables import Table
 
+SHARES = ("converged", "near", "noticed", "noticed_without_grid")
 Row = dict[str, Any]
 
 
 def tables(result: Row) -> list[Table]:
     """One of fits, and one of gradients for each functional."""
-    return [fits_table(result), *(gradient_table(result, key) for key in result["functionals"])]
+    keys = dict.fromkeys(row["functional"] for row in result["gradients"])
+    return [fits_table(result), *(gradient_table(result, key) for key in keys)]
 
 
 def fits_table(result: Row) -> Table:
@@ -22,13 +24,13 @@ def fits_table(result: Row) -> Table:
     for arm in (one for one in result["fits"] if one["n"]):
         n = arm["n"]
         cells = [cell for name in names for cell in _errors(arm["parameters"].get(name))]
-        counts = ["" if arm.get(what) is None else f"{arm[what]}/{n}" for what in ("converged", "near", "noticed")]
+        counts = ["" if arm.get(what) is None else f"{arm[what]}/{n}" for what in SHARES]
         rows.append([arm["rules"], _width(arm), arm["updater"], str(n), *cells, *counts, f"{arm['seconds']:.1f}",
                      f"{arm['paths']:,.0f}"])
     data = result["design"]
     title = f"Fits to {data['sets']} data sets of {data['paths']} paths of the exact rules, {_model(result)}"
     return Table(title, ["rules", "temperature", "updater", "sets", *heads, "converged", "near the truth", "p <= .05",
-                         "seconds", "paths"], rows)
+                         "p <= .05 without the grid", "seconds", "paths"], rows)
 
 
 def gradient_table(result: Row, functional: str) -> Table:
@@ -38,7 +40,8 @@ def gradient_table(result: Row, functional: str) -> Table:
     for row in result["gradients"]:
         if row["functional"] == functional:
             lines.setdefault((row["estimator"], row["temperature"]), {})[row["parameter"]] = row
-    heads = [f"{what} {name}" for name in names for what in ("d /", "bias,", "sd of a path,")]
+    heads = [head for name in names for head in (f"d / d {coordinate(result, name)}", f"bias of {name}",
+                                                 f"sd of a path, {name}")]
     rows = []
     for (estimator, _), cells in lines.items():
         one = next(iter(cells.values()))
@@ -52,7 +55,7 @@ def plus_minus(value: float | None, se: float | None) -> str:
     """A value with its standard error, to the digits that the error leaves."""
     if value is None:
         return ""
-    if se is None:
+    if not se:
         return f"{value:+.3g}"
     if abs(value) >= 1e5 or se >= 1e4:
         return f"{value:+.1e} ± {se:.0e}"
@@ -75,6 +78,12 @@ def _gradient(row: Row | None) -> list[str]:
 
 def _width(row: Row) -> str:
     return "" if row["temperature"] is None else f"{row['temperature']:g}"
+
+
+def coordinate(result: Row, name: str) -> str:
+    """What a derivative is taken along."""
+    scale = result["parameters"][name]["scale"]
+    return name if scale == "linear" else f"{scale} {name}"
 
 
 def _unit(result: Row, name: str) -> str:

@@ -31,7 +31,7 @@ def by_autograd(setting: Setting, width: float, is_exact: bool) -> Contributions
         raise ModelError(f"model {model.name!r}: {model.observable().name} is computed from paths afterwards")
     twin = TorchTwin(model, through=True) if is_exact else TorchTwin(model, relaxed="concrete")
     generator = torch.Generator().manual_seed(setting.design.seed)
-    n, parts = setting.design.effort.twin_paths, []
+    n, parts = setting.design.effort.twin, []
     with one_thread():
         for first in range(0, n, BLOCK):
             parts.append(_block(setting, twin, width, min(BLOCK, n - first), generator))
