@@ -126,25 +126,25 @@ def test_every_data_set_has_numbers_of_its_own_and_drawn_truths_lie_inside():
     assert not np.array_equal(design.data_of(0), design.data_of(1))
 
 
-# ---- what temperature does: 3 data sets of 60 paths, of which kappa has a standard error of about 7% each
+# ---- what temperature does: 2 data sets of 60 paths, each of which gives kappa within about 7%, one standard error
 
 def biases_of_kappa():
-    """By temperature of rule=relaxed, and of the exact rules under None: mean and standard error in percent."""
-    design = design_of(stock_market(), quick=True, temperatures=[1.0, 0.01])
+    """By temperature of rule=relaxed, and of the exact rules under None: the mean in percent."""
+    design = design_of(stock_market(), quick=True, sets=2, temperatures=[1.0, 0.01])
     chosen = [arm for arm in arms_of(design) if arm.rules in ("exact", "rule=relaxed")]
     kappa = design.space.free_parameters[0]
     found = {}
     for arm in chosen:
         e = errors(kappa, "kappa", [fit_row(design, arm, number, 1) for number in range(design.sets)])
-        found[arm.temperature] = (e.mean(), e.std(ddof=1) / np.sqrt(len(e)))
+        found[arm.temperature] = e.mean()
     return found
 
 
 def check_biases(found):
-    """Kappa is +100% at temperature 1 (method audit), and within 10% of its truth where rules are exact or nearly."""
-    assert found[1.0][0] > 50 + 3 * found[1.0][1]
-    assert abs(found[None][0]) < 15
-    assert abs(found[0.01][0]) < 20
+    """About +100% at temperature 1; else within four standard errors, 4 * 7% / sqrt(2), of none."""
+    assert found[1.0] > 50
+    assert abs(found[None]) < 20
+    assert abs(found[0.01]) < 20
 
 
 @pytest.mark.statistical

@@ -33,8 +33,8 @@ def picture(result: Row) -> bytes:
     for i, name in enumerate(names):
         _biases(axes[2 * i], result, name)
         _slopes(axes[2 * i + 1], result, name)
-    axes[0].set_title("fits to data of the exact rules", fontsize=10)
-    axes[1].set_title(f"gradient of the {result['functionals'][FUNCTIONAL]}", fontsize=10)
+    axes[0].set_title("fits to data\nof the exact rules", fontsize=10)
+    axes[1].set_title(f"gradient of the\n{result['functionals'][FUNCTIONAL]}", fontsize=10)
     _noticed(axes[-2], result)
     _sds(axes[-1], result, names[0])
     for ax in axes:
