@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fastmas import models
+from fastmas import models, updaters
 from fastmas.ablate import arms as arms_module
 from fastmas.ablate import design_of, smoothing, study
 from fastmas.ablate.arms import TWIN, arms_of
@@ -114,6 +114,14 @@ def test_arms_of_the_market():
     assert smoothed.free == ("kappa", "d")
     assert smoothed.compared == ("kappa",)
     assert all(arm.fixed["temperature"] == arm.temperature for arm in found if arm.temperature is not None)
+
+
+def test_a_new_updater_is_an_arm_of_the_exact_rules_and_pathwise_one_of_smoothed_ones(monkeypatch):
+    real = updaters.names(), updaters.get
+    monkeypatch.setattr(updaters, "names", lambda: [*real[0], "pathwise", "straight-through"])
+    monkeypatch.setattr(updaters, "get", lambda name: real[1](name if name in real[0] else "cma-es"))
+    names = {arm.name for arm in arms_of(design_of(stock_market(), temperatures=[1]))}
+    assert {"exact, straight-through", "rule=smoothed, pathwise", "rule=relaxed at 1, pathwise"} <= names
 
 
 def test_every_data_set_has_numbers_of_its_own_and_drawn_truths_lie_inside():
