@@ -29,16 +29,17 @@ FLOOR = {
     "discriminators": 9, "updaters": 9,
     "calibration": 10, "bench": 10,
     "calibrate": 11, "network": 11,
-    "cli": 12,
-    "__main__": 13,
-    TOP: 14,
+    "ablate": 12,
+    "cli": 13,
+    "__main__": 14,
+    TOP: 15,
 }
 # Where a library may be imported at all; a deeper path gives one file of a folder.
 ROOMS = {
     "numba": ("kernel", "random", "caching", "lowering", "engine"),
     "numba.cuda": ("engine/cuda", "engine/cuda_functions"),
     "torch": ("seeding", "statistics/tensors", "objectives", "estimators", "discriminators", "calibration", "calibrate",
-              "network",               "lowering/torch_twin", "bench/peers/pytorch", "bench/studies/gpu"),
+              "network", "ablate/twin", "lowering/torch_twin", "bench/peers/pytorch", "bench/studies/gpu"),
     "typer": ("cli",),
     "rich": ("cli",),
 }

@@ -23,6 +23,7 @@ PAGES = {"README.md": ROOT / "README.md"} | {f"docs/{f.name}": f for f in sorted
 TEXTS = {name: file.read_text() for name, file in PAGES.items()}
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMANDS = get_command(app).commands
+EVERY = [*COMMANDS.values(), *(one for group in COMMANDS.values() for one in getattr(group, "commands", {}).values())]
 PARTS = {"statistics": statistics, "objectives": objectives, "discriminators": discriminators, "updaters": updaters}
 LONGEST_MODEL = 15  # lines
 
@@ -170,12 +171,14 @@ def test_every_command_and_option_exists():
     called = [words for line in (*in_fences, *table, *spoken) if (words := words_of_fastmas(line))]
     for words in called:
         if words[0] != "COMMAND":
-            known = {name for option in COMMANDS[words[0]].params for name in option.opts}
+            command = COMMANDS[words[0]]
+            command = command.commands[words[1]] if hasattr(command, "commands") else command
+            known = {name for option in command.params for name in option.opts}
             assert {word for word in words if word.startswith("--")} <= known, words
 
 
 def test_options_in_the_text_exist():
-    known = {name for command in COMMANDS.values() for option in command.params for name in option.opts}
+    known = {name for command in EVERY for option in command.params for name in option.opts}
     text = FENCE.sub("", "\n".join(TEXTS.values()))
     assert set(re.findall(r"--[a-z][a-z-]+", re.sub(r"<!--|-->", "", text))) - {"--help"} <= known
 

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from fastmas import __version__
+from fastmas.cli.ablate import ablate
 from fastmas.cli.bench import bench
 from fastmas.cli.calibrate import calibrate
 from fastmas.cli.check import check
@@ -31,6 +32,7 @@ app = typer.Typer(
 )
 for _command in (models, check, simulate, calibrate, network, resume, report, warmup, warmup_check):
     app.command()(_command)
+app.add_typer(ablate, name="ablate")
 app.add_typer(bench, name="bench")
 
 

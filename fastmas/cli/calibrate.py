@@ -26,7 +26,7 @@ from fastmas.cli.options import (
 )
 from fastmas.cli.progress import reporter
 from fastmas.cli.result import print_fit, print_report
-from fastmas.cli.settings import build
+from fastmas.cli.settings import build, names_of
 
 
 def calibrate(
@@ -97,7 +97,7 @@ def calibrate(
     from fastmas.calibrate import calibrate as play
 
     chosen: dict[str, Any] = {
-        "column": column, "free": _names(free), "updater": updater, "discriminator": discriminator,
+        "column": column, "free": names_of(free), "updater": updater, "discriminator": discriminator,
         "objective": objective, "statistic": statistic, "generations": generations, "paths": paths,
         "draws": draws, "bounds": read.bounds(bounds) if bounds else None,
         "start": read.start(start) if start else None,
@@ -111,7 +111,3 @@ def calibrate(
     print_fit(fit, {e: p.unit for p in built.parameters for e in p.entries})
     if out is not None:
         print_report(out)
-
-
-def _names(text: str | None) -> list[str] | None:
-    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]

@@ -96,6 +96,11 @@ def updater_options(given: Iterable[str]) -> dict[str, Any]:
     return values
 
 
+def names_of(text: str | None) -> list[str] | None:
+    """Names separated by commas, None for None."""
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
 def value(text: str) -> Any:
     """int, float or str; "a,b" is a tuple of them, and "2:5" or "2:5,3:8" a tuple of pairs."""
     if ":" in text:
