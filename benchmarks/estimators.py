@@ -30,11 +30,11 @@ import fastmas as fm
 from fastmas.calibration.game import Game
 from fastmas.calibration.given import observations_of
 from fastmas.calibration.observed import Observed
-from fastmas.calibration.prepare import prepare
 from fastmas.calibration.problems import moment_problem
 from fastmas.calibration.record import Record
 from fastmas.calibration.settings import decide
 from fastmas.calibration.simulator import Simulator
+from fastmas.calibration.workers import Workers
 from fastmas.language.relaxed import relaxed
 from fastmas.lowering.torch_twin import TorchTwin
 from fastmas.updaters.moments import MomentFit
@@ -43,7 +43,7 @@ PAIR = ("parameter-score", "decision-score")
 EVERY = 5  # generations
 JUDGING = 1 << 18  # first run of the distances
 WRT = ("kappa", "gamma", "rho", "sigma_fundamental")
-N_PATHS, N_STEPS, N_ROUNDS = 1000, 100, 5
+N_PATHS, N_STEPS, N_ROUNDS = 10_000, 100, 3
 
 
 # ---- paths
@@ -55,7 +55,8 @@ def game(case: str, number: int, updater: str) -> Row:
         observations, updater=updater, discriminator="windowed", objective=None, statistic=None, generations=None,
         paths=None, warmup=None, seed=number + 1, interval=False), moment_start=False)
     space = market.space(list(truth))
-    simulator = prepare(market, space, Observed(observations, settings.statistic), settings, n_threads=1)
+    simulator = Simulator(market, space, Observed(observations, settings.statistic), Workers(1),
+                          warmup=settings.warmup, seed=settings.seed)
     start = np.random.default_rng([43_000, number]).uniform(space.region.low, space.region.high)
     record, seen = Record(start=MomentFit(start, np.eye(space.d), 0.0, 1)), []
     began = time.process_time()

@@ -12,9 +12,11 @@ import pytest
 from small_games import make_parts, market, market_series
 
 import fastmas as fm
+from fastmas import updaters
 from fastmas.calibration import budget
 from fastmas.calibration.game import Game, average
 from fastmas.calibration.record import Record
+from fastmas.evaluation import Evaluation
 from fastmas.updaters.moments import MomentFit
 
 STEPS = 300  # of the network
@@ -55,17 +57,68 @@ CASES = {
     "series": Case(("rho", "gamma"), [0.3, 0.3], [0.075, np.inf], [0.08, 0.1], is_series=True, options=CMA),
     "windowed": Case(("kappa", "gamma"), [0.22, 0.18], [0.13, 0.06], [0.03, 0.03], options={
         "updater": "parameter-score", "discriminator": "windowed", "generations": 80}),
+    "decision-score": Case(("kappa", "gamma"), [0.22, 0.18], [0.13, 0.06], [0.03, 0.03], options={
+        "updater": "decision-score", "generations": 80}),
+    "relaxed twin": Case(("kappa", "gamma"), [0.22, 0.18], [0.13, 0.06], [0.03, 0.03], options={
+        "updater": "relaxed", "generations": 80}),
+    "straight-through": Case(("kappa",), [0.3], [0.13], [0.03], options={
+        "updater": "straight-through", "generations": 40}),
+    "pathwise": Case(("kappa", "d"), [0.22, 0.2], [0.09, 0.1], [0.03, 0.03], "smoothed", options={
+        "updater": "pathwise", "generations": 80}),
 }
+
+
+def dead(updater):
+    """Its `tell` forgets all but the count of generations."""
+    told = type(updater).tell
+
+    def tell(self, state, seen):
+        return replace(state, generation=told(self, state, seen).generation)
+    return tell
+
+
+def reversed_losses(updater):
+    """Its `tell` hears the opposite."""
+    told = type(updater).tell
+
+    def tell(self, state, seen):
+        return told(self, state, Evaluation(-seen.loss, None if seen.gradient is None else -seen.gradient))
+    return tell
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("updater", ["parameter-score", "avo", "decision-score", "relaxed"])
+def test_a_game_with_a_fault_stays_away_or_leaves(updater, monkeypatch):
+    """The planted faults of the test below at a few generations, beside a game that is sound."""
+    kind = updaters.get(updater)
+    case = replace(CASES["decision-score"], options={"updater": updater, "discriminator": "windowed", "generations": 6})
+    sound, told = end_of(case), type(kind).tell
+    assert far(case, sound) < far(case, case.away)
+    for fault in (dead, reversed_losses):
+        monkeypatch.setattr(type(kind), "tell", told)
+        monkeypatch.setattr(type(kind), "tell", fault(kind))
+        end = end_of(case)
+        assert far(case, end) > far(case, case.away) - 1e-9
+        assert fault is reversed_losses or end == pytest.approx(case.away)
 
 
 @pytest.mark.statistical
 @pytest.mark.parametrize("name", CASES)
 def test_the_game_alone_goes_to_the_truth(name, monkeypatch):
     monkeypatch.setattr(budget, "FULL", replace(budget.FULL, training={"amortised": {"steps": STEPS}}))
-    case = CASES[name]
+    assert (np.abs(end_of(CASES[name])) < CASES[name].most).all()
+
+
+def far(case, end):
+    """In units of what is asked of the game."""
+    return np.linalg.norm(np.divide(end, case.most))
+
+
+def end_of(case):
+    """How far from the truth the game ends, (d,)."""
     simulator, settings = make_parts(case.data(), case.free, model=market(rule=case.rule), **case.options)
     truth = simulator.space.to_z(simulator.space.start)
     record = Record(start=MomentFit(truth + case.away, np.diag(np.square(case.spread)), 0.0, 1))
     with simulator.workers.at_work():
         Game(simulator, settings, lambda *a: None, lambda *a: None).play(record)
-    assert (np.abs(average(record, settings.updater) - truth) < case.most).all()
+    return average(record, settings.updater) - truth

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastmas import updaters
+from fastmas import discriminators, updaters
 from fastmas.calibration.settings import Settings
 from fastmas.calibration.settle import Settled
 from fastmas.calibration.simulator import Simulator
@@ -32,6 +32,17 @@ def ways(simulator: Simulator, settings: Settings) -> dict[str, str]:
     """How each free parameter's gradient was had, by its name; nothing of an updater that takes losses alone."""
     estimator = updaters.estimator_of(updaters.make(settings.updater, settings.updater_options))
     return {} if estimator is None else {name: estimator.way(simulator.model, name) for name in simulator.space.free}
+
+
+def pairing_in_words(settings: Settings) -> list[str]:
+    """A warning of an updater and a discriminator that do not play well together, if they do not."""
+    mover, kind = updaters.get(settings.updater), discriminators.get(settings.discriminator)
+    if not mover.is_game or mover.is_local or kind.knows_theta:
+        return []
+    good = [name for name in updaters.names() if updaters.get(name).is_game and updaters.get(name).is_local]
+    return [f"{settings.updater!r} compares candidates all over its region, and the discriminator "
+            f"{settings.discriminator!r} has seen the present parameters alone: the game may leave the truth; use "
+            f"{', '.join(good[:-1])} or {good[-1]}"]
 
 
 def modes_in_words(space: ParameterSpace, settled: Settled) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import fastmas
 from fastmas.calibration.config import Config
 from fastmas.calibration.fit import Fit
-from fastmas.calibration.found import modes_in_words, search_in_words, ways
+from fastmas.calibration.found import modes_in_words, pairing_in_words, search_in_words, ways
 from fastmas.calibration.identified import combinations
 from fastmas.calibration.interval import LEVEL, Uncertainty, intervals, warnings
 from fastmas.calibration.posterior import Posterior
@@ -97,6 +97,7 @@ def fit_of(simulator: Simulator, settings: Settings, record: Record, found: Foun
         version=fastmas.__version__,
         warnings=[*simulator.observed.observations.warnings, *found.stationarity.warnings(),
                   *warnings(space, record, settled.z, covariance, groups), *modes_in_words(space, settled),
+                  *pairing_in_words(settings),
                   *([drawn.warning] if drawn and drawn.warning else [])],
         stationarity=found.stationarity.result(),
         identified=[one.plain(space.free) for one in groups], regime=simulator.observed.regime.name,

@@ -56,6 +56,7 @@ class Amortised:
     own_objective: str | None = "fisher"
     sees_data = False
     has_gradients = False
+    knows_theta = True
     curves = (Curve("loss", "squared distance", "mean of candidates"),
               Curve("nearest", "squared distance", "nearest candidate"))
     caption = ("Squared distance of the candidates' mean features from the data's, in standard errors: it falls to "

@@ -34,6 +34,7 @@ class Closed:
     plays, usual_objective = "distance_to", "mmd"
     sees_data = True
     has_gradients = True
+    knows_theta = True
     curves = (Curve("loss", "distance", "mean of candidates"), Curve("nearest", "distance", "nearest candidate"))
     caption = ("Distance of the candidates' samples from the data: it falls to what chance leaves where the model is "
                "right. One that is estimated without bias may be a little below 0 there.")

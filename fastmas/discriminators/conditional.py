@@ -47,6 +47,7 @@ class Conditional:
     plays, usual_objective = "discriminator_loss", objectives.USUAL
     sees_data = True
     has_gradients = True
+    knows_theta = True
     curves, caption = TRAINED_ON_DATA, CAPTION
     training = Training()
 

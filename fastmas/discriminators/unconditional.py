@@ -48,6 +48,7 @@ class Unconditional:
     plays, usual_objective = "discriminator_loss", objectives.USUAL
     sees_data = True
     has_gradients = True
+    knows_theta = False
     curves = (*TRAINED_ON_DATA, Curve("logit_fake", LOGIT, "simulated"))
     caption = CAPTION
     training: Recipe

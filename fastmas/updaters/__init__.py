@@ -45,13 +45,15 @@ class Updater(Protocol):
 
     `discriminator` names the one it plays against by default, `averaged` the share of a round's last
     generations whose mean is the estimate; `is_game` is False for one that moves nothing. `needs` says of what an
-    evaluation must consist, "loss" or "gradient"; one that needs gradients has an `estimator` of them.
+    evaluation must consist, "loss" or "gradient"; one that needs gradients has an `estimator` of them. `is_local`
+    says that it goes down slopes near where it stands, so that losses may change their height from time to time.
     """
 
     discriminator: str
     needs: str
     averaged: float
     is_game: bool
+    is_local: bool
 
     def start(self, search: Search) -> Any:
         """The state before the first generation."""

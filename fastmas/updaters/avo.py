@@ -61,6 +61,7 @@ class AVO:
     discriminator = "amortised"
     needs = LOSS
     is_game = True
+    is_local = True
     averaged = 1 / 2
 
     def __init__(self, options: Options | None = None) -> None:

@@ -58,6 +58,7 @@ class CMAES:
     discriminator = "amortised"
     needs = LOSS
     is_game = True
+    is_local = False
     averaged = 1 / 2
 
     def __init__(self, options: Mapping[str, Any] | None = None) -> None:

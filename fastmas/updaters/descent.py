@@ -50,6 +50,7 @@ class Descent:
     discriminator = "windowed"
     needs = GRADIENT
     is_game = True
+    is_local = True
     averaged = 1 / 2
 
     def __init__(self, name: str, options: Options | None = None, estimator: Any = None) -> None:

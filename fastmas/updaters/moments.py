@@ -219,6 +219,7 @@ class Stay:
     discriminator = "amortised"
     needs = LOSS
     is_game = False
+    is_local = True
     averaged = 1.0
 
     def start(self, search: Search) -> Search:

@@ -53,6 +53,7 @@ class ParameterScore:
     discriminator = "amortised"
     needs = LOSS
     is_game = True
+    is_local = True
     averaged = 1 / 2
 
     def __init__(self, options: Options | None = None) -> None:
