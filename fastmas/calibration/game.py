@@ -134,12 +134,21 @@ class Game:
         end, box, region = average(record, self.settings.updater), self.simulator.region, search.region
         moved = np.abs(end - region.middle) > SETTLED * region.width / 2
         at_box = (region.low <= box.low) & (end < search.start) | (region.high >= box.high) & (end > search.start)
-        vague = record.start.spread > VAGUE * box.width
+        vague = (record.start.spread > VAGUE * box.width) & self.settings.moment_start
         local = search.n_generations > 0 and discriminators.get(self.settings.discriminator).local
-        record.is_settled = not (local and bool((moved & ~at_box & ~vague).any()))
+        record.is_settled = not (local and bool((moved & ~at_box & ~vague).any())) and not self._is_under_way(
+            record, search)
         record.is_played = record.is_settled or record.round + 1 >= self.simulator.observed.regime.most_rounds
         if not record.is_played:
             record.round, record.region, record.generation, record.centres = record.round + 1, end, 0, []
+
+
+    def _is_under_way(self, record: Record, search: Search) -> bool:
+        """Whether a game that no fit has brought near the truth was still moving when half of it was played."""
+        if self.settings.moment_start or not record.centres:
+            return False
+        half = record.centres[len(record.centres) // 2]
+        return bool((np.abs(record.centres[-1] - half) > search.spread).any())
 
 
 def average(record: Record, updater: str) -> np.ndarray:
