@@ -16,6 +16,7 @@ from fastmas.cli.calibrate import calibrate
 from fastmas.cli.check import check
 from fastmas.cli.models import models
 from fastmas.cli.report import report
+from fastmas.cli.reproduce import reproduce
 from fastmas.cli.resume import resume
 from fastmas.cli.simulate import simulate
 from fastmas.cli.warmup import warmup
@@ -31,6 +32,7 @@ app = typer.Typer(
 for _command in (models, check, simulate, calibrate, resume, report, warmup, warmup_check):
     app.command()(_command)
 app.add_typer(bench, name="bench")
+app.add_typer(reproduce, name="reproduce")
 
 
 @app.callback(invoke_without_command=True)

@@ -45,7 +45,7 @@ def learning_curves(
     """
     n_columns = 1 if len(ranges) <= 4 else 2
     n_rows = -(-len(ranges) // n_columns)
-    fig, axes = _panels(n_rows, n_columns, height=0.5 + 1.7 * n_rows, sharex=True)
+    fig, axes = panels(n_rows, n_columns, height=0.5 + 1.7 * n_rows, sharex=True)
     for ax, (name, spec) in zip(axes, ranges.items(), strict=False):
         _line(ax, history, name, color=SIMULATED, label="value")
         drawn = _marks(ax, (start or {}).get(name), (estimate or {}).get(name), (interval or {}).get(name))
@@ -55,7 +55,7 @@ def learning_curves(
         ax.remove()
         axes[len(ranges) - n_columns].tick_params(labelbottom=True)
     fig.supxlabel("generation", fontsize=10)
-    _shared_legend(fig, axes)
+    shared_legend(fig, axes)
     return fig
 
 
@@ -73,7 +73,7 @@ def training_curves(history: History, columns: Mapping[str, Sequence[str]],
     for column, (panel, label) in columns.items():
         if has_values(history, column):
             panels.setdefault(panel, []).append((column, label))
-    fig, axes = _panels(max(1, len(panels)), 1, height=0.5 + 1.7 * max(1, len(panels)), sharex=True)
+    fig, axes = panels(max(1, len(panels)), 1, height=0.5 + 1.7 * max(1, len(panels)), sharex=True)
     for ax, (panel, lines) in zip(axes, panels.items(), strict=False):
         for (column, label), colour in zip(lines, cycle((SIMULATED, OBSERVED, HELD_OUT, ESTIMATE)), strict=False):
             _line(ax, history, column, color=colour, label=label)
@@ -95,7 +95,7 @@ def price_paths(x_obs: np.ndarray, x_sim: np.ndarray, *, first_step: int = 0, n_
     first_step : int
         Step of the first column.
     """
-    fig, (ax,) = _panels(1, 1, height=3.6)
+    fig, (ax,) = panels(1, 1, height=3.6)
     steps = first_step + np.arange(x_obs.shape[1])
     for x, colour, label in ((x_obs, OBSERVED, "observed"), (x_sim, SIMULATED, "simulated")):
         ax.plot(steps, x[:n_shown].T, color=colour, lw=0.7, alpha=0.75, label=_first(label, x[:n_shown]))
@@ -103,7 +103,7 @@ def price_paths(x_obs: np.ndarray, x_sim: np.ndarray, *, first_step: int = 0, n_
             ax.plot(steps, np.quantile(x, [0.05, 0.95], axis=0).T, color=colour, lw=1.8, ls=(0, (4, 2)),
                     label=_first(f"{label}, 5% and 95% of all", [0, 1]))
     ax.set(xlabel="step", ylabel="price", xlim=(steps[0], steps[-1]))
-    _shared_legend(fig, [ax])
+    shared_legend(fig, [ax])
     return fig
 
 
@@ -114,7 +114,7 @@ def price_series(series_obs: np.ndarray, series_sim: np.ndarray, *, n_shown: int
     ----------
     series_obs, series_sim : (n,) and (k, n) prices above 0
     """
-    fig, (ax,) = _panels(1, 1, height=3.6)
+    fig, (ax,) = panels(1, 1, height=3.6)
     shown = series_sim[:n_shown]
     ax.plot((shown / shown[:, :1]).T, color=SIMULATED, lw=0.7, alpha=0.75, label=_first("simulated", shown))
     ax.plot(series_obs / series_obs[0], color=OBSERVED, lw=1.2, label="observed")
@@ -122,7 +122,7 @@ def price_series(series_obs: np.ndarray, series_sim: np.ndarray, *, n_shown: int
     if drawn.max() > 5 * drawn.min():
         ax.set_yscale("log")
     ax.set(xlabel="step", ylabel="price / first price", xlim=(0, len(series_obs) - 1))
-    _shared_legend(fig, [ax])
+    shared_legend(fig, [ax])
     return fig
 
 
@@ -134,7 +134,7 @@ def return_distribution(r_obs: np.ndarray, r_sim: np.ndarray) -> Figure:
     r_obs, r_sim : (n, T) and (m, T) log returns, not all equal
     """
     observed, simulated = np.ravel(r_obs), np.ravel(r_sim)
-    fig, (top, bottom) = _panels(2, 1, height=6.2)
+    fig, (top, bottom) = panels(2, 1, height=6.2)
     top.set_yscale("log")  # first, so that the limits are found on this scale
     if _is_lattice(observed, simulated):
         _masses(top, observed, simulated)
@@ -157,13 +157,13 @@ def autocorrelations(r_obs: np.ndarray, r_sim: np.ndarray) -> Figure:
     r_obs, r_sim : (n, T) and (m, T) log returns, m at least 2, T at least 8
     """
     lags = np.arange(1, min(100, r_obs.shape[1] // 4) + 1)
-    fig, axes = _panels(2, 1, height=5.2, sharex=True)
+    fig, axes = panels(2, 1, height=5.2, sharex=True)
     for ax, sizes, label in zip(axes, (False, True), ("returns", "|returns|"), strict=True):
         transform = np.abs if sizes else np.asarray
         _autocorrelation(ax, lags, transform(r_obs), transform(r_sim))
         ax.set_ylabel(f"autocorrelation of {label}")
     axes[-1].set_xlabel("lag [steps]")
-    _shared_legend(fig, axes)
+    shared_legend(fig, axes)
     return fig
 
 
@@ -172,7 +172,8 @@ def has_values(history: History, column: str) -> bool:
     return column in history and bool(np.isfinite(np.asarray(history[column])).any())
 
 
-def _panels(n_rows: int, n_columns: int, *, height: float, sharex: bool = False) -> tuple[Figure, list[Axes]]:
+def panels(n_rows: int, n_columns: int, *, height: float, sharex: bool = False) -> tuple[Figure, list[Axes]]:
+    """An empty figure of the house, `height` inches high, and its axes row by row."""
     fig = Figure(figsize=(WIDTH, height), layout="constrained", facecolor="white")
     axes = list(fig.subplots(n_rows, n_columns, sharex=sharex, squeeze=False).ravel())
     for ax in axes:
@@ -188,7 +189,8 @@ def _first(label: str, lines: Sequence[Any] | np.ndarray) -> list[str]:
     return [label] + ["_"] * (len(lines) - 1)
 
 
-def _shared_legend(fig: Figure, axes: Sequence[Axes]) -> None:
+def shared_legend(fig: Figure, axes: Sequence[Axes]) -> None:
+    """One legend above all axes, each label once."""
     entries: dict[str, Any] = {}
     for ax in axes:
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):

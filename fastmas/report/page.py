@@ -37,11 +37,16 @@ def page(run: Run, drawn: Sequence[tuple[Picture, bytes]]) -> str:
     title = f"Calibration of {run.config['model']} to {_source(run)}"
     parts = [
         f"<h1>{escape(title)}</h1>", _opening(run), _unfinished(run), _verdict(run), _warnings(run),
-        _estimates(run), *(_figure(picture, image) for picture, image in drawn if picture.name == "posterior"),
+        _estimates(run), *(figure(picture, image) for picture, image in drawn if picture.name == "posterior"),
         _search(run), _figures(run), _told_apart(run), _stationarity(run),
-        *(_figure(picture, image) for picture, image in drawn if picture.name in _FIT), _facts(run),
-        *(_figure(picture, image) for picture, image in drawn if picture.name not in _FIT | {"posterior"}),
+        *(figure(picture, image) for picture, image in drawn if picture.name in _FIT), _facts(run),
+        *(figure(picture, image) for picture, image in drawn if picture.name not in _FIT | {"posterior"}),
         _settings(run)]
+    return document(title, parts)
+
+
+def document(title: str, parts: Iterable[str]) -> str:
+    """A page of these parts of HTML, in one file."""
     body = "\n".join(part for part in parts if part)
     return (f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
             f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -113,8 +118,8 @@ def _figures(run: Run) -> str:
     note = ("Each figure of the training data and at the estimate, and their distance in standard deviations of "
             "simulated data sets, once a step of the fit has mended what another estimate could. Words stand where a "
             "figure lies beyond what the largest of all reaches in 19 of 20 simulated data sets, for one of a kind.")
-    table = _table(["Figure", "Model", "Data", "Model − data, sd", "Misfit"], map(_figure_row, rows))
-    return f"<h2>What differs</h2><p>{note}</p>{table}"
+    listed = table(["Figure", "Model", "Data", "Model − data, sd", "Misfit"], map(_figure_row, rows))
+    return f"<h2>What differs</h2><p>{note}</p>{listed}"
 
 
 def _figure_row(row: Mapping[str, Any]) -> list[str]:
@@ -173,7 +178,7 @@ def _estimates(run: Run) -> str:
     method = result.get("interval_method")
     note = "No intervals were computed." if result and not result.get("interval") else ""
     note = f"Intervals: {method}." if method and result.get("interval") else note
-    return f"<h2>Estimates</h2>{_table(names, rows)}<p><small>{escape(note)}</small></p>"
+    return f"<h2>Estimates</h2>{table(names, rows)}<p><small>{escape(note)}</small></p>"
 
 
 def _estimate_row(run: Run, name: str, spec: Mapping[str, Any]) -> list[str]:
@@ -203,8 +208,8 @@ def _facts(run: Run) -> str:
     note = (f"{n_met} of {len(rows)} are reproduced. Simulated: {centre}; range: where the observed value "
             "lies nine times in ten if the model is right, so that even a perfect model misses about one in "
             "ten.")
-    table = _table(["Stylised fact", "Observed", "Simulated", "90% range", "Verdict"], map(_fact_row, rows))
-    return f"<h2>Stylised facts</h2><p>{note}</p>{table}"
+    listed = table(["Stylised fact", "Observed", "Simulated", "90% range", "Verdict"], map(_fact_row, rows))
+    return f"<h2>Stylised facts</h2><p>{note}</p>{listed}"
 
 
 def _fact_row(row: Mapping[str, Any]) -> list[str]:
@@ -217,7 +222,8 @@ def _fact_row(row: Mapping[str, Any]) -> list[str]:
             number(row.get("simulated"), 3), _span([low, high], 3), verdict]
 
 
-def _figure(picture: Picture, image: bytes) -> str:
+def figure(picture: Picture, image: bytes) -> str:
+    """A picture with its PNG inside the page."""
     data = base64.b64encode(image).decode("ascii")
     return (f"<h2>{escape(picture.title)}</h2><figure>"
             f'<img src="data:image/png;base64,{data}" alt="{escape(picture.title)}">'
@@ -229,7 +235,7 @@ def _settings(run: Run) -> str:
     shown = {"value", "seconds_by_phase", "version"}
     result = {f"result.{key}": value for key, value in run.result.items() if key in shown}
     rows = [[escape(key), escape(_plain(value))] for key, value in _flat(config | result)]
-    return f"<h2>Settings, seeds and versions</h2>{_table(['Setting', 'Value'], rows, words=True)}"
+    return f"<h2>Settings, seeds and versions</h2>{table(['Setting', 'Value'], rows, words=True)}"
 
 
 def _flat(mapping: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
@@ -248,7 +254,7 @@ def _plain(value: Any) -> str:
     return "–" if value is None or value == {} else str(value)
 
 
-def _table(names: Sequence[str], rows: Iterable[Sequence[str]], *, words: bool = False) -> str:
+def table(names: Sequence[str], rows: Iterable[Sequence[str]], *, words: bool = False) -> str:
     """Return a table of escaped cells; columns 2 to the last but one are numbers unless `words`."""
     def kind(i: int) -> str:
         return ' class="word"' if words else ' class="n"' if 0 < i < len(names) - 1 else ""
