@@ -13,6 +13,10 @@ from fastmas.reproduce.setting import Setting
 BASELINE = "torch"  # the loop that knows nothing of this library
 USUAL = (BASELINE, "pathwise", "decision-score", "parameter-score", "cma-es")
 PAPER_TRAINING = {"penalty": 0.0, "betas": (0.9, 0.999), "steps": 1, "warmup": 0}
+# A quick look's, by discriminator: too little to learn much.
+QUICK_TRAINING: dict[str, dict[str, Any]] = {
+    "amortised": {"steps": 60, "renew": 10, "n_contrast": 64, "n_windows": 8},
+    "conditional": {"batch": 256, "steps": 2, "warmup": 20}, "windowed": {"warmup": 15}, "path": {"warmup": 15}}
 
 
 @dataclass(frozen=True)

@@ -34,10 +34,10 @@ def share(value: float) -> str:
 
 def _opening(found: Findings) -> str:
     setting = found.setting
-    return (f'<p class="soft">The smoothed market of 7 noise, 5 technical and 3 fundamental traders, b = {setting.b:g}, '
-            f"c = {setting.c:g}, d = {setting.d:g}, {setting.n_paths:,} training paths, rho = {setting.rho:g}, "
-            f"{setting.n_starts} starts drawn from N(0, 1), seed {setting.seed}. Every game runs from its start alone: "
-            "no fit moves it before, nothing is polished after it. Each run has one thread.</p>")
+    return (f'<p class="soft">The smoothed market of 7 noise, 5 technical and 3 fundamental traders, '
+            f"b = {setting.b:g}, c = {setting.c:g}, d = {setting.d:g}, {setting.n_paths:,} training paths, "
+            f"rho = {setting.rho:g}, {setting.n_starts} starts drawn from N(0, 1), seed {setting.seed}. Every game runs "
+            "from its start alone: no fit moves it before, nothing is polished after it. Each run has one thread.</p>")
 
 
 def _quick(found: Findings) -> str:
@@ -56,8 +56,8 @@ def _answers(found: Findings) -> str:
             said.append(f"{escape(name)}: {share(one['share'])} of paths keep every error under 1.5%, "
                         f"the median largest error is {share(one['median'])}.")
     items = "".join(f"<li>{one}</li>" for one in said)
-    return (f'<div class="verdict"><strong>The paper reads 1.5% from one path. Estimates drawn at the information bound '
-            f"pass on {share(at_bound)} of paths.</strong><ul>{items}</ul></div>")
+    return (f'<div class="verdict"><strong>The paper reads 1.5% from one path. Estimates drawn at the information '
+            f"bound pass on {share(at_bound)} of paths.</strong><ul>{items}</ul></div>")
 
 
 def _ends(found: Findings) -> str:
@@ -92,10 +92,10 @@ def _bound(found: Findings) -> str:
 def _laws(found: Findings) -> str:
     rows = [[escape(name), share(one["share"]), *(share(one[q]) for q in ("q05", "median", "q90", "q99")),
              f"{one['n']:,}", share(one["worst"])] for name, one in found.laws.items()]
-    note = ("Largest relative error of a path, true and calibrated market under the same noises, all starts of a method "
-            "together. <em>At the bound</em>: estimates drawn with the covariance that the best estimator could have; "
-            "beside it one that a normal law with the prices' covariance would give. An estimator that beats the bound's "
-            "share was lucky.")
+    note = ("Largest relative error of a path, true and calibrated market under the same noises, all starts of a "
+            "method together. <em>At the bound</em>: estimates drawn with the covariance that the best estimator could "
+            "have; beside it one that a normal law with the prices' covariance would give. An estimator that beats "
+            "the bound's share was lucky.")
     heads = ["Estimates", "Under 1.5%", "5% quantile", "Median", "90%", "99%", "Paths", "Worst"]
     return f"<p>{note}</p>{table(heads, rows)}"
 
@@ -111,18 +111,18 @@ def _across(found: Findings) -> str:
 
 def _signs() -> str:
     return ("<h2>Signs are not identified</h2><p>Both signals are symmetric about zero, so (b, S) and (−b, −S) are one "
-            "law, and so are (c, S_i) and (−c, −S_i): a game may end at either sign, as b did at −1 in the paper's third "
-            "start. Under the same noises the two are different paths; errors are taken after the signs are folded "
-            "away. The sign of d is identified: a negative d trades against the trend.</p>")
+            "law, and so are (c, S_i) and (−c, −S_i): a game may end at either sign, as b did at −1 in the paper's "
+            "third start. Under the same noises the two are different paths; errors are taken after the signs are "
+            "folded away. The sign of d is identified: a negative d trades against the trend.</p>")
 
 
 def _slow(found: Findings) -> str:
     b, c, _ = found.bound.sd
     return ("<h2>Why c is slow</h2><p>The prices see the noise traders only through the law of their common demand. "
-            f"A larger b makes it wider and a larger c makes its traders less alike: raised together they nearly cancel. "
-            f"At the bound the correlation of b and c is {found.bound.correlation:.2f}, and the standard error of c "
-            f"({number(c, 2)}) is {number(c / b, 2)} times that of b ({number(b, 2)}): the loss has a valley along which "
-            "its slope is that much smaller, and Adam's steps end where the noise of the game is as large as the "
+            "A larger b makes it wider and a larger c makes its traders less alike: raised together they nearly "
+            f"cancel. At the bound the correlation of b and c is {found.bound.correlation:.2f}, and the standard error of c "
+            f"({number(c, 2)}) is {number(c / b, 2)} times that of b ({number(b, 2)}): the loss has a valley along "
+            "which its slope is that much smaller, and Adam's steps end where the noise of the game is as large as the "
             "slope.</p>")
 
 

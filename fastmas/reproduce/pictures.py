@@ -9,13 +9,13 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from fastmas.report.figures import ESTIMATE, HELD_OUT, MUTED, OBSERVED, SIMULATED, panels, shared_legend
+from fastmas.report.pictures import Picture
 from fastmas.reproduce import law
 from fastmas.reproduce.experiment import SEPARATE, TIED, market, split, values
 from fastmas.reproduce.findings import AT_BOUND, AT_GAUSSIAN, START, Findings
 from fastmas.reproduce.runs import Run
 from fastmas.reproduce.setting import CRITERION, NAMES, Setting
-from fastmas.report.figures import ESTIMATE, HELD_OUT, MUTED, OBSERVED, SIMULATED, panels, shared_legend
-from fastmas.report.pictures import Picture
 from fastmas.simulate import simulate
 
 COLOURS = (SIMULATED, ESTIMATE, HELD_OUT, "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")  # Okabe and Ito
@@ -37,8 +37,8 @@ def pictures(found: Findings) -> Iterator[Picture]:
     first = [run for run in runs if run.key.number == 1 and run.key.start == 1 and run.key.parameters == TIED]
     if first:
         yield Picture("figure-4", "Figure 4: calibrated against true path under the same noises",
-                      "Above, the same path of the true market and of the market calibrated from the first start; below, "
-                      "the relative error e(t) and the paper's 1.5%. Another path gives another picture: see the law.",
+                      "Above, the same path of the true market and of the market calibrated from the first start; "
+                      "below, the relative error e(t) and the paper's 1.5%. Another path gives another picture.",
                       same_noises(setting, first))
     yield Picture("law", "The law of the largest error",
                   f"Share of {setting.n_law:,} paths (of each start) whose largest error over t = 0 to "
@@ -127,7 +127,7 @@ def law_of_errors(errors: Mapping[str, np.ndarray]) -> Figure:
     ax.axvline(CRITERION, color=MUTED, ls=":", lw=1.4)
     ax.set_xscale("log")
     ax.set_xlim(3e-4, 1)
-    ax.xaxis.set_major_formatter(PercentFormatter(1.0))
+    ax.set_xticks([0.001, 0.01, 0.1, 1.0], ["0.1%", "1%", "10%", "100%"])
     ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     ax.set(xlabel="largest error of a path, max e(t)", ylabel="share of paths below", ylim=(0, 1))
     shared_legend(fig, [ax])

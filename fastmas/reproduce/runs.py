@@ -25,7 +25,7 @@ from fastmas.errors import FastmasError, Interrupted, RunDirectoryError
 from fastmas.files import pack_tensors, unpack_tensors, write_atomically
 from fastmas.reproduce import baseline
 from fastmas.reproduce.experiment import N_THREADS, Experiment
-from fastmas.reproduce.methods import BASELINE, Method, method
+from fastmas.reproduce.methods import BASELINE, QUICK_TRAINING, Method, method
 from fastmas.updaters.moments import MomentFit
 from fastmas.updaters.scoring import covariance_at
 
@@ -49,8 +49,7 @@ class Key(NamedTuple):
 class Run:
     """What a run found: `curve` (n + 1, d) from the start on, `estimate` (d,), its time and paths.
 
-    `refused` says why the method cannot play here; the rest is empty then. `reached` says where the last iteration
-    stood, as a share of those planned.
+    `refused` says why the method cannot play here; the rest is empty then.
     """
 
     key: Key
@@ -156,7 +155,8 @@ def parts(experiment: Experiment, updater: str, plays: Method, seed: int) -> tup
     settings = decide(experiment.observations, updater=updater, discriminator=plays.discriminator,
                       objective=plays.objective, statistic=plays.statistic, generations=generations, paths=None,
                       warmup=setting.first_of_generator, seed=seed, interval=False, draws=0)
-    training = {settings.discriminator: dict(plays.training)} if plays.training else {}
+    own = plays.training or (QUICK_TRAINING.get(settings.discriminator) if setting.quick else None)
+    training = {settings.discriminator: dict(own)} if own else {}
     settings = replace(settings, budget=replace(FULL, training=training), updater_options=plays.options(setting))
     observed = Observed(experiment.observations, settings.statistic)
     return prepare(experiment.model, experiment.space, observed, settings, n_threads=N_THREADS), settings

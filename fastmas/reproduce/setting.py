@@ -93,8 +93,8 @@ class Setting:
 
 def quick(setting: Setting) -> Setting:
     """The same in about a minute: too few iterations to arrive anywhere."""
-    return replace(setting, iterations=60, generations=12, n_starts=min(setting.n_starts, 3), n_law=2000,
-                   n_information=10_000, n_drawn_windows=2, n_at_bound=40, quick=True)
+    return replace(setting, iterations=60, generations=6, n_law=1000, n_information=10_000,
+                   n_drawn_windows=2, n_at_bound=20, rhos=(0.01, 0.1), quick=True)
 
 
 def _tuples(value: Any) -> Any:
@@ -112,7 +112,8 @@ def choices(setting: Setting) -> list[Choice]:
         Choice("which prices", "data P(0..50), generator from t1 = 50 (100 in section 5)", {
             "settled": f"t = {setting.t1} to {setting.t1 + setting.n_times - 1} of both",
             "start": f"t = 1 to {setting.n_times} of both",
-            "literal": f"t = 1 to {setting.n_times} of the data, from {setting.t1} on of the generator"}[setting.window],
+            "literal": f"t = 1 to {setting.n_times} of the data, from {setting.t1} on of the generator",
+        }[setting.window],
             "--window settled, start, literal"),
         Choice("moving averages", "l + 1 terms divided by l, of prices up to P(t), which is being made",
                "the mean of the l prices before t", "moving_average='literal' in fastmas.models.stock_market"),
@@ -129,6 +130,6 @@ def choices(setting: Setting) -> list[Choice]:
                "tied: 3 values; separate: 19", "--tied, --separate"),
         Choice("signs", "a start may be negative, as b ended at -1 there",
                "b, c, d of either sign; signs of b and c are folded away before errors are taken"),
-        Choice("the estimate", "where the game ended", "the last iteration where the game is the paper's; the library's "
-               "own average over the last part of a game elsewhere"),
+        Choice("the estimate", "where the game ended", "the last iteration where the game is the paper's; the "
+               "library's own average over the last part of a game elsewhere"),
     ]
