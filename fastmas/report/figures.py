@@ -69,12 +69,12 @@ def training_curves(history: History, columns: Mapping[str, Sequence[str]],
     columns : mapping of column to its panel and its label
     levels : mapping of panel to the value where the discriminator knows nothing, optional
     """
-    panels: dict[str, list[tuple[str, str]]] = {}
+    by_panel: dict[str, list[tuple[str, str]]] = {}
     for column, (panel, label) in columns.items():
         if has_values(history, column):
-            panels.setdefault(panel, []).append((column, label))
-    fig, axes = panels(max(1, len(panels)), 1, height=0.5 + 1.7 * max(1, len(panels)), sharex=True)
-    for ax, (panel, lines) in zip(axes, panels.items(), strict=False):
+            by_panel.setdefault(panel, []).append((column, label))
+    fig, axes = panels(max(1, len(by_panel)), 1, height=0.5 + 1.7 * max(1, len(by_panel)), sharex=True)
+    for ax, (panel, lines) in zip(axes, by_panel.items(), strict=False):
         for (column, label), colour in zip(lines, cycle((SIMULATED, OBSERVED, HELD_OUT, ESTIMATE)), strict=False):
             _line(ax, history, column, color=colour, label=label)
         if levels and panel in levels:

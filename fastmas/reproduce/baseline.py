@@ -113,8 +113,9 @@ def train(setting: Setting, data: np.ndarray, start: np.ndarray, n_each: Sequenc
     real = (level - mean) / sd
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        discriminator = nn.Sequential(nn.Linear(data.shape[1], setting.hidden[0]), nn.ReLU(),
-                                      nn.Linear(*setting.hidden), nn.ReLU(), nn.Linear(setting.hidden[1], 1))
+        first, second = setting.hidden
+        discriminator = nn.Sequential(nn.Linear(data.shape[1], first), nn.ReLU(),
+                                      nn.Linear(first, second), nn.ReLU(), nn.Linear(second, 1))
     parts = torch.tensor(start, dtype=torch.float32).split(list(n_each))
     parameters = {name: nn.Parameter(part.clone()) for name, part in zip(NAMES, parts, strict=True)}
     movers = [torch.optim.Adam(discriminator.parameters(), lr=setting.rate),

@@ -15,7 +15,7 @@ class SignedMarket(StockMarket):
     """
 
     name = "stock-market-signed"
-    variants = ({},)
+    variants = ()  # type: ignore[assignment]  # those of the market it is
 
     b = Parameter(1.0, -WIDEST, WIDEST, "linear", "", "weight of the public signal; its sign is not identified",
                   "eq. (3)")

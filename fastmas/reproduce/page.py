@@ -36,8 +36,9 @@ def _opening(found: Findings) -> str:
     setting = found.setting
     return (f'<p class="soft">The smoothed market of 7 noise, 5 technical and 3 fundamental traders, '
             f"b = {setting.b:g}, c = {setting.c:g}, d = {setting.d:g}, {setting.n_paths:,} training paths, "
-            f"rho = {setting.rho:g}, {setting.n_starts} starts drawn from N(0, 1), seed {setting.seed}. Every game runs "
-            "from its start alone: no fit moves it before, nothing is polished after it. Each run has one thread.</p>")
+            f"rho = {setting.rho:g}, {setting.n_starts} starts drawn from N(0, 1), seed {setting.seed}. Every game "
+            "runs from its start alone: no fit moves it before, nothing is polished after it. Each run has one "
+            "thread.</p>")
 
 
 def _quick(found: Findings) -> str:
@@ -120,8 +121,8 @@ def _slow(found: Findings) -> str:
     b, c, _ = found.bound.sd
     return ("<h2>Why c is slow</h2><p>The prices see the noise traders only through the law of their common demand. "
             "A larger b makes it wider and a larger c makes its traders less alike: raised together they nearly "
-            f"cancel. At the bound the correlation of b and c is {found.bound.correlation:.2f}, and the standard error of c "
-            f"({number(c, 2)}) is {number(c / b, 2)} times that of b ({number(b, 2)}): the loss has a valley along "
+            f"cancel. At the bound the correlation of b and c is {found.bound.correlation:.2f}, the standard error of "
+            f"c ({number(c, 2)}) is {number(c / b, 2)} times that of b ({number(b, 2)}): the loss has a valley along "
             "which its slope is that much smaller, and Adam's steps end where the noise of the game is as large as the "
             "slope.</p>")
 

@@ -85,8 +85,8 @@ def learning(setting: Setting, runs: Sequence[Run]) -> Figure:
             curve = np.stack([np.atleast_1d(split(theta)[name]) for theta in run.curve])
             if curve.shape[1] > 1:
                 ax.plot(curve, color=colour, lw=0.5, alpha=0.45)
-            mark = {"marker": "o", "ms": 4} if len(curve) < 4 else {}
-            ax.plot(curve.mean(axis=1), color=colour, lw=1.5, label=f"start {run.key.start}", **mark)
+            mark = "o" if len(curve) < 4 else ""
+            ax.plot(curve.mean(axis=1), color=colour, lw=1.5, label=f"start {run.key.start}", marker=mark, ms=4)
         for sign in (1, -1) if name != "d" else (1,):
             ax.axhline(sign * truth, color=OBSERVED, lw=1.1, ls=(0, (4, 2)), label="truth")
         ax.set_ylabel(UNITS[name], fontsize=9)
@@ -121,9 +121,9 @@ def law_of_errors(errors: Mapping[str, np.ndarray]) -> Figure:
     colours = iter(COLOURS * 3)
     levels = np.linspace(0, 1, 401)
     for name, largest in errors.items():
-        style: dict[str, Any] = quiet.get(name) or {"color": next(colours), "lw": 1.4}
-        ax.plot(np.maximum(np.quantile(largest, levels), 1e-6), levels, label=name,
-                **({"ls": ":"} if SEPARATE in name else {}), **style)
+        style: dict[str, Any] = quiet.get(name) or {"color": next(colours), "lw": 1.4,
+                                                    "ls": ":" if SEPARATE in name else "-"}
+        ax.plot(np.maximum(np.quantile(largest, levels), 1e-6), levels, label=name, **style)
     ax.axvline(CRITERION, color=MUTED, ls=":", lw=1.4)
     ax.set_xscale("log")
     ax.set_xlim(3e-4, 1)

@@ -49,7 +49,7 @@ class Setting:
     n_heldout: int = 50
     iterations: int = 2000
     rate: float = 0.002
-    hidden: tuple[int, ...] = (32, 32)
+    hidden: tuple[int, int] = (32, 32)
     n_starts: int = 3
     n_law: int = 10_000
     n_information: int = 60_000
