@@ -11,7 +11,7 @@ from fastmas.errors import ParameterError
 from fastmas.reproduce.setting import Setting
 
 BASELINE = "torch"  # the loop that knows nothing of this library
-USUAL = (BASELINE, "pathwise", "decision-score", "parameter-score", "cma-es")
+USUAL = (BASELINE, "pathwise", "decision-score", "parameter-score", "cma-es", "moments")
 PAPER_TRAINING = {"penalty": 0.0, "betas": (0.9, 0.999), "steps": 1, "warmup": 0}
 # A quick look's, by discriminator: too little to learn much.
 QUICK_TRAINING: dict[str, dict[str, Any]] = {

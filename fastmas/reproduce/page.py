@@ -143,8 +143,8 @@ def _times(found: Findings) -> str:
             for row in found.times]
     rows.append(["the paper, a laptop of 2015", number(60 * PAPER_MINUTES), "", "", "1"])
     heads = ["Method", "Seconds on the wall", "Seconds of CPU", "Times faster than torch (CPU)", "than the paper"]
-    return ("<h2>Time</h2><p>Of one start, the median over starts, compilation left out; methods took turns on this "
-            "machine in this command.</p>" + table(heads, rows))
+    return ("<h2>Time</h2><p>Of one start, the median over starts, compilation left out; starts took turns among "
+            "methods; CPU seconds tell more where other work ran beside it.</p>" + table(heads, rows))
 
 
 def _choices(found: Findings) -> str:

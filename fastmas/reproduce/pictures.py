@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from fastmas.report.figures import ESTIMATE, HELD_OUT, MUTED, OBSERVED, SIMULATED, panels, shared_legend
 from fastmas.report.pictures import Picture
@@ -90,6 +90,7 @@ def learning(setting: Setting, runs: Sequence[Run]) -> Figure:
         for sign in (1, -1) if name != "d" else (1,):
             ax.axhline(sign * truth, color=OBSERVED, lw=1.1, ls=(0, (4, 2)), label="truth")
         ax.set_ylabel(UNITS[name], fontsize=9)
+    axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[-1].set_xlabel("iteration")
     shared_legend(fig, axes)
     return fig
