@@ -28,7 +28,7 @@ FLOOR = {
     "report": 8, "estimators": 8,
     "discriminators": 9, "updaters": 9,
     "calibration": 10, "bench": 10,
-    "calibrate": 11, "network": 11,
+    "calibrate": 11, "network": 11, "reproduce": 11,
     "ablate": 12,
     "cli": 13,
     "__main__": 14,
@@ -39,7 +39,8 @@ ROOMS = {
     "numba": ("kernel", "random", "caching", "lowering", "engine"),
     "numba.cuda": ("engine/cuda", "engine/cuda_functions"),
     "torch": ("seeding", "statistics/tensors", "objectives", "estimators", "discriminators", "calibration", "calibrate",
-              "network", "ablate/twin", "lowering/torch_twin", "bench/peers/pytorch", "bench/studies/gpu"),
+              "network", "ablate/twin", "reproduce/baseline",
+              "lowering/torch_twin", "bench/peers/pytorch", "bench/studies/gpu"),
     "typer": ("cli",),
     "rich": ("cli",),
 }

@@ -10,7 +10,7 @@ import pandas as pd
 
 from fastmas.ablate.tables import tables
 from fastmas.bench.tables import Table
-from fastmas.report.page import STYLE
+from fastmas.report.page import document
 
 CAPTION = ("Bars are two standard errors. What is missing on the right has run off the axis: see the table. Where the "
            "sd of a path is many times that of the exact derivative, a mean and its standard error say nothing.")
@@ -31,13 +31,11 @@ def page(result: dict[str, Any], picture: bytes) -> str:
                     for name, text in result["definitions"].items())
     said = "".join(f"<li>{escape(text)}</li>" for text in result["notes"])
     image = base64.b64encode(picture).decode("ascii")
-    body = (f'<h1>{escape(title)}</h1><p class="soft">{escape(opening)}</p>{_table(first)}'
-            f'<figure><img src="data:image/png;base64,{image}" alt="Bias and gradients by temperature">'
-            f"<figcaption>{CAPTION}</figcaption></figure>"
-            f"{''.join(map(_table, others))}<h2>Notes</h2><ul>{said}</ul><h2>Words</h2><ul>{words}</ul>")
-    return (f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-            f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{escape(title)}</title>\n'
-            f"<style>{STYLE}{WIDE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n")
+    parts = [f'<h1>{escape(title)}</h1><p class="soft">{escape(opening)}</p>', _table(first),
+             f'<figure><img src="data:image/png;base64,{image}" alt="Bias and gradients by temperature">'
+             f"<figcaption>{CAPTION}</figcaption></figure>", *map(_table, others),
+             f"<h2>Notes</h2><ul>{said}</ul><h2>Words</h2><ul>{words}</ul>"]
+    return document(title, parts, WIDE)
 
 
 def _table(table: Table) -> str:

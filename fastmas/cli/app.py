@@ -18,6 +18,7 @@ from fastmas.cli.check import check
 from fastmas.cli.models import models
 from fastmas.cli.network import network
 from fastmas.cli.report import report
+from fastmas.cli.reproduce import reproduce
 from fastmas.cli.resume import resume
 from fastmas.cli.simulate import simulate
 from fastmas.cli.warmup import warmup
@@ -34,6 +35,7 @@ for _command in (models, check, simulate, calibrate, network, resume, report, wa
     app.command()(_command)
 app.add_typer(ablate, name="ablate")
 app.add_typer(bench, name="bench")
+app.add_typer(reproduce, name="reproduce")
 
 
 @app.callback(invoke_without_command=True)

@@ -39,15 +39,20 @@ def page(run: Run, drawn: Sequence[tuple[Picture, bytes]]) -> str:
     parts = [
         f"<h1>{escape(title)}</h1>", _opening(run), _unfinished(run), _verdict(run), _warnings(run),
         _against(run), _estimates(run),
-        *(_figure(picture, image) for picture, image in drawn if picture.name == "posterior"),
+        *(figure(picture, image) for picture, image in drawn if picture.name == "posterior"),
         _search(run), _gradients(run), _figures(run), _told_apart(run), _stationarity(run),
-        *(_figure(picture, image) for picture, image in drawn if picture.name in _FIT), _facts(run),
-        *(_figure(picture, image) for picture, image in drawn if picture.name not in _FIT | {"posterior"}),
+        *(figure(picture, image) for picture, image in drawn if picture.name in _FIT), _facts(run),
+        *(figure(picture, image) for picture, image in drawn if picture.name not in _FIT | {"posterior"}),
         _settings(run)]
+    return document(title, parts)
+
+
+def document(title: str, parts: Iterable[str], more_style: str = "") -> str:
+    """A page of these parts of HTML, in one file; `more_style` is CSS of its own."""
     body = "\n".join(part for part in parts if part)
     return (f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
             f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-            f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n"
+            f"<title>{escape(title)}</title>\n<style>{STYLE}{more_style}</style>\n</head>\n"
             f"<body>\n{body}\n</body>\n</html>\n")
 
 
@@ -116,8 +121,8 @@ def _figures(run: Run) -> str:
     note = ("Each figure of the training data and at the estimate, and their distance in standard deviations of "
             f"simulated data sets{_mended(run)}. Words stand where a "
             "figure lies beyond what the largest of all reaches in 19 of 20 simulated data sets, for one of a kind.")
-    table = _table(["Figure", "Model", "Data", "Model − data, sd", "Misfit"], map(_figure_row, rows))
-    return f"<h2>What differs</h2><p>{note}</p>{table}"
+    listed = table(["Figure", "Model", "Data", "Model − data, sd", "Misfit"], map(_figure_row, rows))
+    return f"<h2>What differs</h2><p>{note}</p>{listed}"
 
 
 def _mended(run: Run) -> str:
@@ -184,7 +189,7 @@ def _against(run: Run) -> str:
     if not isinstance(beside, dict):
         return ""
     rows = [[escape(_plain(cell)) for cell in row] for row in beside["rows"]]
-    return f"<h2>Mechanism beside black box</h2>{_table(beside['columns'], rows, words=True)}"
+    return f"<h2>Mechanism beside black box</h2>{table(beside['columns'], rows, words=True)}"
 
 
 def _estimates(run: Run) -> str:
@@ -198,7 +203,7 @@ def _estimates(run: Run) -> str:
     method = result.get("interval_method")
     note = "No intervals were computed." if result and not result.get("interval") else ""
     note = f"Intervals: {method}." if method and result.get("interval") else note
-    return f"<h2>Estimates</h2>{_table(names, rows)}<p><small>{escape(note)}</small></p>"
+    return f"<h2>Estimates</h2>{table(names, rows)}<p><small>{escape(note)}</small></p>"
 
 
 def _estimate_row(run: Run, name: str, spec: Mapping[str, Any]) -> list[str]:
@@ -228,8 +233,8 @@ def _facts(run: Run) -> str:
     note = (f"{n_met} of {len(rows)} are reproduced. Simulated: {centre}; range: where the observed value "
             "lies nine times in ten if the model is right, so that even a perfect model misses about one in "
             "ten.")
-    table = _table(["Stylised fact", "Observed", "Simulated", "90% range", "Verdict"], map(_fact_row, rows))
-    return f"<h2>Stylised facts</h2><p>{note}</p>{table}"
+    listed = table(["Stylised fact", "Observed", "Simulated", "90% range", "Verdict"], map(_fact_row, rows))
+    return f"<h2>Stylised facts</h2><p>{note}</p>{listed}"
 
 
 def _fact_row(row: Mapping[str, Any]) -> list[str]:
@@ -242,7 +247,8 @@ def _fact_row(row: Mapping[str, Any]) -> list[str]:
             number(row.get("simulated"), 3), _span([low, high], 3), verdict]
 
 
-def _figure(picture: Picture, image: bytes) -> str:
+def figure(picture: Picture, image: bytes) -> str:
+    """A picture with its PNG inside the page."""
     data = base64.b64encode(image).decode("ascii")
     return (f"<h2>{escape(picture.title)}</h2><figure>"
             f'<img src="data:image/png;base64,{data}" alt="{escape(picture.title)}">'
@@ -254,7 +260,7 @@ def _settings(run: Run) -> str:
     shown = {"value", "seconds_by_phase", "version"}
     result = {f"result.{key}": value for key, value in run.result.items() if key in shown}
     rows = [[escape(key), escape(_plain(value))] for key, value in _flat(config | result)]
-    return f"<h2>Settings, seeds and versions</h2>{_table(['Setting', 'Value'], rows, words=True)}"
+    return f"<h2>Settings, seeds and versions</h2>{table(['Setting', 'Value'], rows, words=True)}"
 
 
 def _flat(mapping: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
@@ -273,7 +279,7 @@ def _plain(value: Any) -> str:
     return "–" if value is None or value == {} else str(value)
 
 
-def _table(names: Sequence[str], rows: Iterable[Sequence[str]], *, words: bool = False) -> str:
+def table(names: Sequence[str], rows: Iterable[Sequence[str]], *, words: bool = False) -> str:
     """Return a table of escaped cells; columns 2 to the last but one are numbers unless `words`."""
     def kind(i: int) -> str:
         return ' class="word"' if words else ' class="n"' if 0 < i < len(names) - 1 else ""

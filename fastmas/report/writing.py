@@ -30,7 +30,7 @@ def build(directory: str | Path) -> Path:
     """
     run = read(directory)
     drawn = list(pictures(run))
-    images = [_png(picture.figure) for picture in drawn]
+    images = [png(picture.figure) for picture in drawn]
     target = run.directory / "report.html"
     content = page(run, list(zip(drawn, images, strict=True))).encode("utf-8")
     try:
@@ -43,7 +43,8 @@ def build(directory: str | Path) -> Path:
     return target
 
 
-def _png(figure: Figure) -> bytes:
+def png(figure: Figure) -> bytes:
+    """A figure as the bytes of its file."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DPI)
     return buffer.getvalue()
