@@ -24,6 +24,7 @@ from fastmas.calibration.posterior import posterior
 from fastmas.calibration.prepare import prepare
 from fastmas.calibration.record import Record
 from fastmas.calibration.result import Found, fit_of
+from fastmas.calibration.robust import replace_outliers
 from fastmas.calibration.settings import N_DRAWS, Settings, decide
 from fastmas.calibration.settle import features_of, settle
 from fastmas.calibration.settling import stationarity
@@ -47,7 +48,7 @@ def calibrate(
     bounds: Mapping[str, Sequence[float]] | None = None, start: Mapping[str, float] | None = None, seed: int = 1,
     n_threads: int | None = None, device: str = "cpu", interval: bool = True, draws: int = N_DRAWS,
     out: str | Path | None = None, overwrite: bool = False, progress: Progress | None = None,
-    budget: Budget | None = None, updater_options: Mapping[str, Any] | None = None,
+    budget: Budget | None = None, updater_options: Mapping[str, Any] | None = None, robust: bool = False,
 ) -> Fit:
     """Find the parameters that make a model's paths look like the data.
 
@@ -98,6 +99,10 @@ def calibrate(
         How much work each part does; less is faster and rougher.
     updater_options : mapping, optional
         Of the updater: those of `cma.CMAOptions` and `restarts` for cma-es; `population` and steps for the scores.
+    robust : bool
+        Replace single prices that the model never gives between the prices on either side, as wrong ticks are, and
+        look at simulated paths in the same way (docs/calibration.md, "Dirty data"). Data without any are fitted as
+        without this, to the bit.
 
     Returns
     -------
@@ -116,7 +121,7 @@ def calibrate(
     settings = decide(
         observations, updater=updater, discriminator=discriminator, objective=objective, statistic=statistic,
         generations=generations, paths=paths, warmup=warmup, seed=seed, interval=interval,
-        draws=draws)
+        draws=draws, robust=robust)
     space = bounded(space_of(model, free, fixed, observations.regime), bounds or {})
     start_of(space, start or {})
     settings = replace(settings, bounds={n: [float(x) for x in b] for n, b in (bounds or {}).items()},
@@ -160,6 +165,10 @@ def _run(simulator: Simulator, settings: Settings, record: Record, keeper: Keepe
         keeper.save(record, at_once)
 
     with simulator.workers.at_work(), keeper.at_work():
+        if settings.robust:
+            record.outliers = timed("outliers", "looking for outliers", replace_outliers, simulator, settings,
+                                    record.outliers)
+            save(record, True)
         if record.start is None:
             record.start = timed("start", "fitting moments", find_start, simulator, settings)
             record.region = record.start.z

@@ -34,6 +34,7 @@ class Settings:
     draws: int = N_DRAWS
     budget: Budget = FULL
     updater_options: dict[str, Any] = field(default_factory=dict)
+    robust: bool = False
 
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> Settings:
@@ -44,13 +45,13 @@ class Settings:
 
 def decide(observations: Observations, *, updater: str, discriminator: str | None, objective: str | None,
            statistic: Any, generations: int | None, paths: int | None, warmup: int | None, seed: int,
-           interval: bool, draws: int = N_DRAWS) -> Settings:
+           interval: bool, draws: int = N_DRAWS, robust: bool = False) -> Settings:
     """Fill in what was not given, by the regime of the data, and check what was.
 
     Raises
     ------
     ParameterError
-        An unknown name or a size that cannot be.
+        An unknown name, a size that cannot be, or `robust` that is neither true nor false.
     """
     regime = REGIMES[observations.regime]
     mover = updaters.get(updater)
@@ -68,7 +69,10 @@ def decide(observations: Observations, *, updater: str, discriminator: str | Non
             raise ParameterError(f"{option}={shown(value)}: give a whole number of at least {least}")
     if not is_whole(seed) or not 0 <= seed < 2**32:
         raise ParameterError(f"seed={shown(seed)}: give a whole number in [0, 2**32)")
+    if not isinstance(robust, bool):
+        raise ParameterError(f"robust={shown(robust)}: give True or False")
     return Settings(updater=updater, discriminator=chosen, objective=played,
                     statistic=statistics.name_of(name),
                     generations=int(sizes["generations"]), paths=int(sizes["paths"]), warmup=int(sizes["warmup"]),
-                    seed=int(seed), interval=bool(interval), draws=int(draws))
+                    seed=int(seed), interval=bool(interval), draws=int(draws),
+                    robust=robust)
