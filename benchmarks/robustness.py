@@ -1,9 +1,9 @@
 """Claim: with `robust=True` 1% of wrong ticks of 10% move no estimate of the exact market by 3 standard errors.
 
-How far dirt moves the estimates: data sets of the market at truths of their own, kappa and gamma free, with every entry of
-DIRT, by every updater and by chosen objectives of cma-es, beside the fit of the same data without dirt. A row is one
-calibration: the estimate, where its game ended, the grade and what was said. Movements are in standard errors of the clean
-moment fit of the data set. The same command goes on where it was stopped.
+How far dirt moves the estimates: data sets of the market at truths of their own, kappa and gamma free, with every entry
+of DIRT, by every updater and by chosen objectives of cma-es, beside the fit of the same data without dirt. A row is one
+calibration: the estimate, where its game ended, the grade and what was said. Movements are in standard errors of the
+clean moment fit of the data set. The same command goes on where it was stopped.
 
     python benchmarks/robustness.py [--sets 4] [--paths 200,1000] [--updaters moments,cma-es] [--objectives fisher,mmd]
                                     [--dirt "clean,1% ticks"] [--robust no,yes] [--threads 1] [--print] [--out FILE]
@@ -163,9 +163,10 @@ def table(rows: list[Row]) -> str:
         warned = sum(any("price" in text for text in row["warnings"]) for row in group)
         seconds = np.median([row["cpu_seconds"] for row in group])
         n_paths, updater, objective, dirt, robust = key
-        said.append(f"| {n_paths} | `{updater}` | {objective or '–'} | {dirt} | {'yes' if robust else 'no'} | {len(moves)} | "
-                    f"{rms[0]:.1f}, {most[0]:.1f} | {rms[1]:.1f}, {most[1]:.1f} | {within} | {end} | {rejected} | {warned} | "
-                    f"{seconds:.0f} |")
+        cells = (n_paths, f"`{updater}`", objective or "–", dirt, "yes" if robust else "no", len(moves),
+                 f"{rms[0]:.1f}, {most[0]:.1f}", f"{rms[1]:.1f}, {most[1]:.1f}", within, end, rejected, warned,
+                 f"{seconds:.0f}")
+        said.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(said)
 
 

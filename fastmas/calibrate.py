@@ -24,7 +24,8 @@ from fastmas.calibration.posterior import posterior
 from fastmas.calibration.prepare import prepare
 from fastmas.calibration.record import Record
 from fastmas.calibration.result import Found, fit_of
-from fastmas.calibration.robust import replace_outliers
+from fastmas.calibration.robust import outliers_in_words, replace_outliers
+from fastmas.calibration.sentence import DOUBTFUL
 from fastmas.calibration.settings import N_DRAWS, Settings, decide
 from fastmas.calibration.settle import features_of, settle
 from fastmas.calibration.settling import stationarity
@@ -182,6 +183,9 @@ def _run(simulator: Simulator, settings: Settings, record: Record, keeper: Keepe
         start = record.start.z if updaters.get(settings.updater).is_game else None
         verdict = timed("verdict", "simulating data sets at the estimate", judge, simulator, settings.budget,
                         settled.z_train, start)
+        outliers = []
+        if verdict.p_value <= DOUBTFUL and not settings.robust:
+            outliers = timed("outliers", "looking for outliers", outliers_in_words, simulator, settled.z)
         spread, drawn = None, None
         if settings.interval:
             spread = timed("interval", "simulating around the estimate", uncertainty, simulator, settings, record,
@@ -190,7 +194,7 @@ def _run(simulator: Simulator, settings: Settings, record: Record, keeper: Keepe
             covariance = record.start.covariance if spread is None else spread.covariance
             drawn = timed("posterior", "simulating data sets over the bounds", posterior, simulator, settled.z,
                           covariance, settings.draws, settings.budget.posterior)
-        fit = fit_of(simulator, settings, record, Found(settled, steady, verdict, spread, drawn))
+        fit = fit_of(simulator, settings, record, Found(settled, steady, verdict, spread, drawn, outliers))
         keeper.finish(fit)
     return fit
 

@@ -52,6 +52,7 @@ class Contamination:
         by_chance = poisson.isf(CHANCE, 2 * x_obs.size / paths.size)
         if found.sum() <= by_chance and np.abs(seen.sizes).max() < FAR * outliers.inner:
             return replace(seen, share=0.0, sizes=seen.sizes[:0])
+        seen = replace(seen, sizes=_without_noise(seen.sizes, outliers.noise(paths)))
         caught = outliers.found(seen.added(paths, (0,))).mean() / seen.share
         return replace(seen, share=min(seen.share / max(float(caught), 1e-3), MOST_SHARE))
 
@@ -81,6 +82,16 @@ class Contamination:
         return done
 
 
+def _without_noise(sizes: np.ndarray, noise: float) -> np.ndarray:
+    """Sizes (n,), drawn towards the mean of their sign by what a path's own moves add to their variance."""
+    drawn = sizes.copy()
+    for own in (sizes > 0, sizes < 0):
+        if (variance := float(sizes[own].var()) if own.any() else 0.0) > 0:
+            mean = sizes[own].mean()
+            drawn[own] = mean + (sizes[own] - mean) * np.sqrt(max(0.0, 1.0 - noise**2 / variance))
+    return drawn
+
+
 def replace_outliers(simulator: Simulator, settings: Settings,
                      known: Mapping[str, np.ndarray] | None = None) -> dict[str, np.ndarray]:
     """Let a simulator see data and paths through a filter of outliers; nothing changes where the data have none.
@@ -96,10 +107,22 @@ def replace_outliers(simulator: Simulator, settings: Settings,
         if i > 0:
             z = fit_moments(moment_problem(simulator, settings), z[None], settings.budget.start).z
         simulator.treatment = None
-        paths = simulator.simulate(z[None], max(1, N_PRICES // raw.n_times), 0, Purpose.OUTLIERS)[0]
-        outliers = OutlierFilter.beyond(paths, logarithm=raw.scaling.logarithm)
-        found = _see_through(simulator, raw, Contamination.of(outliers, raw.x_train, paths))
+        found = _see_through(simulator, raw, _seen_by_model(simulator, raw, z))
     return found
+
+
+def outliers_in_words(simulator: Simulator, z: np.ndarray) -> list[str]:
+    """A warning of prices that the model at z (d,) never gives, if there are any."""
+    seen = _seen_by_model(simulator, simulator.observed, z)
+    if seen.share == 0:
+        return []
+    told = _told(simulator.observed.observations, seen.filter)
+    return [f"{told}; if they are wrong, correct them, or calibrate with robust=True (--robust)"]
+
+
+def _seen_by_model(simulator: Simulator, raw: Observed, z: np.ndarray) -> Contamination:
+    paths = simulator.simulate(z[None], max(1, N_PRICES // raw.n_times), 0, Purpose.OUTLIERS)[0]
+    return Contamination.of(OutlierFilter.beyond(paths, logarithm=raw.scaling.logarithm), raw.x_train, paths)
 
 
 def _see_through(simulator: Simulator, raw: Observed, contamination: Contamination) -> dict[str, np.ndarray]:
@@ -113,7 +136,7 @@ def _replaced(observations: Observations, outliers: OutlierFilter) -> Observatio
     def done(paths: np.ndarray) -> np.ndarray:
         return outliers.replaced(paths, outliers.found(paths))
 
-    told = (*observations.warnings, *_told(observations, outliers))
+    told = (*observations.warnings, f"robust: {_told(observations, outliers)}; the line between those took their place")
     x_obs, x_heldout = done(observations.x_obs), done(observations.x_heldout)
     if observations.series is None or observations.series_train is None:
         return replace(observations, x_obs=x_obs, x_heldout=x_heldout, warnings=told)
@@ -122,16 +145,13 @@ def _replaced(observations: Observations, outliers: OutlierFilter) -> Observatio
                    series_heldout=series[n_train:], warnings=told)
 
 
-def _told(observations: Observations, outliers: OutlierFilter) -> list[str]:
-    """How many prices were replaced, and the first of them by their place; nothing where there is none."""
+def _told(observations: Observations, outliers: OutlierFilter) -> str:
+    """How many prices are outliers, and the first of them by their place."""
     series = observations.series
     x = np.concatenate([observations.x_obs, observations.x_heldout]) if series is None else series[None]
     found = np.argwhere(outliers.found(x))
-    if not len(found):
-        return []
     place: Callable[[int, int], str] = (lambda i, t: f"path {i}, time {t}") if series is None else (
         lambda i, t: f"price {t}")
     listed = "; ".join(place(int(i), int(t)) for i, t in found[:N_TOLD]) + ("; ..." if len(found) > N_TOLD else "")
-    n, what = len(found), "price lies" if len(found) == 1 else "prices lie"
-    return [f"robust: {n:,} of {x.size:,} {what} where the model never goes between the prices on either side, and "
-            f"{'was' if n == 1 else 'were'} replaced by what lies between those (from 0): {listed}"]
+    return (f"{len(found):,} of {x.size:,} {'price lies' if len(found) == 1 else 'prices lie'} further from those on "
+            f"either side than the model ever goes: {listed} (from 0)")

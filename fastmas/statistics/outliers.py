@@ -2,6 +2,7 @@
 
 A price is compared with the line between its neighbours, and one at an end of a path with its neighbour. It is an
 outlier where it lies further off than a limit, and is replaced by the line between the nearest prices that are none.
+Inside a path both moves, there and back, count: a crash that stays is no outlier.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from fastmas.statistics.tensors import in_float64
 ROUGH = 4.0  # robust sds: a normal law has one such distance in 16,000
 NORMAL = 1.4826  # sds of a normal law in a median size
 SWEEPS, ROUNDS = 6, 10  # over one path, whose outliers hide others; of a scale, which outliers widen
+BACK = 1 / 3  # of a move, at least, is gone at the next step
 ROUNDING = 1e-5  # of a limit: values of a lattice that are one value
 
 
@@ -47,7 +49,7 @@ class OutlierFilter:
         if not level.size:
             return cls(logarithm)
         return cls(logarithm, *((1.0 + ROUNDING) * float(np.abs(d).max(initial=0.0)) or np.inf
-                                for d in (_bends(level), np.diff(level, axis=1))))
+                                for d in (_spikes(level), np.diff(level, axis=1))))
 
     def level(self, paths: np.ndarray) -> np.ndarray:
         """The (log) level, (n_paths, n_times)."""
@@ -74,10 +76,15 @@ class OutlierFilter:
         level = self.level(paths)
         return (level - interpolated(level, outliers))[outliers]
 
+    def noise(self, paths: np.ndarray) -> float:
+        """The sd of `sizes` where nothing is wrong with a price inside these paths (n_paths, n_times)."""
+        level = self.level(paths)
+        return float(_bends(level[np.isfinite(level).all(axis=1)]).std())
+
     def _found(self, level: np.ndarray) -> np.ndarray:
         found = np.zeros(level.shape, dtype=bool)
         with np.errstate(all="ignore"):
-            rows = np.flatnonzero((np.abs(_bends(level)) > self.inner).any(axis=1) | self._ends(level).any(axis=1))
+            rows = np.flatnonzero((np.abs(_spikes(level)) > self.inner).any(axis=1) | self._ends(level).any(axis=1))
             if rows.size:
                 found[rows] = self._swept(level[rows])
         return found
@@ -86,7 +93,7 @@ class OutlierFilter:
         """The furthest among neighbours first: an outlier bends the lines to those beside it."""
         outliers, rest = np.zeros(level.shape, dtype=bool), level
         for _ in range(SWEEPS):
-            size = np.pad(np.abs(_bends(rest)), ((0, 0), (1, 1)))
+            size = np.pad(np.abs(_spikes(rest)), ((0, 0), (1, 1)))
             inside, furthest = size[:, 1:-1], np.maximum(size[:, :-2], size[:, 2:])
             new = np.pad((inside > self.inner) & (inside >= furthest), ((0, 0), (1, 1))) & ~outliers
             if not new.any():
@@ -120,6 +127,14 @@ def interpolated(level: np.ndarray, gone: np.ndarray) -> np.ndarray:
 def _bends(level: np.ndarray) -> np.ndarray:
     """Distances of the inner levels from the line between their neighbours, (n_paths, n_times - 2)."""
     return level[:, 1:-1] - 0.5 * (level[:, :-2] + level[:, 2:])
+
+
+def _spikes(level: np.ndarray) -> np.ndarray:
+    """The same, and 0 where a level does not go back."""
+    move = np.diff(level, axis=1)
+    there, back = np.abs(move[:, :-1]), np.abs(move[:, 1:])
+    reverts = (move[:, :-1] * move[:, 1:] < 0) & (np.minimum(there, back) >= BACK * np.maximum(there, back))
+    return np.where(reverts, _bends(level), 0.0)
 
 
 def _scale(distances: np.ndarray) -> float:
