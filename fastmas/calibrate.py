@@ -24,6 +24,8 @@ from fastmas.calibration.posterior import posterior
 from fastmas.calibration.prepare import prepare
 from fastmas.calibration.record import Record
 from fastmas.calibration.result import Found, fit_of
+from fastmas.calibration.robust import outliers_in_words, replace_outliers
+from fastmas.calibration.sentence import DOUBTFUL
 from fastmas.calibration.settings import N_DRAWS, Settings, decide
 from fastmas.calibration.settle import features_of, settle
 from fastmas.calibration.settling import stationarity
@@ -47,7 +49,7 @@ def calibrate(
     bounds: Mapping[str, Sequence[float]] | None = None, start: Mapping[str, float] | None = None,
     moment_start: bool = True, seed: int = 1, n_threads: int | None = None, device: str = "cpu", interval: bool = True,
     draws: int = N_DRAWS, out: str | Path | None = None, overwrite: bool = False, progress: Progress | None = None,
-    budget: Budget | None = None, updater_options: Mapping[str, Any] | None = None,
+    budget: Budget | None = None, updater_options: Mapping[str, Any] | None = None, robust: bool = False,
 ) -> Fit:
     """Find the parameters that make a model's paths look like the data.
 
@@ -103,6 +105,10 @@ def calibrate(
         How much work each part does; less is faster and rougher.
     updater_options : mapping, optional
         Of the updater: those of `cma.CMAOptions` and `restarts` for cma-es; `population` and steps for the scores.
+    robust : bool
+        Replace single prices that the model never gives between the prices on either side, as wrong ticks are, and
+        look at simulated paths in the same way (docs/calibration.md, "Dirty data"). Data without any are fitted as
+        without this, to the bit.
 
     Returns
     -------
@@ -121,7 +127,7 @@ def calibrate(
     settings = decide(
         observations, updater=updater, discriminator=discriminator, objective=objective, statistic=statistic,
         generations=generations, paths=paths, warmup=warmup, seed=seed, interval=interval,
-        draws=draws)
+        draws=draws, robust=robust)
     space = bounded(space_of(model, free, fixed, observations.regime), bounds or {})
     start_of(space, start or {})
     settings = replace(settings, bounds={n: [float(x) for x in b] for n, b in (bounds or {}).items()},
@@ -165,6 +171,10 @@ def _run(simulator: Simulator, settings: Settings, record: Record, keeper: Keepe
         keeper.save(record, at_once)
 
     with simulator.workers.at_work(), keeper.at_work():
+        if settings.robust:
+            record.outliers = timed("outliers", "looking for outliers", replace_outliers, simulator, settings,
+                                    record.outliers)
+            save(record, True)
         if record.start is None:
             record.start = timed("start", "fitting moments", find_start, simulator, settings)
             record.region = record.start.z
@@ -179,6 +189,9 @@ def _run(simulator: Simulator, settings: Settings, record: Record, keeper: Keepe
         start = record.start.z if fitted else None
         verdict = timed("verdict", "simulating data sets at the estimate", judge, simulator, settings.budget,
                         settled.z_train, start)
+        outliers = []
+        if verdict.p_value <= DOUBTFUL and not settings.robust:
+            outliers = timed("outliers", "looking for outliers", outliers_in_words, simulator, settled.z)
         spread, drawn = None, None
         if settings.interval:
             spread = timed("interval", "simulating around the estimate", uncertainty, simulator, settings, record,
@@ -187,7 +200,7 @@ def _run(simulator: Simulator, settings: Settings, record: Record, keeper: Keepe
             covariance = record.start.covariance if spread is None else spread.covariance
             drawn = timed("posterior", "simulating data sets over the bounds", posterior, simulator, settled.z,
                           covariance, settings.draws, settings.budget.posterior)
-        fit = fit_of(simulator, settings, record, Found(settled, steady, verdict, spread, drawn))
+        fit = fit_of(simulator, settings, record, Found(settled, steady, verdict, spread, drawn, outliers))
         keeper.finish(fit)
     return fit
 

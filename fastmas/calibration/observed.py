@@ -21,7 +21,7 @@ class Observed:
     """Observations seen through a statistic.
 
     `real` and `heldout` are samples (n_paths, n_samples, k) of the data; in the regime "series" each is one path, the
-    whole training or held-out part. `statistic` is a name, or a function of paths (n_paths, n_times).
+    whole training or held-out part. `statistic`, kept as `given`, is a name, or a function of paths (n_paths, n_times).
 
     Raises
     ------
@@ -37,7 +37,7 @@ class Observed:
         train, heldout = observations.series_train, observations.series_heldout
         self.x_train = observations.x_obs if train is None else train[None]
         self.x_heldout = observations.x_heldout if heldout is None else heldout[None]
-        self.statistic_name = statistics.name_of(statistic)
+        self.given, self.statistic_name = statistic, statistics.name_of(statistic)
         self.statistic: Any = statistics.fit(statistic, self.x_train)
         self.reads_tensors = not callable(statistic)
         self.real = self.statistic(self.x_train)

@@ -10,7 +10,7 @@ import numpy as np
 
 from fastmas.updaters.moments import MomentFit
 
-START, UPDATER, DISCRIMINATOR = "start.", "updater.", "discriminator."
+START, UPDATER, DISCRIMINATOR, OUTLIERS = "start.", "updater.", "discriminator.", "outliers."
 
 
 @dataclass
@@ -18,10 +18,12 @@ class Record:
     """`centres` holds where the search stood after each generation of the present round.
 
     A round is one game within one region; `region` is its middle, and generations count from zero
-    in each. `arrays` are the states of updater and discriminator before `generation`.
+    in each. `arrays` are the states of updater and discriminator before `generation`, and `outliers` what
+    a robust calibration looks through.
     """
 
     start: MomentFit | None = None
+    outliers: dict[str, np.ndarray] | None = None
     region: np.ndarray | None = None
     round: int = 0
     generation: int = 0
@@ -40,6 +42,7 @@ class Record:
             arrays |= {START + "z": self.start.z, START + "covariance": self.start.covariance,
                        START + "distance": np.array(self.start.distance), START + "tau": np.array(self.start.tau),
                        START + "modes": self.start.modes, START + "mode_distances": self.start.mode_distances}
+        arrays |= {OUTLIERS + k: v for k, v in (self.outliers or {}).items()}
         if self.region is not None:
             arrays["region"] = self.region
         if self.centres:
@@ -59,8 +62,9 @@ class Record:
                               float(arrays[START + "distance"]), int(state["degrees"]), float(arrays[START + "tau"]),
                               arrays[START + "modes"], arrays[START + "mode_distances"])
         kept = {k: v for k, v in arrays.items() if k.startswith((UPDATER, DISCRIMINATOR))}
-        return cls(start=start, region=arrays.get("region"), round=state["round"], generation=state["generation"],
-                   is_played=state["is_played"], is_settled=state["is_settled"],
+        outliers = {k.removeprefix(OUTLIERS): v for k, v in arrays.items() if k.startswith(OUTLIERS)} or None
+        return cls(start=start, outliers=outliers, region=arrays.get("region"), round=state["round"],
+                   generation=state["generation"], is_played=state["is_played"], is_settled=state["is_settled"],
                    centres=list(arrays.get("centres", ())), rows=list(state["rows"]), arrays=kept,
                    seconds=dict(state["seconds"]), paths_simulated=state["paths_simulated"])
 

@@ -36,6 +36,7 @@ class Settings:
     budget: Budget = FULL
     updater_options: dict[str, Any] = field(default_factory=dict)
     moment_start: bool = True
+    robust: bool = False
 
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> Settings:
@@ -46,13 +47,13 @@ class Settings:
 
 def decide(observations: Observations, *, updater: str, discriminator: str | None, objective: str | None,
            statistic: Any, generations: int | None, paths: int | None, warmup: int | None, seed: int,
-           interval: bool, draws: int = N_DRAWS) -> Settings:
+           interval: bool, draws: int = N_DRAWS, robust: bool = False) -> Settings:
     """Fill in what was not given, by the regime of the data, and check what was.
 
     Raises
     ------
     ParameterError
-        An unknown name or a size that cannot be.
+        An unknown name, a size that cannot be, or `robust` that is neither true nor false.
     """
     regime = REGIMES[observations.regime]
     mover = updaters.get(updater)
@@ -71,10 +72,12 @@ def decide(observations: Observations, *, updater: str, discriminator: str | Non
                                  ("warmup", sizes["warmup"], 0), ("draws", draws, 0)):
         check_whole(option, value, least)
     check_seed(seed)
+    if not isinstance(robust, bool):
+        raise ParameterError(f"robust={shown(robust)}: give True or False")
     return Settings(updater=updater, discriminator=chosen, objective=played,
                     statistic=statistics.name_of(name),
                     generations=int(sizes["generations"]), paths=int(sizes["paths"]), warmup=int(sizes["warmup"]),
-                    seed=int(seed), interval=bool(interval), draws=int(draws))
+                    seed=int(seed), interval=bool(interval), draws=int(draws), robust=robust)
 
 
 def check_whole(option: str, value: Any, least: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,13 +19,15 @@ from fastmas.parameters import ParameterSpace
 from fastmas.random.address import Address, Purpose
 from fastmas.simulate import simulate_job
 
+Treatment = Callable[[np.ndarray, tuple[int, ...]], np.ndarray]
 CHUNK_VALUES = 1 << 24  # values of a path array simulated at a time
 
 
 class Simulator:
     """Simulates a model at search coordinates z and looks at its paths as at the data.
 
-    `n_simulated` counts paths. `region` is the box of the search coordinates.
+    `n_simulated` counts paths. `region` is the box of the search coordinates. `treatment`, if any, is what is done to
+    paths (n_paths, n_times) with a key for random numbers before anything looks at them.
     """
 
     def __init__(self, model: Model, space: ParameterSpace, observed: Observed, workers: Workers, *, warmup: int,
@@ -32,6 +35,7 @@ class Simulator:
         self.model, self.space, self.observed, self.workers = model, space, observed, workers
         self.warmup, self.seed, self.device = warmup, seed, devices.check(device)
         self.region = space.region
+        self.treatment: Treatment | None = None
         self.n_simulated = 0
 
     def by_name(self, z: np.ndarray) -> dict[str, float]:
@@ -41,7 +45,12 @@ class Simulator:
     def simulate(self, z: np.ndarray, n_paths: int, run: int, purpose: int, *, common: bool = True,
                  n_times: int | None = None) -> np.ndarray:
         """Paths (n_theta, n_paths, n_times) for z (n_theta, d)."""
-        return simulate_job(self._job(z, n_paths, Address(self.seed, run, purpose), common, n_times), check=False)[0]
+        paths = simulate_job(self._job(z, n_paths, Address(self.seed, run, purpose), common, n_times), check=False)[0]
+        treatment = self.treatment
+        if treatment is None:
+            return paths
+        keys = [(self.seed, run, purpose, 0 if common else i) for i in range(len(z))]
+        return np.stack(list(self.workers.map(lambda one: treatment(*one), zip(paths, keys, strict=True))))
 
     def sample(self, z: np.ndarray, n_paths: int, run: int, purpose: int, *, common: bool = True,
                n_times: int | None = None) -> np.ndarray:
@@ -89,7 +98,7 @@ class Simulator:
 
     @property
     def _stays_there(self) -> bool:
-        return self.device != "cpu" and self.observed.reads_tensors
+        return self.device != "cpu" and self.observed.reads_tensors and self.treatment is None
 
     def _samples(self, paths: np.ndarray) -> np.ndarray:
         return np.stack(list(self.workers.map(self.observed.samples_of, paths)))

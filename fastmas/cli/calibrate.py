@@ -68,6 +68,10 @@ def calibrate(
              "relaxed-wasserstein, relaxed-wasserstein-square. It names its own discriminator.")] = None,
     statistic: Annotated[str | None, typer.Option(
         metavar="NAME", rich_help_panel=GAME, help="What the discriminator sees of a path.")] = None,
+    robust: Annotated[bool, typer.Option(
+        "--robust", rich_help_panel=GAME,
+        help="Replace single prices that the model never gives, as wrong ticks are, and look at simulated paths in "
+             "the same way.")] = False,
     no_interval: Annotated[bool, typer.Option(
         "--no-interval", rich_help_panel=GAME,
         help="Leave out the intervals of the estimates, which take more simulations.")] = False,
@@ -102,7 +106,7 @@ def calibrate(
         "draws": draws, "bounds": read.bounds(bounds) if bounds else None,
         "start": read.start(start) if start else None,
         "updater_options": read.updater_options(updater_option) if updater_option else None,
-        "horizon": horizon, "warmup": warmup, "seed": seed, "n_threads": threads}
+        "horizon": horizon, "warmup": warmup, "seed": seed, "n_threads": threads, "robust": robust or None}
     given = {name: value for name, value in chosen.items() if value is not None}
     with output.stoppable(out), reporter() as progress:
         fit = play(

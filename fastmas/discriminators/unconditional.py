@@ -121,7 +121,7 @@ class Unconditional:
         real = real.clone().requires_grad_(True)
         logits = network(real)
         loss = self.objective.discriminator_loss(logits, network(fake))
-        return loss + self.recipe.penalty * gradient_penalty(logits, real)
+        return loss + self.recipe.penalty * gradient_penalty(logits, real) if self.recipe.penalty else loss
 
     def _generator_loss(self, samples: Tensor, z: np.ndarray) -> Tensor:
         return self.objective.generator_loss(self.trainer.network(flat(samples, self.table.device)))

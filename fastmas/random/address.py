@@ -21,7 +21,7 @@ class Purpose:
     """Random numbers of a calibration, apart from those of `simulate`, whose purpose is 0."""
 
     (MOMENTS, WARMUP, TRAINING, CANDIDATES, POOL, VERDICT, INTERVAL, SAMPLE, BOOTSTRAP, POSTERIOR,
-     STATIONARITY) = range(1, 12)
+     STATIONARITY, OUTLIERS) = range(1, 13)
 
 
 def address_of(seed: Any, run: Any, purpose: Any) -> Address:
