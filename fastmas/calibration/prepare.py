@@ -44,8 +44,8 @@ def check_gradients(simulator: Simulator, settings: Settings) -> None:
     if estimator is None:
         return
     if settings.robust:
-        raise ParameterError(f"robust=True replaces prices of simulated paths, through which updater={settings.updater!r} "
-                             "has no gradient; use moments, cma-es or parameter-score")
+        raise ParameterError("robust=True replaces prices of simulated paths, through which "
+                             f"updater={settings.updater!r} has no gradient; use moments, cma-es or parameter-score")
     estimator.check(simulator.model, simulator.space.free)
     if estimator.needs_tensors and not simulator.observed.reads_tensors:
         raise ParameterError(f"updater={settings.updater!r}: the statistic {simulator.observed.statistic_name!r} is a "

@@ -13,6 +13,7 @@ from fastmas.reproduce.setting import Setting
 BASELINE = "torch"  # the loop that knows nothing of this library
 USUAL = (BASELINE, "pathwise", "decision-score", "parameter-score", "cma-es", "moments")
 PAPER_TRAINING = {"penalty": 0.0, "betas": (0.9, 0.999), "steps": 1, "warmup": 0}
+PAPER_ADAM = {"anneal_from": 1.0, "beta_1": 0.9, "beta_2": 0.999}
 # A quick look's, by discriminator: too little to learn much.
 QUICK_TRAINING: dict[str, dict[str, Any]] = {
     "amortised": {"steps": 60, "renew": 10, "n_contrast": 64, "n_windows": 8},
@@ -24,22 +25,20 @@ class Method:
     """What a method plays against; None is the library's choice for the updater.
 
     `is_papers` is set where the game is the paper's own: as many iterations, its training, the last point as estimate.
-    `rate` is the updater's option that takes the paper's Adam step.
     """
 
     discriminator: str | None = None
     objective: str | None = None
     statistic: str | None = None
-    rate: str | None = None
     is_papers: bool = False
     training: Mapping[str, Any] = field(default_factory=dict)
 
     def options(self, setting: Setting) -> dict[str, Any]:
         """Of the updater."""
-        return {} if self.rate is None else {self.rate: setting.rate}
+        return {"rate": setting.rate, **PAPER_ADAM} if self.is_papers else {}
 
 
-PAPERS = Method("path", "saturating", "prices", "rate", True, PAPER_TRAINING)
+PAPERS = Method("path", "saturating", "prices", True, PAPER_TRAINING)
 METHODS = {"pathwise": PAPERS, "decision-score": PAPERS}
 
 

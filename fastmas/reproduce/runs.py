@@ -16,7 +16,6 @@ from fastmas.calibration.game import Game, average
 from fastmas.calibration.isolation import isolated, one_thread
 from fastmas.calibration.observed import Observed
 from fastmas.calibration.prepare import prepare
-from fastmas.calibration.problems import moment_problem
 from fastmas.calibration.record import Record
 from fastmas.calibration.settings import Settings, decide
 from fastmas.calibration.simulator import Simulator
@@ -26,8 +25,6 @@ from fastmas.files import pack_tensors, unpack_tensors, write_atomically
 from fastmas.reproduce import baseline
 from fastmas.reproduce.experiment import N_THREADS, Experiment
 from fastmas.reproduce.methods import BASELINE, QUICK_TRAINING, Method, method
-from fastmas.updaters.moments import MomentFit
-from fastmas.updaters.scoring import covariance_at
 
 Tell = Callable[[Mapping[str, Any]], None]
 
@@ -134,7 +131,7 @@ def _game(experiment: Experiment, key: Key, tell: Tell) -> Run:
             curve = [experiment.start(key.start), *_play(simulator, settings, record, say)]
             estimate = curve[-1] if plays.is_papers else average(record, key.method)
         else:
-            start = dict(zip(simulator.space.free, experiment.start(key.start).tolist(), strict=True))
+            start = named(simulator, experiment.start(key.start))
             estimate = find_start(simulator, replace(settings, start=start)).z
             curve = [experiment.start(key.start), estimate]
     seconds = time.perf_counter() - began, time.process_time() - began_cpu
@@ -157,15 +154,22 @@ def parts(experiment: Experiment, updater: str, plays: Method, seed: int) -> tup
                       warmup=setting.first_of_generator, seed=seed, interval=False, draws=0)
     own = plays.training or (QUICK_TRAINING.get(settings.discriminator) if setting.quick else None)
     training = {settings.discriminator: dict(own)} if own else {}
-    settings = replace(settings, budget=replace(FULL, training=training), updater_options=plays.options(setting))
+    # The paper's game has one round; another goes on while it moves.
+    in_one = plays.is_papers or not updaters.get(updater).is_game
+    settings = replace(settings, budget=replace(FULL, training=training), updater_options=plays.options(setting),
+                       moment_start=in_one)
     observed = Observed(experiment.observations, settings.statistic)
     return prepare(experiment.model, experiment.space, observed, settings, n_threads=N_THREADS), settings
 
 
 def unfitted(simulator: Simulator, settings: Settings, start: np.ndarray) -> Record:
-    """A record that begins at `start` (d,): nothing moves it, the errors of moments there are the first steps."""
-    covariance = covariance_at(moment_problem(simulator, settings), start)
-    return Record(start=MomentFit(start, covariance, float("nan"), 0), region=start)
+    """A record that begins at `start` (d,), which no fit moves."""
+    fit = find_start(simulator, replace(settings, start=named(simulator, start), moment_start=False))
+    return Record(start=fit, region=fit.z)
+
+
+def named(simulator: Simulator, start: np.ndarray) -> dict[str, float]:
+    return dict(zip(simulator.space.free, start.tolist(), strict=True))
 
 
 def seed_of(experiment: Experiment, key: Key) -> int:

@@ -16,20 +16,21 @@ from fastmas import estimators
 from fastmas.evaluation import GRADIENT, Evaluation
 from fastmas.updaters import Search
 from fastmas.updaters.options import check_names, read
-from fastmas.updaters.pairs import adam, annealed
+from fastmas.updaters.pairs import adam, annealed, memory
 
 
 @dataclass(frozen=True)
 class Options:
     """Steps of a generation, in standard errors or, by `rate`, in search coordinates; Adam's memories.
 
-    Steps are full until the share `anneal_from` of the game is played.
+    Steps are full until the share `anneal_from` of the game is played. By default a gradient is averaged over as many
+    generations as there are coordinates: each is a noisy look.
     """
 
     step: float = field(default=0.5, metadata={"least": 0.0})
     rate: float | None = field(default=None, metadata={"least": 0.0})
     anneal_from: float = field(default=0.5, metadata={"least": 0.0, "most": 1.0})
-    beta_1: float = field(default=0.5, metadata={"least": 0.0, "most": 0.9999})
+    beta_1: float | None = field(default=None, metadata={"least": 0.0, "most": 0.9999})
     beta_2: float = field(default=0.99, metadata={"least": 0.0, "most": 0.999999})
 
 
@@ -75,8 +76,8 @@ class Descent:
         assert seen.gradient is not None
         search, told, options = state.search, int(state.generation), self.options
         gradient = np.nan_to_num(seen.gradient[0], posinf=0.0, neginf=0.0)
-        first, second, move = adam(state.first_moment, state.second_moment, gradient, told, options.beta_1,
-                                   options.beta_2)
+        beta_1 = memory(search, 1) if options.beta_1 is None else options.beta_1
+        first, second, move = adam(state.first_moment, state.second_moment, gradient, told, beta_1, options.beta_2)
         step = options.step * search.spread if options.rate is None else options.rate
         mean = search.region.inside(state.mean - step * annealed(search, told, options.anneal_from) * move)
         return replace(state, mean=mean, first_moment=first, second_moment=second, generation=np.array(told + 1))
