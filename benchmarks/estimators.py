@@ -8,7 +8,7 @@ ends.
 `speed`: seconds of a gradient by four parameters of the relaxed market, its tangents in lanes against its twin in
 torch forward and back, one thread, rounds in turn.
 
-    python benchmarks/estimators.py [--sections paths,speed] [--cases 12,100] [--sets 0-4] [--print] [--out FILE]
+    python benchmarks/estimators.py [--sections paths,speed] [--cases 12,100] [--sets 0-2] [--print] [--out FILE]
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import lines
 import numpy as np
 import torch
 from lines import Row
-from many_parameters import CASES, data_of
+from many_parameters import CASES, Case, data_of
 
 import fastmas as fm
 from fastmas.calibration.game import Game
@@ -39,17 +39,20 @@ from fastmas.language.relaxed import relaxed
 from fastmas.lowering.torch_twin import TorchTwin
 from fastmas.updaters.moments import MomentFit
 
+# Half of what agents own in 12 and 100 are thresholds, which move by differences; these own chances alone.
+CHANCES = {"12-chances": Case({"n_noise": 12, "per_agent": ("kappa",)}, {"kappa": 1.5}, 400),
+           "100-chances": Case({"n_noise": 100, "n_fundamental": 30, "per_agent": ("kappa",)}, {"kappa": 1.5}, 200)}
 PAIR = ("parameter-score", "decision-score")
 EVERY = 5  # generations
 JUDGING = 1 << 18  # first run of the distances
 WRT = ("kappa", "gamma", "rho", "sigma_fundamental")
-N_PATHS, N_STEPS, N_ROUNDS = 10_000, 100, 3
+N_PATHS, N_STEPS, N_ROUNDS = (1000, 10_000), 100, 3
 
 
 # ---- paths
 def game(case: str, number: int, updater: str) -> Row:
     """One game: distances and paths as they went."""
-    market, truth, x = data_of(CASES[case], 100 + number)
+    market, truth, x = data_of((CASES | CHANCES)[case], 100 + number)
     observations = observations_of(x, None, None, None)
     settings = replace(decide(
         observations, updater=updater, discriminator="windowed", objective=None, statistic=None, generations=None,
@@ -94,20 +97,20 @@ def reached(one: Row, level: float) -> float:
 
 
 # ---- speed
-def speed() -> Row:
+def speed(n_paths: int) -> Row:
     """Seconds of a gradient of the mean squared return, by either way."""
     model = relaxed(fm.models.stock_market())
     theta = {name: float(p.default) for p in model.parameters if (name := p.name) in WRT}
     twin = TorchTwin(fm.models.stock_market(), relaxed="normal")
 
     def tangents() -> None:
-        found = fm.differentiate(model, theta, wrt=WRT, n_paths=N_PATHS, n_steps=N_STEPS, score=False, n_threads=1)
+        found = fm.differentiate(model, theta, wrt=WRT, n_paths=n_paths, n_steps=N_STEPS, score=False, n_threads=1)
         returns = np.diff(np.log(found.paths))
         (2.0 * returns * np.diff(found.tangents / found.paths)).mean(axis=(1, 2))
 
     def autograd() -> None:
         leaves = {n: torch.tensor(v, dtype=torch.float64, requires_grad=True) for n, v in theta.items()}
-        price = twin.simulate(leaves, n_paths=N_PATHS, n_steps=N_STEPS, dtype=torch.float32)["price"]
+        price = twin.simulate(leaves, n_paths=n_paths, n_steps=N_STEPS, dtype=torch.float32)["price"]
         price.log().diff(dim=1).square().mean().backward()
 
     torch.set_num_threads(1)
@@ -118,7 +121,7 @@ def speed() -> Row:
             work()
             took[name].append(time.process_time() - began)
     seconds = {name: float(np.median(each[1:])) for name, each in took.items()}  # the first ones compile
-    return {"section": "speed", "n_paths": N_PATHS, "n_steps": N_STEPS, "seconds": seconds,
+    return {"section": "speed", "n_paths": n_paths, "n_steps": N_STEPS, "seconds": seconds,
             "ratio": float(np.median(np.array(took["torch"][1:]) / np.array(took["tangents"][1:])))}
 
 
@@ -146,20 +149,16 @@ def tables(rows: Sequence[Row]) -> Iterator[str]:
 
 def main() -> None:
     options = _options()
-    rows = lines.read(options.out)
     if not options.print:
-        rows = rows or [lines.head()]
-        lines.write(options.out, rows)
-        for row in _new(options, rows):
+        for row in _new(options, lines.begun(options.out)):
             lines.append(options.out, row)
-            rows.append(row)
-    print("\n".join(tables(rows)))
+    print("\n".join(tables(lines.read(options.out))))
 
 
 def _new(options: argparse.Namespace, rows: Sequence[Row]) -> Iterator[Row]:
     done = {(row["case"], row["set"], row["updater"]) for row in rows if row.get("section") == "paths"}
     if "speed" in options.sections and not any(row.get("section") == "speed" for row in rows):
-        yield speed()
+        yield from map(speed, N_PATHS)
     if "paths" in options.sections:
         first, _, last = options.sets.partition("-")
         for number in range(int(first), int(last or first) + 1):
@@ -172,8 +171,8 @@ def _new(options: argparse.Namespace, rows: Sequence[Row]) -> Iterator[Row]:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sections", default="paths,speed")
-    parser.add_argument("--cases", default="12,100")
-    parser.add_argument("--sets", default="0-4")
+    parser.add_argument("--cases", default=",".join(["12", "100", *CHANCES]))
+    parser.add_argument("--sets", default="0-2")
     parser.add_argument("--print", action="store_true")
     parser.add_argument("--out", type=Path, default=lines.place_of("estimators"))
     return parser.parse_args()

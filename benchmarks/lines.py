@@ -31,6 +31,13 @@ def read(path: Path) -> list[Row]:
     return [json.loads(line) for line in whole.splitlines() if line]
 
 
+def begun(path: Path) -> list[Row]:
+    """The rows of a file that goes on, without its head; a new one gets its head."""
+    if not read(path):
+        write(path, [head()])
+    return read(path)[1:]
+
+
 def write(path: Path, rows: Iterable[Row]) -> None:
     """Replace a file: whoever reads it sees the old rows or the new."""
     path.parent.mkdir(parents=True, exist_ok=True)

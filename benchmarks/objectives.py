@@ -73,10 +73,8 @@ def table(rows: list[Row]) -> str:
 def main() -> None:
     options = _options()
     if not options.print:
-        done = lines.read(options.out)
-        if not done:
-            lines.write(options.out, [lines.head()])
-        seen = {tuple(row[key] for key in ("objective", "discriminator", "updater", "set")) for row in done[1:]}
+        done = lines.begun(options.out)
+        seen = {tuple(row[key] for key in ("objective", "discriminator", "updater", "set")) for row in done}
         for number, objective in itertools.product(range(options.sets), options.objectives.split(",")):
             players = [d for d in discriminators.players(objective) if d in options.discriminators.split(",")]
             for names in itertools.product([objective], players, options.updaters.split(",")):

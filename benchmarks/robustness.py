@@ -173,10 +173,7 @@ def table(rows: list[Row]) -> str:
 def main() -> None:
     options = _options()
     if not options.print:
-        done = lines.read(options.out)
-        if not done:
-            lines.write(options.out, [lines.head()])
-        seen = {tuple(row[key] for key in KEYS) for row in done[1:]}
+        seen = {tuple(row[key] for key in KEYS) for row in lines.begun(options.out)}
         for case in cases(options):
             if case not in seen:
                 lines.append(options.out, run(case, options.threads))

@@ -16,7 +16,7 @@ from fastmas import estimators
 from fastmas.evaluation import GRADIENT, Evaluation
 from fastmas.updaters import Search
 from fastmas.updaters.options import check_names, read
-from fastmas.updaters.pairs import adam, annealed, memory
+from fastmas.updaters.pairs import State, adam, annealed, begin, memory
 
 
 @dataclass(frozen=True)
@@ -32,17 +32,6 @@ class Options:
     anneal_from: float = field(default=0.5, metadata={"least": 0.0, "most": 1.0})
     beta_1: float | None = field(default=None, metadata={"least": 0.0, "most": 0.9999})
     beta_2: float = field(default=0.99, metadata={"least": 0.0, "most": 0.999999})
-
-
-@dataclass(frozen=True, eq=False)
-class State:
-    """Where the search stands (d,), Adam's moments (d,), and how many generations have been told."""
-
-    search: Search
-    mean: np.ndarray
-    first_moment: np.ndarray
-    second_moment: np.ndarray
-    generation: np.ndarray
 
 
 class Descent:
@@ -66,8 +55,7 @@ class Descent:
                        read(type(self.estimator), self.name, {n: v for n, v in options.items() if n in theirs}))
 
     def start(self, search: Search) -> State:
-        zero = np.zeros_like(search.start)
-        return State(search, np.array(search.start, dtype=np.float64), zero, zero, np.array(0))
+        return begin(search)
 
     def ask(self, state: State) -> np.ndarray:
         return state.mean[None]

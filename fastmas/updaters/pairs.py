@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from fastmas.updaters import Search, population
 
 BETA_1, BETA_2, EPSILON = 0.5, 0.99, 1e-12
 MOST_MEMORY = 1 / 8  # of a game, that a gradient is averaged over
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """Where the search stands (d,), Adam's moments (d,), and how many generations have been told."""
+
+    search: Search
+    mean: np.ndarray
+    first_moment: np.ndarray
+    second_moment: np.ndarray
+    generation: np.ndarray
+
+
+def begin(search: Search) -> State:
+    """The state before the first generation."""
+    zero = np.zeros_like(search.start)
+    return State(search, np.array(search.start, dtype=np.float64), zero, zero, np.array(0))
 
 
 def n_pairs(d: int, wanted: int | None = None) -> int:

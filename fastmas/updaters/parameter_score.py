@@ -17,7 +17,7 @@ import numpy as np
 from fastmas.evaluation import LOSS, Evaluation
 from fastmas.updaters import Search, ranked
 from fastmas.updaters.options import read
-from fastmas.updaters.pairs import adam, annealed, around, memory, n_pairs, offsets
+from fastmas.updaters.pairs import State, adam, annealed, around, begin, memory, n_pairs, offsets
 
 NAME = "parameter-score"
 
@@ -36,17 +36,6 @@ class Options:
     sigma_last: float = field(default=1.5, metadata={"least": 1e-3})
 
 
-@dataclass(frozen=True, eq=False)
-class State:
-    """Mean (d,), Adam's moments (d,), and how many generations have been told."""
-
-    search: Search
-    mean: np.ndarray
-    first_moment: np.ndarray
-    second_moment: np.ndarray
-    generation: np.ndarray
-
-
 class ParameterScore:
     """ask/tell of the antithetic score estimator."""
 
@@ -63,8 +52,7 @@ class ParameterScore:
         return ParameterScore(read(Options, NAME, options))
 
     def start(self, search: Search) -> State:
-        zero = np.zeros_like(search.start)
-        return State(search, np.array(search.start, dtype=np.float64), zero, zero, np.array(0))
+        return begin(search)
 
     def ask(self, state: State) -> np.ndarray:
         n = n_pairs(state.mean.size, self.options.population)
