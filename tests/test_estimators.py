@@ -248,3 +248,23 @@ def test_scored_paths_are_those_of_simulate():
     z = z_of(simulator, kappa=1.3)
     seen = ScoredPaths(DecisionScore(), scene, z, 9)
     assert np.array_equal(seen.paths, scene.simulate(z[None], 9)[0])
+
+
+@pytest.mark.parametrize("objective", ["non-saturating", "quantile"])
+@pytest.mark.parametrize("rule", ["exact", "smoothed", "relaxed"])
+@pytest.mark.parametrize("updater", [name for name in updaters.names() if updaters.get(name).is_game])
+def test_every_updater_plays_under_every_rule_or_says_why_not(updater, rule, objective, small):
+    """Two generations against a network and against a distance in closed form; rules that jump have no tangent."""
+    model, free = market(rule=rule), ("kappa", "d" if rule == "smoothed" else "gamma")
+    given = {"model": model, "updater": updater, "objective": objective, "generations": 2, "paths": 16}
+    if updater == "pathwise" and rule == "exact":
+        with pytest.raises(ModelError, match="use decision-score"):
+            make_parts(market_paths(40, 21), free, **given)
+        return
+    simulator, settings = make_parts(market_paths(40, 21), free, **given)
+    start = simulator.region.middle
+    record = Record(start=MomentFit(start, 1e-4 * np.eye(2), 0.0, 1))
+    with simulator.workers.at_work():
+        Game(simulator, settings, lambda *a: None, lambda event: None).play(record)
+    assert np.isfinite([row["loss"] for row in record.rows]).all()
+    assert not np.array_equal(record.centres[-1], start)
