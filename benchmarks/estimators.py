@@ -54,9 +54,9 @@ def game(case: str, number: int, updater: str) -> Row:
     """One game: distances and paths as they went."""
     market, truth, x = data_of((CASES | CHANCES)[case], 100 + number)
     observations = observations_of(x, None, None, None)
-    settings = replace(decide(
+    settings = decide(
         observations, updater=updater, discriminator="windowed", objective=None, statistic=None, generations=None,
-        paths=None, warmup=None, seed=number + 1, interval=False), moment_start=False)
+        paths=None, warmup=None, seed=number + 1, interval=False)
     space = market.space(list(truth))
     simulator = Simulator(market, space, Observed(observations, settings.statistic), Workers(1),
                           warmup=settings.warmup, seed=settings.seed)
@@ -67,7 +67,7 @@ def game(case: str, number: int, updater: str) -> Row:
         measure = distance_from(simulator, settings, space.to_z(np.concatenate(list(truth.values()))))
 
         def watch(record: Record, at_once: bool) -> None:
-            if record.generation % EVERY == 0:
+            if record.centres and record.generation % EVERY == 0 and not at_once:
                 centre = np.mean(record.centres[len(record.centres) // 2:], axis=0)
                 seen.append((simulator.n_simulated, measure(centre)))
 

@@ -14,7 +14,7 @@ from fastmas.calibration.record import Record
 from fastmas.discriminators.evaluating import evaluate
 from fastmas.errors import ModelError, ParameterError
 from fastmas.estimators import chain
-from fastmas.estimators.decision_score import DecisionScore, ScoredPaths, blind_of
+from fastmas.estimators.decision_score import DecisionScore, ScoredPaths, blind_of, directions
 from fastmas.language.relaxed import relaxed
 from fastmas.statistics import fit
 from fastmas.updaters.moments import MomentFit
@@ -133,6 +133,17 @@ def test_a_score_without_the_decisions_of_the_warm_up_is_biased():
 def test_what_is_blind():
     simulator, _ = make_parts(market_paths(), ("kappa", "gamma", "rho", "sigma_fundamental"))
     assert blind_of(market(), simulator.space).tolist() == [False, True, True, False]
+
+
+def test_many_blind_coordinates_move_together():
+    """A pair for each of two; for five one pair by random signs, which change from run to run and average out."""
+    assert directions(np.array([False, True, True]), 3).tolist() == [[0, 1, 0], [0, 0, 1]]
+    blind = np.array([True] * 5 + [False])
+    signs = np.concatenate([directions(blind, run) for run in range(400)])
+    assert signs.shape == (400, 6)
+    assert set(np.abs(signs[:, :5]).ravel()) == {1.0}
+    assert not signs[:, 5].any()
+    assert np.abs(np.corrcoef(signs[:, :5].T) - np.eye(5)).max() < 0.2
 
 
 @pytest.mark.parametrize(("statistic", "ends"), [("windows", list(range(11, 31))), ("prices", [30])])

@@ -22,7 +22,7 @@ from fastmas.language.activity import entry_of
 from fastmas.model import Model
 from fastmas.parameters import ParameterSpace
 
-N_PAIRS = 2  # of candidates for coordinates that are blind
+ONE_BY_ONE = 2  # coordinates that are blind, at most; more of them move together
 
 
 @dataclass(frozen=True)
@@ -102,21 +102,20 @@ class ScoredPaths:
         ends = region.inside(np.stack([self.z + step, self.z - step]))
         above, below = (view.loss(chain.samples_of(scene, paths)) for paths in scene.simulate(ends, self.run))
         apart = ends[0] - ends[1]
-        slopes = np.divide(above - below, apart, out=np.zeros(len(self.z)), where=apart != 0.0)
-        return slopes / (1 if np.count_nonzero(direction) == 1 else len(self.directions))
+        return np.divide(above - below, apart, out=np.zeros(len(self.z)), where=apart != 0.0)
 
 
 def directions(blind: np.ndarray, run: int) -> np.ndarray:
     """What each pair of candidates moves, (n, d): blind coordinates one by one, or all at once where they are many.
 
-    All at once, by random signs, a pair tells of each slope, disturbed by the others, which average out over
-    generations (Spall 1992); N_PAIRS of them are played.
+    All at once, by random signs, one pair tells of each slope, disturbed by the others, which average out over
+    generations (Spall 1992).
     """
     here = np.flatnonzero(blind)
-    if len(here) <= N_PAIRS:
+    if len(here) <= ONE_BY_ONE:
         return np.eye(len(blind))[here]
-    signs = np.zeros((N_PAIRS, len(blind)))
-    signs[:, here] = np.random.default_rng([run, len(here)]).choice([-1.0, 1.0], (N_PAIRS, len(here)))
+    signs = np.zeros((1, len(blind)))
+    signs[0, here] = np.random.default_rng([run, len(here)]).choice([-1.0, 1.0], len(here))
     return signs
 
 
