@@ -137,9 +137,9 @@ def test_what_is_blind():
 
 def test_many_blind_coordinates_move_together():
     """A pair for each of two; for five one pair by random signs, which change from run to run and average out."""
-    assert directions(np.array([False, True, True]), 3).tolist() == [[0, 1, 0], [0, 0, 1]]
+    assert directions(np.array([False, True, True]), 1, 3).tolist() == [[0, 1, 0], [0, 0, 1]]
     blind = np.array([True] * 5 + [False])
-    signs = np.concatenate([directions(blind, run) for run in range(400)])
+    signs = np.concatenate([directions(blind, 1, run) for run in range(400)])
     assert signs.shape == (400, 6)
     assert set(np.abs(signs[:, :5]).ravel()) == {1.0}
     assert not signs[:, 5].any()

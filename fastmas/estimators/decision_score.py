@@ -63,7 +63,7 @@ class ScoredPaths:
         self._seen = np.flatnonzero(~self.blind)
         self.paths = self._found.paths if len(self._seen) else scene.simulate(z[None], run)[0]
         self.samples = self.smooth = chain.samples_of(scene, self.paths)
-        self.directions = directions(self.blind, run)
+        self.directions = directions(self.blind, scene.address.seed, run)
         self.n_simulated = scene.n_paths * (1 + 2 * len(self.directions))
 
     @cached_property
@@ -105,7 +105,7 @@ class ScoredPaths:
         return np.divide(above - below, apart, out=np.zeros(len(self.z)), where=apart != 0.0)
 
 
-def directions(blind: np.ndarray, run: int) -> np.ndarray:
+def directions(blind: np.ndarray, seed: int, run: int) -> np.ndarray:
     """What each pair of candidates moves, (n, d): blind coordinates one by one, or all at once where they are many.
 
     All at once, by random signs, one pair tells of each slope, disturbed by the others, which average out over
@@ -115,7 +115,7 @@ def directions(blind: np.ndarray, run: int) -> np.ndarray:
     if len(here) <= ONE_BY_ONE:
         return np.eye(len(blind))[here]
     signs = np.zeros((1, len(blind)))
-    signs[0, here] = np.random.default_rng([run, len(here)]).choice([-1.0, 1.0], len(here))
+    signs[0, here] = np.random.default_rng([seed, run, len(here)]).choice([-1.0, 1.0], len(here))
     return signs
 
 
