@@ -106,12 +106,13 @@ def calibrate(
         "draws": draws, "bounds": read.bounds(bounds) if bounds else None,
         "start": read.start(start) if start else None,
         "updater_options": read.updater_options(updater_option) if updater_option else None,
-        "horizon": horizon, "warmup": warmup, "seed": seed, "n_threads": threads, "robust": robust or None}
+        "moment_start": False if no_moment_start else None, "horizon": horizon, "warmup": warmup, "seed": seed,
+        "n_threads": threads, "robust": robust or None}
     given = {name: value for name, value in chosen.items() if value is not None}
     with output.stoppable(out), reporter() as progress:
         fit = play(
-            built, data, fixed=fixed, device=device, moment_start=not no_moment_start, interval=not no_interval,
-            out=out, overwrite=overwrite, progress=progress, **given)
+            built, data, fixed=fixed, device=device, interval=not no_interval, out=out, overwrite=overwrite,
+            progress=progress, **given)
     print_fit(fit, {e: p.unit for p in built.parameters for e in p.entries})
     if out is not None:
         print_report(out)
