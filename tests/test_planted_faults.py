@@ -31,12 +31,14 @@ from fastmas.calibration.record import Record
 from fastmas.calibration.regimes import Paths, Series
 from fastmas.calibration.simulator import Simulator
 from fastmas.discriminators.amortised import Amortised
+from fastmas.evaluation import Evaluation
 from fastmas.random.address import Purpose
 from fastmas.region import Region
 from fastmas.statistics import fit as fit_statistic
 from fastmas.statistics.scaling import Scaling
 from fastmas.updaters import moments
 from fastmas.updaters.cma_es import CMAES
+from fastmas.updaters.descent import Descent
 from fastmas.updaters.parameter_score import ParameterScore
 from fastmas.updaters.scoring import Comparison, Local
 
@@ -53,14 +55,18 @@ def games_are_short(patch):
 
 def tell_does_nothing(patch):
     games_are_short(patch)
-    for updater in (CMAES, ParameterScore):
-        patch.setattr(updater, "tell", lambda self, state, loss: state)
+    for updater in (CMAES, ParameterScore, Descent):
+        patch.setattr(updater, "tell", lambda self, state, seen: state)
+
+
+def opposite(seen):
+    return Evaluation(-seen.loss, None if seen.gradient is None else -seen.gradient)
 
 
 def losses_are_reversed(patch):
     games_are_short(patch)
-    for updater in (CMAES, ParameterScore):
-        patch.setattr(updater, "tell", lambda self, state, loss, tell=updater.tell: tell(self, state, -loss))
+    for updater in (CMAES, ParameterScore, Descent):
+        patch.setattr(updater, "tell", lambda self, state, seen, tell=updater.tell: tell(self, state, opposite(seen)))
 
 
 def simulated_sets_vary_too_little(patch):

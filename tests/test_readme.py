@@ -178,7 +178,7 @@ def test_every_command_and_option_exists():
 
 
 def test_options_in_the_text_exist():
-    known = {name for command in EVERY for option in command.params for name in option.opts}
+    known = {name for command in EVERY for option in command.params for name in (*option.opts, *option.secondary_opts)}
     text = FENCE.sub("", "\n".join(TEXTS.values()))
     assert set(re.findall(r"--[a-z][a-z-]+", re.sub(r"<!--|-->", "", text))) - {"--help"} <= known
 
