@@ -132,7 +132,7 @@ def test_a_score_without_the_decisions_of_the_warm_up_is_biased():
 
 def test_what_is_blind():
     simulator, _ = make_parts(market_paths(), ("kappa", "gamma", "rho", "sigma_fundamental"))
-    assert blind_of(market(), simulator.space).tolist() == [False, True, True, False]
+    assert blind_of(market(), simulator.space.free).tolist() == [False, True, True, False]
 
 
 def test_many_blind_coordinates_move_together():

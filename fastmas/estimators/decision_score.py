@@ -10,7 +10,7 @@ decides with certainty, so that no score sees it move: parameters that move one 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -20,8 +20,8 @@ from fastmas.errors import ModelError
 from fastmas.estimators import Scene, View, chain
 from fastmas.language.activity import entry_of
 from fastmas.model import Model
-from fastmas.parameters import ParameterSpace
 
+N_KEPT = 8  # models whose text has been read
 ONE_BY_ONE = 2  # coordinates that are blind, at most; more of them move together
 
 
@@ -59,7 +59,7 @@ class ScoredPaths:
 
     def __init__(self, options: DecisionScore, scene: Scene, z: np.ndarray, run: int) -> None:
         self.options, self.scene, self.z, self.run = options, scene, z, run
-        self.blind = blind_of(scene.model, scene.space)
+        self.blind = blind_of(scene.model, scene.space.free)
         self._seen = np.flatnonzero(~self.blind)
         self.paths = self._found.paths if len(self._seen) else scene.simulate(z[None], run)[0]
         self.samples = self.smooth = chain.samples_of(scene, self.paths)
@@ -119,10 +119,11 @@ def directions(blind: np.ndarray, seed: int, run: int) -> np.ndarray:
     return signs
 
 
-def blind_of(model: Model, space: ParameterSpace) -> np.ndarray:
-    """Free coordinates that neither a score nor a tangent sees, (d,)."""
+@lru_cache(maxsize=N_KEPT)
+def blind_of(model: Model, names: tuple[str, ...]) -> np.ndarray:
+    """Which of these free entries neither a score nor a tangent sees, (d,)."""
     ways = reaches(model)
-    found = [ways.get(entry_of(name)[0]) for name in space.free]
+    found = [ways.get(entry_of(name)[0]) for name in names]
     return np.array([way is None or bool(way.jumps) for way in found], dtype=bool)
 
 
