@@ -2,9 +2,9 @@
 
 `paths`: two games against the same discriminator, `windowed`, from the same starts drawn from the box, no fit before
 or after. Every few generations the squared distance of moments is measured by simulation at the mean of where the
-search stood in the last half so far, in a metric fixed at the truth and with random numbers of its own. "paths" is how
-many had been simulated, the discriminator's own included, when decision-score was first as near as parameter-score
-ends.
+search stood in the last half so far, in a metric fixed at the truth and with random numbers of its own. What counts is
+how many paths had been simulated, the discriminator's own included, when a game was first as near as each of LEVELS,
+and where both ended.
 `speed`: seconds of a gradient by four parameters of the relaxed market, its tangents in lanes against its twin in
 torch forward and back, one thread, rounds in turn.
 
@@ -44,6 +44,7 @@ CHANCES = {"12-chances": Case({"n_noise": 12, "per_agent": ("kappa",)}, {"kappa"
            "100-chances": Case({"n_noise": 100, "n_fundamental": 30, "per_agent": ("kappa",)}, {"kappa": 1.5}, 200)}
 PAIR = ("parameter-score", "decision-score")
 EVERY = 5  # generations
+LEVELS = (2000, 1000, 500, 300)  # squared distances
 JUDGING = 1 << 18  # first run of the distances
 WRT = ("kappa", "gamma", "rho", "sigma_fundamental")
 N_PATHS, N_STEPS, N_ROUNDS = (1000, 10_000), 100, 3
@@ -134,17 +135,15 @@ def tables(rows: Sequence[Row]) -> Iterator[str]:
                "times as long")
     games = {(row["case"], row["set"], row["updater"]): row for row in rows if row.get("section") == "paths"}
     for case in dict.fromkeys(key[0] for key in games):
-        ratios = []
         for number in sorted({key[1] for key in games if key[0] == case}):
             ours, theirs = (games.get((case, number, updater)) for updater in reversed(PAIR))
             if ours and theirs:
-                end = theirs["distances"][-1]
-                ratios.append(theirs["paths"][-1] / reached(ours, end))
-                yield (f"{case}, set {number}: parameter-score ends at {end:.0f} after {theirs['paths'][-1]:,} paths, "
-                       f"decision-score at {ours['distances'][-1]:.0f} after {ours['paths'][-1]:,}, as near after "
-                       f"{reached(ours, end):,.0f}: {ratios[-1]:.1f} times fewer")
-        if ratios:
-            yield f"{case}: median {np.median(ratios):.1f} times fewer paths, least {min(ratios):.1f}"
+                fewer = ", ".join(f"{level} {reached(theirs, level) / reached(ours, level):.1f}" for level in LEVELS
+                                  if np.isfinite([reached(ours, level), reached(theirs, level)]).all())
+                yield (f"{case}, set {number}: times fewer paths of decision-score to be as near as {fewer}; it ends "
+                       f"at {ours['distances'][-1]:.0f} (at best {min(ours['distances']):.0f}) after "
+                       f"{ours['paths'][-1]:,} paths, parameter-score at {theirs['distances'][-1]:.0f} after "
+                       f"{theirs['paths'][-1]:,}")
 
 
 def main() -> None:
