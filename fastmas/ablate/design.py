@@ -15,7 +15,7 @@ from fastmas.language.refusals import NotForLanes
 from fastmas.language.relaxed import TEMPERATURE, relaxed
 from fastmas.language.text import Text
 from fastmas.model import Model, choices_of
-from fastmas.parameters import ParameterSpace, is_whole, shown
+from fastmas.parameters import ParameterSpace, check_seed, check_whole, is_whole, shown
 from fastmas.simulate import simulate
 
 TEMPERATURES = (1.0, 0.3, 0.1, 0.03, 0.01)
@@ -133,15 +133,12 @@ def _graphs(model: Model) -> list[Graph]:
 def check_sizes(design: Design) -> None:
     """Raise ParameterError for a number that cannot be."""
     for name, least in (("sets", 1), ("game_sets", 0), ("paths", LEAST_PATHS), ("horizon", 2), ("warmup", 0)):
-        value = getattr(design, name)
-        if not is_whole(value) or value < least:
-            raise ParameterError(f"{name}={shown(value)}: give a whole number of at least {least}")
+        check_whole(name, getattr(design, name), least)
     n = design.gradient_paths
     if not is_whole(n) or (n != 0 and n < LEAST_GRADIENT):
         raise ParameterError(f"gradient_paths={shown(n)}: give a whole number of at least {LEAST_GRADIENT}, or 0 for "
                              "no gradients")
-    if not is_whole(design.seed) or not 0 <= design.seed < 2**32:
-        raise ParameterError(f"seed={shown(design.seed)}: give a whole number in [0, 2**32)")
+    check_seed(design.seed)
     if design.truth not in (DEFAULT, DRAWN):
         raise ParameterError(f"truth={shown(design.truth)} is none of: {DEFAULT}, {DRAWN}")
 

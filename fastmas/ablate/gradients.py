@@ -65,8 +65,7 @@ class Setting:
     @cached_property
     def stretch(self) -> np.ndarray:
         """d theta / d z, (d,)."""
-        z, h = self.space.to_z(self.space.start), 1e-5
-        return (self.space.to_theta(z + h) - self.space.to_theta(z - h)) / (2 * h)
+        return self.space.slopes(self.space.to_z(self.space.start))
 
     @cached_property
     def levels(self) -> Levels:

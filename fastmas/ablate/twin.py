@@ -11,7 +11,7 @@ import torch
 from fastmas.ablate.functionals import FUNCTIONALS
 from fastmas.ablate.gradients import Contributions, Setting
 from fastmas.calibration.isolation import isolated, one_thread
-from fastmas.errors import ModelError
+from fastmas.differentiate import derivable
 from fastmas.lowering.torch_twin import TorchTwin
 
 BLOCK = 1000  # paths at a time: what a step keeps for the way back grows with them
@@ -27,8 +27,7 @@ def by_autograd(setting: Setting, width: float, is_exact: bool) -> Contributions
         The first observable is computed from paths afterwards, or the text has no torch twin.
     """
     model = setting.design.model
-    if model.observable().transform is not None:
-        raise ModelError(f"model {model.name!r}: {model.observable().name} is computed from paths afterwards")
+    derivable(model)
     twin = TorchTwin(model, through=True) if is_exact else TorchTwin(model, relaxed="concrete")
     generator = torch.Generator().manual_seed(setting.design.seed)
     n, parts = setting.design.effort.twin, []

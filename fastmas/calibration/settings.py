@@ -12,7 +12,7 @@ from fastmas.calibration.regimes import LEAST_CANDIDATE, REGIMES
 from fastmas.data import Observations
 from fastmas.errors import ParameterError
 from fastmas.evaluation import GRADIENT
-from fastmas.parameters import is_whole, shown
+from fastmas.parameters import check_seed, check_whole, shown
 
 N_DRAWS = 2000  # from the posterior
 
@@ -78,15 +78,3 @@ def decide(observations: Observations, *, updater: str, discriminator: str | Non
                     statistic=statistics.name_of(name),
                     generations=int(sizes["generations"]), paths=int(sizes["paths"]), warmup=int(sizes["warmup"]),
                     seed=int(seed), interval=bool(interval), draws=int(draws), robust=robust)
-
-
-def check_whole(option: str, value: Any, least: int) -> None:
-    """Raise ParameterError where an option is no whole number of at least `least`."""
-    if not is_whole(value) or value < least:
-        raise ParameterError(f"{option}={shown(value)}: give a whole number of at least {least}")
-
-
-def check_seed(seed: Any) -> None:
-    """Raise ParameterError for what is no seed."""
-    if not is_whole(seed) or not 0 <= seed < 2**32:
-        raise ParameterError(f"seed={shown(seed)}: give a whole number in [0, 2**32)")

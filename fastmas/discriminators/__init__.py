@@ -5,10 +5,10 @@ and for one series), `n_generations` (of a round, by default), `local` (it must 
 box), `own_objective` (the name of the one divergence that it plays, or None: the user's choice), `plays` (the method
 that an objective of the user's choice must have) and `usual_objective` (where none is chosen), `training` (a frozen
 dataclass: how long networks train), `sees_data` (it is trained on them), `has_gradients` (its losses can be
-differentiated), `knows_theta` (it judges a theta as such, not as one of
-the present ones), `curves` (what the columns of its report and the column "loss" are) and `caption` (of their picture).
-One that is trained on simulations alone has `features_of(arrays, k, d)`, which makes what it has learned features of
-the last steps, and `n_learned(d)`, how many of them at least are no combinations of others. It has
+differentiated), `knows_theta` (it judges a theta as such, not as one of the present ones), `curves` (what the columns
+of its report and the column "loss" are) and `caption` (of their picture). One that is trained on simulations alone has
+`features_of(arrays, k, d)`, which makes what it has learned features of the last steps, and `n_learned(d)`, how many of
+them at least are no combinations of others. It has
 
 - `begin()`: train until the game can start;
 - `play(generation, centre)`: train for this generation, the search standing at `centre` (d,);

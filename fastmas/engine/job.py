@@ -13,7 +13,7 @@ from fastmas.engine.threads import count_threads
 from fastmas.errors import ModelError, ParameterError
 from fastmas.lowering.program import Derivatives, Program, program_of
 from fastmas.model import Model, Observable, width_of
-from fastmas.parameters import is_whole, shown
+from fastmas.parameters import check_whole, shown
 from fastmas.random.address import Address
 
 MOST_PATHS = 1 << 32  # addresses of paths are 32 bits wide
@@ -82,8 +82,7 @@ class Job:
             raise ParameterError("no theta given: an empty array")
         for name, value, least in (("paths", self.n_paths, 1), ("steps", self.n_steps, 1),
                                    ("warmup", self.warmup, 0)):
-            if not is_whole(value) or value < least:
-                raise ParameterError(f"{name}={shown(value)}: give a whole number of at least {least}")
+            check_whole(name, value, least)
         if self.warmup > self.n_steps:
             raise ParameterError(f"warmup={self.warmup} is longer than steps={self.n_steps}")
         own = 1 if self.common else len(self.values)

@@ -13,9 +13,7 @@ from fastmas.engine.job import Job
 from fastmas.estimators import Scene
 from fastmas.lowering.program import Derivatives
 from fastmas.model import Model
-from fastmas.parameters import ParameterSpace
 
-STEP = 1e-6  # of the box, behind d theta / d z
 NUDGE = 1e-2  # sds of a path's values: half a difference along a tangent
 TOUCH = 1e-3  # of a value, to see what reads it
 CHUNK = 1 << 20  # values of paths at a time
@@ -67,14 +65,6 @@ def _nudged(statistic: Callable[[Any], Any], paths: np.ndarray, tangent: np.ndar
     step = NUDGE * float(paths.std()) / float(size)
     rise = np.asarray(statistic(paths + step * tangent)) - np.asarray(statistic(paths - step * tangent))
     return (slope * rise).sum(axis=(1, 2), dtype=np.float64) / (2.0 * step)
-
-
-def theta_slopes(space: ParameterSpace, z: np.ndarray) -> np.ndarray:
-    """d theta / d z of each coordinate at z (d,); one on a bound has that of the side that is left."""
-    region = space.region
-    step = STEP * region.width
-    above, below = region.inside(z + step), region.inside(z - step)
-    return (space.to_theta(above) - space.to_theta(below)) / (above - below)
 
 
 def ends_of(statistic: Callable[[Any], Any], path: np.ndarray) -> np.ndarray:

@@ -77,7 +77,7 @@ class ScoredPaths:
         if len(self._seen):
             by_theta = (chain.along_paths(self.scene, self.paths, self._found.tangents, view.slope).sum(axis=1)
                         + self.by_score(view.credit).mean(axis=1))
-            found[self._seen] = by_theta * chain.theta_slopes(self.scene.space, self.z)[self._seen]
+            found[self._seen] = by_theta * self.scene.space.slopes(self.z)[self._seen]
         for direction in self.directions:
             found += self._differences(view, direction)
         return found

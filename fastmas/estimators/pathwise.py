@@ -67,7 +67,7 @@ class SmoothPaths:
         if self.most > 0.0 and by_path.size:
             limit = self.most * np.median(np.abs(by_path), axis=1, keepdims=True)
             by_path = np.clip(by_path, -limit, limit)
-        return by_path.sum(axis=1) * chain.theta_slopes(self.scene.space, self.z)
+        return by_path.sum(axis=1) * self.scene.space.slopes(self.z)
 
 
 ESTIMATOR = Pathwise()

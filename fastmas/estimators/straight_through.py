@@ -78,7 +78,7 @@ class TwinPaths:
                                           torch.from_numpy(view.slope)[sound]).to(paths)
         slopes = torch.autograd.grad(self.paths, self.leaves, adjoint, allow_unused=True)
         by_theta = np.array([0.0 if slope is None else float(slope) for slope in slopes])
-        return np.nan_to_num(by_theta) * chain.theta_slopes(self.scene.space, self.z)
+        return np.nan_to_num(by_theta) * self.scene.space.slopes(self.z)
 
 
 ESTIMATOR = StraightThrough()

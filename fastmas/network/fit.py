@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from fastmas.calibration.settings import check_seed, check_whole
 from fastmas.calibration.workers import Workers
 from fastmas.errors import RunDirectoryError
 from fastmas.network.simulator import simulate_network
 from fastmas.network.transition import Frame, Transition, from_weights, weights_of
+from fastmas.parameters import check_seed, check_whole
 from fastmas.random.address import Purpose
 from fastmas.run_directory import RunDirectory
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from fastmas import discriminators
 from fastmas.calibration.regimes import LEAST_CANDIDATE, REGIMES
-from fastmas.calibration.settings import check_seed, check_whole
 from fastmas.data import Observations
 from fastmas.discriminators.unconditional import Unconditional
 from fastmas.errors import ParameterError
 from fastmas.network.transition import SPANS
+from fastmas.parameters import check_seed, check_whole
 from fastmas.registry import parts
 
 USUAL = "windowed"

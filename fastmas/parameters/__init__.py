@@ -4,7 +4,7 @@
 logarithm or the logit within the bounds, one coordinate per free value.
 """
 
-from fastmas.parameters.parameter import SCALES, Parameter, is_whole, shown
+from fastmas.parameters.parameter import SCALES, Parameter, check_seed, check_whole, is_whole, shown
 from fastmas.parameters.space import ParameterSpace
 
-__all__ = ["SCALES", "Parameter", "ParameterSpace", "is_whole", "shown"]
+__all__ = ["SCALES", "Parameter", "ParameterSpace", "check_seed", "check_whole", "is_whole", "shown"]

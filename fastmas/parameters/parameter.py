@@ -22,6 +22,18 @@ def is_whole(value: Any) -> bool:
             and math.isfinite(value) and value == int(value))
 
 
+def check_whole(option: str, value: Any, least: int) -> None:
+    """Raise ParameterError where an option is no whole number of at least `least`."""
+    if not is_whole(value) or value < least:
+        raise ParameterError(f"{option}={shown(value)}: give a whole number of at least {least}")
+
+
+def check_seed(seed: Any) -> None:
+    """Raise ParameterError for what is no seed."""
+    if not is_whole(seed) or not 0 <= seed < 2**32:
+        raise ParameterError(f"seed={shown(seed)}: give a whole number in [0, 2**32)")
+
+
 def shown(value: Any) -> str:
     """A value as a message of one line repeats it, whatever it is."""
     text = " ".join(repr(value).split())

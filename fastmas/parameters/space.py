@@ -16,6 +16,7 @@ from fastmas.region import Region
 
 ENTRY = re.compile(r"(?P<name>.+)\[(?P<agent>0|[1-9][0-9]{0,17})\]", re.DOTALL)
 NO_COLUMNS = np.empty(0, dtype=np.intp)
+STEP = 1e-6  # of the box, behind a slope
 MANY = 64  # free values of one parameter that are mapped together
 
 
@@ -173,6 +174,13 @@ class ParameterSpace:
     def to_z(self, theta: np.ndarray) -> np.ndarray:
         """Map natural units (..., d) to search coordinates (..., d)."""
         return self._column_by_column(theta, Parameter.to_z)
+
+    def slopes(self, z: np.ndarray) -> np.ndarray:
+        """d theta / d z of each coordinate at z (d,); one on a bound has that of the side that is left."""
+        region = self.region
+        step = STEP * region.width
+        above, below = region.inside(z + step), region.inside(z - step)
+        return (self.to_theta(above) - self.to_theta(below)) / (above - below)
 
     def _column_by_column(self, given: np.ndarray, mapped: Callable[[Parameter, np.ndarray], np.ndarray]) -> np.ndarray:
         given = np.asarray(given, dtype=np.float64)
