@@ -135,29 +135,36 @@ def calibrate(
                        updater_options=plain(updater_options or {}), moment_start=bool(moment_start))
     simulator = prepare(model, space, Observed(observations, statistic or settings.statistic), settings,
                         n_threads=n_threads, device=device)
-    keeper = Keeper()
-    if out is not None:
-        if callable(statistic):
-            raise ParameterError("a run directory cannot keep a statistic that is a function: leave `out` away")
-        config = Config.of(simulator, settings, models.origin(model))
-        keeper = Keeper.create(out, config, observations, overwrite=overwrite)
-    return _run(simulator, settings, Record(), keeper, progress)
+    if out is None:
+        return _run(simulator, settings, Record(), Keeper(), progress)
+    if callable(statistic):
+        raise ParameterError("a run directory cannot keep a statistic that is a function: leave `out` away")
+    config = Config.of(simulator, settings, models.origin(model))
+    with Keeper.create(out, config, observations, overwrite=overwrite) as keeper:
+        return _run(simulator, settings, Record(), keeper, progress)
 
 
 @isolated()
-def resume(path: str | Path, *, n_threads: int | None = None, progress: Progress | None = None) -> Fit:
+def resume(path: str | Path, *, n_threads: int | None = None, progress: Progress | None = None,
+           trust: bool = False) -> Fit:
     """Go on with a run where its last checkpoint left it; the result is bit for bit the uninterrupted one.
+
+    Parameters
+    ----------
+    trust : bool
+        Run the code of a model that is neither built in nor installed, which the run names.
 
     Raises
     ------
     RunDirectoryError
-        If the folder is no run, is damaged, of another version, or finished already.
+        If the folder is no run, is damaged, of another version, or finished already; or its configuration, data or
+        model are not those it began with.
     """
-    stored = Stored(path)
-    settings = stored.settings
-    simulator = prepare(stored.model, stored.space, Observed(stored.observations, settings.statistic), settings,
-                        n_threads=n_threads, device=stored.device)
-    return _run(simulator, settings, stored.record, Keeper(stored.run), progress)
+    with Stored.opened(path, trust=trust) as stored, Keeper(stored.run).at_work() as keeper:
+        settings = stored.settings
+        simulator = prepare(stored.model, stored.space, Observed(stored.observations, settings.statistic), settings,
+                            n_threads=n_threads, device=stored.device)
+        return _run(simulator, settings, stored.record, keeper, progress)
 
 
 def _run(simulator: Simulator, settings: Settings, record: Record, keeper: Keeper, progress: Progress | None) -> Fit:
@@ -170,7 +177,7 @@ def _run(simulator: Simulator, settings: Settings, record: Record, keeper: Keepe
         record.paths_simulated = simulator.n_simulated
         keeper.save(record, at_once)
 
-    with simulator.workers.at_work(), keeper.at_work():
+    with simulator.workers.at_work():
         if settings.robust:
             record.outliers = timed("outliers", "looking for outliers", replace_outliers, simulator, settings,
                                     record.outliers)

@@ -6,11 +6,13 @@ Also what goes into them: strict JSON, and arrays with a state and a checksum.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import math
 import os
 import secrets
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,6 +23,7 @@ import safetensors.numpy
 
 from fastmas.errors import OutputError
 
+NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 TEMPORARY = ".*.tmp"  # what a process that was killed may leave behind, as a glob
 _NOT_FINITE = "$float"
 _HEADER_BYTES = 8
@@ -64,9 +67,29 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
         raise
 
 
+def read_whole(path: str | Path) -> bytes:
+    """The content of a plain file: a link is not followed, and nothing is waited for.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read, or is a link, a pipe, a device or a folder.
+    """
+    handle = os.open(path, os.O_RDONLY | NO_FOLLOW | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with open(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "not a plain file")
+        return file.read()
+
+
 def cannot_write(path: str | Path, error: OSError) -> OutputError:
     """The fault to raise when `path` cannot be written."""
-    return OutputError(f"cannot write {path}: {error.strerror or error}")
+    return OutputError(f"cannot write {path}: {reason_of(error)}")
+
+
+def reason_of(error: OSError) -> str:
+    """Why the operating system refused, in words."""
+    return "it is a link, which is not followed here" if error.errno == errno.ELOOP else error.strerror or str(error)
 
 
 def _sync_folder(folder: Path) -> None:

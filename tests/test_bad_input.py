@@ -15,7 +15,8 @@ from fastmas.calibration import keeping
 from fastmas.cli import main
 from fastmas.errors import Interrupted, ParameterError
 from fastmas.files import pack_tensors
-from fastmas.run_directory import RunDirectory
+from fastmas.storage.digests import stamped
+from fastmas.storage.run_directory import RunDirectory
 
 GOOD = [f"2020-01-{d:02d},{100 + d % 3}.5" for d in range(1, 29)]
 
@@ -239,8 +240,28 @@ def without(key):
     def change(path):
         config = json.loads(path.read_text())
         del config[key]
-        path.write_text(json.dumps(config))
+        path.write_text(json.dumps(stamped(config)))
     return change
+
+
+def other_digit(path):
+    """Another seed, in which nothing looks wrong."""
+    text = path.read_text()
+    assert '"seed": 1,' in text
+    path.write_text(text.replace('"seed": 1,', '"seed": 2,'))
+
+
+def other_configuration(path):
+    """A whole one, of another calibration."""
+    config = json.loads(path.read_text())
+    path.write_text(json.dumps(stamped({**config, "seed": 2})))
+
+
+def other_price(path):
+    with np.load(path) as arrays:
+        kept = dict(arrays)
+    kept["x_obs"][3, 7] *= 1.001
+    np.savez(path, **kept)
 
 
 def with_arrays(**arrays):
@@ -257,12 +278,16 @@ def half(path):
 
 DAMAGE = [
     ("config.json", half, ["config.json is damaged", "restore it"]),
+    ("config.json", other_digit, ["config.json was changed after fastmas wrote it", "put it back as it was"]),
+    ("config.json", without("digests"), ["config.json is damaged or foreign", "'digests'"]),
     ("config.json", without("format"), ["is not a run directory"]),
     ("config.json", without("free"), ["config.json is damaged or foreign", "'free'", "restore it, or start anew"]),
     ("config.json", without("model_config"), ["config.json is damaged or foreign", "'model_config'"]),
     ("config.json", without("seed"), ["config.json is damaged or foreign", "'seed'"]),
     ("checkpoint.safetensors", half, ["checkpoint.safetensors is damaged", "restore it, or delete it"]),
     ("checkpoint.safetensors", foreign_checkpoint, ["checkpoint.safetensors is damaged or foreign"]),
+    ("config.json", other_configuration, ["checkpoint.safetensors belongs to another config.json"]),
+    ("data.npz", other_price, ["data.npz was changed after the run began", "put it back as it was"]),
     ("data.npz", half, ["data.npz is damaged", "restore it"]),
     ("data.npz", with_arrays(x=np.zeros(3)), ["data.npz is damaged or foreign", "'x_obs'"]),
     ("data.npz", lambda path: path.unlink(), ["has no data.npz", "start it anew with --overwrite"]),
@@ -279,6 +304,7 @@ def test_damage_to_a_run_is_named(name, damage, parts, capsys, stopped):
 
 @pytest.mark.parametrize(("name", "damage", "parts"), [
     ("config.json", half, ["config.json is damaged"]),
+    ("config.json", other_digit, ["config.json was changed"]),
     ("config.json", without("parameters"), ["config.json is damaged or foreign: no 'parameters'"]),
     ("history.csv", lambda path: path.write_text("generation,kappa\n0,x\n"), ["history.csv is damaged"]),
 ])

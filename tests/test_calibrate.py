@@ -32,7 +32,7 @@ from fastmas.errors import (
     SimulationError,
 )
 from fastmas.random.address import Purpose
-from fastmas.run_directory import RunDirectory
+from fastmas.storage.run_directory import RunDirectory
 from fastmas.updaters import moments
 
 FREE = ["kappa", "gamma"]

@@ -14,7 +14,7 @@ import pytest
 from fastmas.cli import main
 from fastmas.cli.progress import Bar, Lines, describe, reporter
 from fastmas.errors import DataError, Interrupted
-from fastmas.run_directory import RunDirectory
+from fastmas.storage.run_directory import RunDirectory
 
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")  # every control character but the line feed
 EVENTS = [{"phase": "start", "done": 1, "total": 1, "text": "moment fit"}] + [
@@ -115,7 +115,7 @@ def test_resume_goes_on_and_reports(tmp_path, capsys, library):
     run = RunDirectory.create(tmp_path / "run", {"parameters": PARAMETERS})
     library.result = fit(estimate={"kappa": 1.0, "gamma[1]": 2.0}, interval=None)
     assert main(["resume", str(run.path)]) == 0
-    assert library.calls == [((run.path,), {"n_threads": None})]
+    assert library.calls == [((run.path,), {"n_threads": None, "trust": False})]
     out = capsys.readouterr().out
     assert re.search(r"^gamma\[1\] +2 +price units$", out, re.MULTILINE)
     assert f"report: {run.path / 'report.html'}" in out

@@ -18,7 +18,7 @@ from fastmas import calibrate as calibrate_function
 from fastmas.calibration import budget, game, keeping
 from fastmas.calibration.record import Record
 from fastmas.errors import Interrupted, RunDirectoryError
-from fastmas.run_directory import RunDirectory
+from fastmas.storage.run_directory import RunDirectory
 from fastmas.updaters.moments import MomentFit
 
 TESTS = str(Path(__file__).parent)
@@ -86,7 +86,8 @@ def files(run):
     """What a finished run has on disk, without the seconds, as text: NaN is not NaN."""
     result = json.loads((run / "result.json").read_text())
     history = [{k: v for k, v in row.items() if k != "seconds"} for row in RunDirectory.open(run).load_history()]
-    return {k: v for k, v in result.items() if not k.startswith("seconds")}, repr(history)
+    told = {k: v for k, v in result.items() if not k.startswith("seconds") and k != "digest"}
+    return told, repr(history)
 
 
 GAMES = {

@@ -14,8 +14,8 @@ from fastmas.calibration import budget, keeping, robust
 from fastmas.calibration.robust import Contamination, replace_outliers
 from fastmas.cli.app import app
 from fastmas.errors import Interrupted, ParameterError
-from fastmas.run_directory import RunDirectory
 from fastmas.statistics.outliers import OutlierFilter, interpolated
+from fastmas.storage.run_directory import RunDirectory
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 

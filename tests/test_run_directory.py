@@ -1,18 +1,24 @@
 """Run directories: whole after any kill, and clear about what is wrong with them."""
 
 import csv
+import io
 import json
 import math
 import os
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from safetensors.numpy import save
 
 import fastmas
-from fastmas.errors import OutputError, RunDirectoryError
-from fastmas.run_directory import RunDirectory
+from fastmas import limits
+from fastmas.errors import MemoryLimitError, OutputError, RunDirectoryError
+from fastmas.report.writing import png
+from fastmas.storage import digests
+from fastmas.storage.run_directory import RunDirectory
 
 CONFIG = {"model": "stock-market", "free": ["kappa"], "n": np.int64(3), "best": math.nan,
           "place": Path("a/b")}
@@ -30,6 +36,7 @@ def test_create_writes_the_configuration_stamped_and_nothing_else(run):
     assert [p.name for p in run.path.iterdir()] == ["config.json"]
     expected = {"model": "stock-market", "free": ["kappa"], "n": 3, "best": None, "place": "a/b",
                 "format": "fastmas-run", "version": fastmas.__version__}
+    expected["digest"] = digests.of_json(expected)
     assert json.loads((run.path / "config.json").read_text()) == expected
     assert RunDirectory.open(run.path).config == run.config == expected
     assert not run.has_result
@@ -59,27 +66,109 @@ def test_create_refuses_a_run_and_offers_both_ways_out(run):
     assert "--overwrite" in str(caught.value)
 
 
-def test_overwrite_removes_what_fastmas_wrote_and_only_that(run):
-    run.save_json("result.json", {})
+def finished(run):
+    """All that a run can hold, and what a user put beside it."""
+    run.save_json("result.json", {"run": 1})
     run.save_arrays("sample.npz", {"x_obs": np.zeros((2, 3))})
     run.save_checkpoint({}, {"generation": 3})
     run.save_history([{"generation": 1}])
     (run.path / "figures").mkdir()
-    (run.path / "figures" / "history.png").touch()
+    (run.path / "figures" / "history.png").write_bytes(png(Figure()))
     (run.path / "report.html").touch()
     (run.path / "notes.txt").write_text("mine")
+    return run
+
+
+def everything_in(folder):
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def test_overwrite_removes_what_fastmas_wrote_and_only_that_when_there_is_a_result(run):
+    before = everything_in(finished(run).path)
     again = RunDirectory.create(run.path, {"model": "other"}, overwrite=True)
-    assert sorted(p.name for p in run.path.iterdir()) == ["config.json", "lock", "notes.txt"]
+    again.save_arrays("draws.npz", {"draws": np.zeros(3)})
+    kept = everything_in(run.path)
+    assert {name: kept[name] for name in before} == before  # a new run that has nothing yet takes nothing away
+    assert RunDirectory.open(run.path).config["model"] == "stock-market"
+    assert RunDirectory.open(run.path, unfinished=True).config["model"] == "other"
+    again.save_json("result.json", {"run": 2})
+    there = again.finish()
+    assert there.path == run.path
+    assert sorted(p.name for p in run.path.iterdir()) == ["config.json", "draws.npz", "notes.txt", "result.json"]
     assert RunDirectory.open(run.path).config["model"] == "other"
-    assert again.load_checkpoint() is None
-    assert again.load_history() == []
+    assert there.load_json("result.json")["run"] == 2
+    assert there.load_checkpoint() is None
 
 
-def test_overwrite_keeps_a_figure_folder_with_a_file_of_the_users(run):
-    (run.path / "figures").mkdir()
-    (run.path / "figures" / "mine.svg").touch()
-    RunDirectory.create(run.path, CONFIG, overwrite=True)
-    assert (run.path / "figures" / "mine.svg").exists()
+def test_a_third_run_takes_the_place_of_an_unfinished_second(run):
+    finished(run)
+    RunDirectory.create(run.path, {"model": "second"}, overwrite=True).save_checkpoint({}, {"generation": 1})
+    third = RunDirectory.create(run.path, {"model": "third"}, overwrite=True)
+    assert third.load_checkpoint() is None
+    assert RunDirectory.open(run.path, unfinished=True).config["model"] == "third"
+
+
+def test_overwrite_keeps_files_of_the_users_among_the_figures(run):
+    finished(run)
+    for name in ("mine.svg", "mine.png"):
+        (run.path / "figures" / name).write_bytes(b"a picture")
+    again = RunDirectory.create(run.path, CONFIG, overwrite=True)
+    again.save_json("result.json", {})
+    again.finish()
+    assert sorted(p.name for p in (run.path / "figures").iterdir()) == ["mine.png", "mine.svg"]
+
+
+def test_links_are_not_followed(run, tmp_path):
+    """Neither read, nor written through, nor deleted behind."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "bashrc").write_text("years of work")
+    (elsewhere / "history.png").write_bytes(png(Figure()))
+    for name in ("lock", "data.npz", "result.json", "checkpoint.safetensors"):
+        (run.path / name).symlink_to(elsewhere / "bashrc")
+    (run.path / "figures").symlink_to(elsewhere)
+    with pytest.raises(OutputError, match="lock: it is a link"), run.lock():
+        pass
+    for read in (lambda: run.load_arrays("data.npz"), lambda: run.load_json("result.json"), run.load_checkpoint):
+        with pytest.raises(RunDirectoryError, match="cannot be read: it is a link"):
+            read()
+    run.save_json("result.json", {"new": 1})
+    again = RunDirectory.create(run.path, CONFIG, overwrite=True)
+    again.save_json("result.json", {})
+    again.finish()
+    assert everything_in(elsewhere).keys() == {"bashrc", "history.png"}
+    assert (elsewhere / "bashrc").read_text() == "years of work"
+    assert not (run.path / "result.json").is_symlink()
+
+
+def test_what_never_ends_is_not_read(run):
+    os.mkfifo(run.path / "data.npz")
+    with pytest.raises(RunDirectoryError, match=r"data\.npz cannot be read: not a plain file"):
+        run.load_arrays("data.npz")
+    bomb = io.BytesIO()
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x.npy", b"0" * 1_000_000)
+    (run.path / "sample.npz").write_bytes(bomb.getvalue())
+    with pytest.raises(RunDirectoryError, match="damaged"):
+        run.load_arrays("sample.npz")
+
+
+def test_a_bomb_is_refused_by_its_size(run, monkeypatch):
+    run.save_arrays("sample.npz", {"x": np.zeros(10_000_000)})
+    monkeypatch.setattr(limits, "available_memory", lambda: 50_000_000)
+    with pytest.raises(MemoryLimitError, match="sample.npz need 0.08 GB"):
+        run.load_arrays("sample.npz")
+
+
+@pytest.mark.parametrize("name", ["config.json", "result.json"])
+def test_a_changed_digit_is_seen(run, name):
+    """Whichever it is."""
+    run.save_json("result.json", {"estimate": {"kappa": 1.25}, "seed": 7, "list": [1, 2.5]})
+    text = (run.path / name).read_text()
+    for i in (i for i, c in enumerate(text) if c.isdigit() and text[i - 1] != "\\"):
+        (run.path / name).write_text(text[:i] + str((int(text[i]) + 1) % 10) + text[i + 1:])
+        with pytest.raises(RunDirectoryError, match=rf"{name} was changed|was made by|is damaged"):
+            RunDirectory.open(run.path).load_json("result.json")
 
 
 @pytest.mark.parametrize("content", [None, "{}", '{"format": "other"}', "not json", "[1]"])
@@ -143,7 +232,7 @@ def test_open_names_a_damaged_configuration(run, content):
 
 @pytest.mark.parametrize("version", ["99.0.0", None])
 def test_open_names_both_versions_and_the_remedy(run, version):
-    config = {**run.config, "version": version}
+    config = digests.stamped({**run.config, "version": version})
     (run.path / "config.json").write_text(json.dumps(config))
     with pytest.raises(RunDirectoryError) as caught:
         RunDirectory.open(run.path)
@@ -152,7 +241,7 @@ def test_open_names_both_versions_and_the_remedy(run, version):
 
 
 def test_patch_releases_read_each_others_runs(run):
-    config = {**run.config, "version": fastmas.__version__.rpartition(".")[0] + ".999"}
+    config = digests.stamped({**run.config, "version": fastmas.__version__.rpartition(".")[0] + ".999"})
     (run.path / "config.json").write_text(json.dumps(config))
     assert RunDirectory.open(run.path).config == config
 

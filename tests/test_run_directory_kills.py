@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from fastmas.errors import RunDirectoryError
-from fastmas.run_directory import RunDirectory
+from fastmas.storage.run_directory import RunDirectory
 
 CONFIG = {"model": "stock-market"}
 
@@ -39,7 +39,7 @@ def end(child):
 KILLED = """
     import sys
     import numpy as np
-    from fastmas.run_directory import RunDirectory
+    from fastmas.storage.run_directory import RunDirectory
     run = RunDirectory.open(sys.argv[1])
     with run.lock():
         for i in range(int(sys.argv[2]), 10**9):
@@ -69,7 +69,7 @@ def test_killed_at_any_moment_the_run_is_readable(run):
 
 DYING = """
     import os, signal, sys
-    from fastmas.run_directory import RunDirectory
+    from fastmas.storage.run_directory import RunDirectory
     moment, call = sys.argv[2], getattr(os, sys.argv[3])
     def die(*arguments):
         if moment == "after":
@@ -96,25 +96,73 @@ def test_killed_at_every_step_of_a_write_the_checkpoint_is_old_or_new(run, momen
 
 OVERWRITTEN = """
     import sys
-    from fastmas.run_directory import RunDirectory
+    from fastmas.storage.run_directory import RunDirectory
     print("ready", flush=True)
-    i = 0
+    i = int(sys.argv[2])
     while True:
-        run = RunDirectory.create(sys.argv[1], {"attempt": i}, overwrite=True)
-        run.save_checkpoint({}, {"attempt": i})
+        with RunDirectory.begin(sys.argv[1], {"attempt": i}, overwrite=True) as run:
+            run.save_checkpoint({}, {"attempt": i})
+            run.save_json("result.json", {"attempt": i})
+            run.finish()
         i += 1
 """
 
 
-def test_killed_while_overwriting_no_checkpoint_outlives_its_configuration(run):
-    rng = random.Random(3)
-    for _ in range(4):
-        child = start(OVERWRITTEN, run.path)
+def test_killed_while_overwriting_the_run_is_the_old_one_or_the_new_one(run):
+    run.save_checkpoint({}, {"attempt": 0})
+    run.save_json("result.json", {"attempt": 0})
+    rng, attempt = random.Random(3), 1
+    for _ in range(6):
+        child = start(OVERWRITTEN, run.path, attempt)
         time.sleep(rng.uniform(0.0, 0.1))
         end(child)
         again = RunDirectory.open(run.path)
-        loaded = again.load_checkpoint()
-        assert loaded is None or loaded[1]["attempt"] == again.config["attempt"]
+        attempts = {again.load_json("result.json")["attempt"], again.load_checkpoint()[1]["attempt"],
+                    again.config.get("attempt", 0)}
+        assert len(attempts) == 1
+        attempt = attempts.pop() + 1
+
+
+DYING_OVER = """
+    import os, signal, sys
+    from fastmas.storage.run_directory import RunDirectory
+    last, calls = int(sys.argv[2]), [0]
+    def dying(call):
+        def counted(*arguments, **options):
+            calls[0] += 1
+            if calls[0] > last:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return call(*arguments, **options)
+        return counted
+    print("ready", flush=True)
+    with RunDirectory.begin(sys.argv[1], {"attempt": 1}, overwrite=True) as run:
+        run.save_checkpoint({}, {"attempt": 1})
+        run.save_json("result.json", {"attempt": 1})
+        for name in ("replace", "rename", "unlink", "rmdir"):
+            setattr(os, name, dying(getattr(os, name)))
+        run.finish()
+"""
+
+
+def test_killed_at_every_step_of_replacing_it_goes_on_where_it_stopped(tmp_path):
+    """A new run that has its result takes the old one's place, whole."""
+    for last in range(60):
+        run = RunDirectory.create(tmp_path / str(last), CONFIG)
+        run.save_checkpoint({}, {"attempt": 0})
+        run.save_json("result.json", {"attempt": 0})
+        run.save_history([{"generation": 1}])
+        child = start(DYING_OVER, run.path, last)
+        killed = child.wait(timeout=60) != 0
+        child.stdout.close()
+        again = RunDirectory.open(run.path)
+        assert again.load_json("result.json")["attempt"] == 1
+        assert again.load_checkpoint()[1]["attempt"] == again.config["attempt"] == 1
+        assert again.load_history() == []
+        with again.lock():
+            assert not list(run.path.glob(".*"))
+        if not killed:
+            break
+    assert not killed
 
 
 # ---------------------------------------------------------------------- lock
@@ -122,7 +170,7 @@ def test_killed_while_overwriting_no_checkpoint_outlives_its_configuration(run):
 
 HOLDER = """
     import sys, time
-    from fastmas.run_directory import RunDirectory
+    from fastmas.storage.run_directory import RunDirectory
     with RunDirectory.open(sys.argv[1]).lock():
         print("ready", flush=True)
         time.sleep(60)
@@ -134,8 +182,9 @@ def test_lock_names_the_process_that_holds_it_and_dies_with_it(run):
     try:
         with pytest.raises(RunDirectoryError, match=f"in use by process {child.pid}"), run.lock():
             pass
-        with pytest.raises(RunDirectoryError, match=f"in use by process {child.pid}"):
-            RunDirectory.create(run.path, CONFIG, overwrite=True)
+        again = RunDirectory.begin(run.path, CONFIG, overwrite=True)
+        with pytest.raises(RunDirectoryError, match=f"in use by process {child.pid}"), again:
+            pass
     finally:
         os.kill(child.pid, signal.SIGKILL)
         end(child)

@@ -12,7 +12,7 @@ from typing import Any
 from fastmas import __version__
 from fastmas.errors import RunDirectoryError
 from fastmas.files import cannot_write, plain, to_json, write_atomically
-from fastmas.run_directory import RunDirectory
+from fastmas.storage.locking import locked
 
 FORMAT = "fastmas-ablation"
 DESIGN, ROWS, RESULT, PICTURE, PAGE = "design.json", "rows.jsonl", "result.json", "smoothing.png", "report.html"
@@ -104,5 +104,5 @@ class Folder:
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Keep other processes out; RunDirectoryError names the one that is in."""
-        with RunDirectory(self.path, {}).lock():
+        with locked(self.path):
             yield

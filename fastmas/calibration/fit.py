@@ -12,7 +12,7 @@ import numpy as np
 
 from fastmas.errors import ParameterError
 from fastmas.files import write_atomically
-from fastmas.run_directory import HISTORY
+from fastmas.storage.layout import HISTORY
 
 INSTALL = 'pip install "fastmas[arviz]"'
 
@@ -54,11 +54,11 @@ class Fit:
             If the folder exists already or cannot be written.
         """
         from fastmas import report
-        from fastmas.run_directory import RunDirectory
+        from fastmas.storage.run_directory import RunDirectory
 
-        run = RunDirectory.create(path, self.config, overwrite=overwrite)
-        write_result(run, self)
-        return report.build(run.path)
+        with RunDirectory.begin(path, self.config, overwrite=overwrite) as run:
+            write_result(run, self)
+            return report.build(run.finish().path)
 
     def to_arviz(self) -> Any:
         """The draws as one chain of arviz: its `InferenceData`, or the `DataTree` of its version 1.

@@ -18,16 +18,19 @@ from fastmas.cli.result import print_fit, print_report
 def resume(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder that was the --out of a calibration.")],
     *,
+    trust: Annotated[bool, typer.Option(
+        "--trust", help="Run the code of a model of your own, which the run names. Built-in models need no "
+                        "trust.")] = False,
     threads: Threads = None,
 ) -> None:
     """Go on with a calibration that was interrupted; it ends with the bits it would have had."""
-    from fastmas.run_directory import RunDirectory
+    from fastmas.storage.run_directory import RunDirectory
 
-    config = RunDirectory.open(run).config  # its faults need not wait for torch
+    config = RunDirectory.open(run, unfinished=True).config  # its faults need not wait for torch
     from fastmas.calibrate import resume as play_on
 
     with output.stoppable(run), reporter() as progress:
-        fit = play_on(run, n_threads=threads, progress=progress)
+        fit = play_on(run, n_threads=threads, progress=progress, trust=trust)
     print_fit(fit, {name: _unit(config, name) for name in fit.estimate})
     print_report(run)
 

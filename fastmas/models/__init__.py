@@ -80,8 +80,22 @@ def origin(model: Model) -> str:
     Raises
     ------
     ModelError
-        If its class cannot be imported from a file, as in an interactive session or inside a function.
+        If its class cannot be imported from a file, as in an interactive session or inside a function, or if the
+        file has changed since.
     """
+    found = _origin(model)
+    loaded = getattr(sys.modules.get(type(model).__module__), DIGEST, None)
+    if loaded is not None and loaded != digest(found):
+        raise ModelError(_stale(model, found.rpartition(":")[0]))
+    return found
+
+
+def _stale(model: Model, file: str) -> str:
+    return f"model {model.name!r}: {file} has changed since this model was made: get it from there again"
+
+
+def _origin(model: Model) -> str:
+    """`origin`, whether the file has changed or not."""
     kind: Any = type(model)
     kind = kind.exact if model.relaxation else kind
     if kind.__module__.startswith(f"{__name__}."):
@@ -90,11 +104,33 @@ def origin(model: Model) -> str:
     file = getattr(module, "__file__", None)
     found = getattr(module, kind.__qualname__, None)
     if file is not None and found is not kind and getattr(found, "__module__", "") == kind.__module__:
-        raise ModelError(f"model {model.name!r}: {file} has changed since this model was made: get it from there again")
+        raise ModelError(_stale(model, file))
     if file is None or found is None or found is not kind:
         raise ModelError(f"model {model.name!r}: its class {kind.__qualname__} cannot be found again; "
                          "define it at the top level of a file")
     return f"{Path(file).resolve()}:{kind.__qualname__}"
+
+
+def is_installed(origin: str) -> bool:
+    """Whether `origin` names a model that came with a package, and no file of somebody's."""
+    return ".py" not in origin
+
+
+def digest(origin: str) -> str:
+    """SHA-256 of the file that defines the models of this `origin`, as it is now.
+
+    Raises
+    ------
+    ModelError
+        If the file cannot be read.
+    """
+    if is_installed(origin):
+        return _digest(Path(str(importlib.import_module(_built_in(origin).__module__).__file__)))
+    file = origin.rpartition(":")[0]
+    try:
+        return _digest(Path(file))
+    except OSError as error:
+        raise ModelError(f"model {origin!r}: {file} cannot be read ({error.strerror or error})") from error
 
 
 def _built_in(name: str) -> Callable[..., Model]:
@@ -167,7 +203,7 @@ def _digest(path: Path) -> str:
 def _reduced(model: Model) -> tuple[Any, ...]:
     """How a model of a file is pickled: by its file, as it was when it was loaded, which other processes load too."""
     module = sys.modules[type(model).__module__]
-    return _again, (origin(model), getattr(module, DIGEST), model.config)
+    return _again, (_origin(model), getattr(module, DIGEST), model.config)
 
 
 def _again(origin: str, digest: str, config: dict[str, Any]) -> Model:

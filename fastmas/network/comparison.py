@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from fastmas.calibration.keeping import DATA_FILE, arrays_of
+from fastmas.calibration.keeping import arrays_of
 from fastmas.calibration.sentence import NO_MISFIT, sds_in_words
 from fastmas.data import Observations
 from fastmas.errors import RunDirectoryError
 from fastmas.network.fit import KIND
-from fastmas.run_directory import RunDirectory
+from fastmas.storage.layout import DATA
+from fastmas.storage.run_directory import RunDirectory
 
 N_TOLD = 3  # misfits
 FITTING = ("start", "game", "last step")  # phases whose seconds find an estimate; those after them look at it
@@ -36,9 +37,9 @@ class Mechanism:
             raise RunDirectoryError(f"{path} is a network's; --against takes the --out of `fastmas calibrate`")
         if not run.has_result:
             raise RunDirectoryError(f"{path} is not finished; `fastmas resume` it first")
-        if not (run.path / DATA_FILE).exists():
-            raise RunDirectoryError(f"{path} has no {DATA_FILE} to tell its data by; calibrate with --out")
-        if not _same(run.load_arrays(DATA_FILE), observations):
+        if not (run.path / DATA).exists():
+            raise RunDirectoryError(f"{path} has no {DATA} to tell its data by; calibrate with --out")
+        if not _same(run.load_arrays(DATA), observations):
             raise RunDirectoryError(f"{path} was calibrated to other data than {observations.source}, or to another "
                                     "part of them; give the same file, --column and --horizon")
         self.path, self.name = Path(path), str(run.config.get("model"))

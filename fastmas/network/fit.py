@@ -16,10 +16,11 @@ from fastmas.network.simulator import simulate_network
 from fastmas.network.transition import Frame, Transition, from_weights, weights_of
 from fastmas.parameters import check_seed, check_whole
 from fastmas.random.address import Purpose
-from fastmas.run_directory import RunDirectory
+from fastmas.storage.layout import RESULT
+from fastmas.storage.run_directory import RunDirectory
 
 KIND = "network"  # of a run directory, beside calibrations
-WEIGHTS, SAMPLE, RESULT = "network.npz", "sample.npz", "result.json"
+WEIGHTS, SAMPLE = "network.npz", "sample.npz"
 
 
 @dataclass(frozen=True)
@@ -86,12 +87,12 @@ class NetworkFit:
         """
         from fastmas import report
 
-        run = RunDirectory.create(path, self.config, overwrite=overwrite)
-        run.save_history(self.history)
-        run.save_arrays(SAMPLE, self.sample)
-        run.save_arrays(WEIGHTS, weights_of(self.network))
-        run.save_json(RESULT, self.result)
-        return report.build(run.path)
+        with RunDirectory.begin(path, self.config, overwrite=overwrite) as run:
+            run.save_history(self.history)
+            run.save_arrays(SAMPLE, self.sample)
+            run.save_arrays(WEIGHTS, weights_of(self.network))
+            run.save_json(RESULT, self.result)
+            return report.build(run.finish().path)
 
 
 def load_network(path: str | Path) -> NetworkFit:

@@ -24,7 +24,7 @@ from fastmas.network.game import mean_moment_distance, play
 from fastmas.network.settings import NetworkSettings, decide
 from fastmas.network.simulator import NOWHERE, NetworkSimulator
 from fastmas.network.transition import Frame, build
-from fastmas.run_directory import RunDirectory
+from fastmas.storage.run_directory import RunDirectory
 
 AS_IT_IS = ("the verdict takes the network as it is: a model's parameters are forgiven for being a little off, by one "
             "step of the fit, and a network's weights are not stepped")

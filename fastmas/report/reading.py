@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import json
 import math
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from fastmas.errors import RunDirectoryError
+from fastmas.storage import digests, layout
 
 _CONFIG_NEEDS: dict[str, type] = {"model": str, "free": list, "parameters": dict, "data": dict}
 _RESULT_NEEDS: dict[str, type] = {"estimate": dict}
@@ -137,6 +137,7 @@ def _json(path: Path, needs: Mapping[str, type]) -> dict[str, Any]:
         raise RunDirectoryError(f"{path} is damaged: {error}") from error
     if not isinstance(content, dict):
         raise RunDirectoryError(f"{path} is damaged: not a JSON object")
+    digests.check(path, content)
     for key, kind in needs.items():
         if not isinstance(content.get(key), kind):
             raise RunDirectoryError(f"{path} is damaged or foreign: no {key!r} of type {kind.__name__}")
@@ -144,12 +145,17 @@ def _json(path: Path, needs: Mapping[str, type]) -> dict[str, Any]:
 
 
 def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise RunDirectoryError(f"{path} is missing: is {path.parent} a run directory?") from error
-    except OSError as error:
-        raise RunDirectoryError(f"{path} cannot be read: {error.strerror}") from error
+    return layout.read(_there(path))
+
+
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    return layout.read_arrays(_there(path))
+
+
+def _there(path: Path) -> Path:
+    if not path.exists():
+        raise RunDirectoryError(f"{path} is missing: is {path.parent} a run directory?")
+    return path
 
 
 def _history(path: Path, free: list[str], *, finished: bool) -> dict[str, np.ndarray]:
@@ -186,12 +192,10 @@ def _cell(path: Path, line: int, name: str, cell: str) -> float:
 def _sample(path: Path, *, finished: bool) -> dict[str, np.ndarray]:
     if not finished and not path.exists():
         return {}
-    _bytes(path)
+    arrays = _arrays(path)
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            sample = {name: np.asarray(archive[name], dtype=np.float64)
-                      for name in _SAMPLE_DIMENSIONS if name in archive}
-    except (ValueError, OSError, EOFError, TypeError, zipfile.BadZipFile) as error:
+        sample = {name: np.asarray(arrays[name], dtype=np.float64) for name in _SAMPLE_DIMENSIONS if name in arrays}
+    except (ValueError, TypeError) as error:
         raise RunDirectoryError(f"{path} is damaged: {error}") from error
     for name in ("x_obs", "x_sim"):
         if name not in sample:
@@ -207,11 +211,10 @@ def _sample(path: Path, *, finished: bool) -> dict[str, np.ndarray]:
 def _draws(path: Path, free: list[str], *, is_needed: bool) -> dict[str, np.ndarray]:
     if not is_needed:
         return {}
-    _bytes(path)
+    arrays = _arrays(path)
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            names, draws = archive["names"].tolist(), np.asarray(archive["draws"], dtype=np.float64)
-    except (KeyError, ValueError, OSError, EOFError, TypeError, zipfile.BadZipFile) as error:
+        names, draws = arrays["names"].tolist(), np.asarray(arrays["draws"], dtype=np.float64)
+    except (KeyError, ValueError, TypeError) as error:
         raise RunDirectoryError(f"{path} is damaged: {error}") from error
     if names != free or draws.ndim != 2 or draws.shape[1] != len(free) or not np.isfinite(draws).all():
         raise RunDirectoryError(f"{path} is damaged: no finite draws of {', '.join(free)}")

@@ -12,6 +12,7 @@ from fastmas.files import write_atomically
 from fastmas.report.page import page
 from fastmas.report.pictures import pictures
 from fastmas.report.reading import read
+from fastmas.storage.layout import FIGURES
 
 DPI = 150  # 960 pixels wide
 
@@ -33,12 +34,15 @@ def build(directory: str | Path) -> Path:
     images = [png(picture.figure) for picture in drawn]
     target = run.directory / "report.html"
     content = page(run, list(zip(drawn, images, strict=True))).encode("utf-8")
+    figures = run.directory / FIGURES
     try:
-        (run.directory / "figures").mkdir(exist_ok=True)
+        figures.mkdir(exist_ok=True)
     except OSError as error:
         raise OutputError(f"cannot write the report into {run.directory}: {error.strerror}") from error
+    if figures.is_symlink():
+        raise OutputError(f"cannot write the report: {figures} is a link, which is not followed here; delete it")
     for picture, image in zip(drawn, images, strict=True):
-        write_atomically(run.directory / "figures" / f"{picture.name}.png", image)
+        write_atomically(figures / f"{picture.name}.png", image)
     write_atomically(target, content)
     return target
 
@@ -46,5 +50,5 @@ def build(directory: str | Path) -> Path:
 def png(figure: Figure) -> bytes:
     """A figure as the bytes of its file."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DPI)
+    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": "fastmas"})  # by which it is known as ours
     return buffer.getvalue()

@@ -1,22 +1,21 @@
 """The folder of one calibration: configuration, checkpoint, history and result, each file whole.
 
-Nothing in it is ever unpickled. Times when a process may be killed: between any two calls, and in
-the middle of one; the folder can be resumed all the same.
+Nothing in it is ever unpickled, and no link in it is followed. Times when a process may be killed: between any two
+calls, and in the middle of one; the folder can be resumed all the same.
+
+A run that replaces another is made in the folder SUCCESSOR inside it, and takes its place when it is finished: until
+then the old one is whole (`fastmas.storage.replacing`).
 """
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
-import json
 import os
 import re
 import shlex
-import shutil
-import tempfile
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,27 +23,30 @@ import numpy as np
 
 from fastmas import __version__
 from fastmas.errors import OutputError, RunDirectoryError
-from fastmas.files import (
-    TEMPORARY,
-    cannot_write,
-    pack_tensors,
-    plain,
-    to_json,
-    unpack_tensors,
-    write_atomically,
+from fastmas.files import cannot_write, pack_tensors, to_json, unpack_tensors, write_atomically
+from fastmas.storage import digests
+from fastmas.storage.layout import (
+    CHECKPOINT,
+    CONFIG,
+    FORMAT,
+    HISTORY,
+    OTHERS,
+    RESULT,
+    SUCCESSOR,
+    read,
+    read_arrays,
+    read_json,
 )
-
-try:
-    import fcntl
-except ImportError:  # not a POSIX system: two processes in one run go unnoticed there
-    fcntl = None  # type: ignore[assignment]
-
-FORMAT = "fastmas-run"
-CONFIG, RESULT, HISTORY, CHECKPOINT, LOCK = (
-    "config.json", "result.json", "history.csv", "checkpoint.safetensors", "lock")
-# Files that `overwrite` may delete and `save_json` and `save_arrays` may write, besides the above.
-OTHERS = ("baseline.json", "data.npz", "draws.npz", "network.npz", "sample.npz", "report.html")
-FIGURES = "figures"
+from fastmas.storage.locking import locked
+from fastmas.storage.replacing import (
+    check_replaceable,
+    drop_successor,
+    is_occupied,
+    make_folder,
+    recover,
+    replace_by_successor,
+    successor,
+)
 
 
 class RunDirectory:
@@ -63,98 +65,115 @@ class RunDirectory:
         Parameters
         ----------
         config : mapping
-            Plain values; "format" and "version" are added.
+            Plain values; "format", "version" and "digest" are added.
         overwrite : bool
-            Replace a run that is there: the files known to fastmas go, any others stay. A folder that is
-            not a run is never touched.
+            Replace a run that is there, when the new one is finished (`finish`): the files known to fastmas go, any
+            others stay. A folder that is not a run is never touched.
 
         Raises
         ------
         RunDirectoryError
-            If there is a run already, or something that is no run, or the run is in use.
+            If there is a run already, or something that is no run.
         OutputError
             If the folder cannot be written.
         """
         path = Path(path)
-        stamped = {**plain(dict(config)), "format": FORMAT, "version": __version__}
+        content = digests.stamped({**config, "format": FORMAT, "version": __version__})
         try:
-            if _is_occupied(path):
-                _check_replaceable(path, overwrite)
-                _replace_run(cls(path, stamped))
-            else:
-                _make_run(path, stamped)
+            if not is_occupied(path):
+                make_folder(path, content)
+                return cls(path, content)
+            check_replaceable(path, overwrite)
+            drop_successor(path)
+            make_folder(path / SUCCESSOR, content)
         except OSError as error:
             raise cannot_write(path, error) from error
-        return cls(path, stamped)
+        return cls(path / SUCCESSOR, content)
+
+    @classmethod
+    @contextmanager
+    def begin(cls, path: str | Path, config: Mapping[str, Any], *, overwrite: bool = False) -> Iterator[RunDirectory]:
+        """`create`, with other processes kept out from before the first file until the block ends.
+
+        Raises
+        ------
+        RunDirectoryError, OutputError
+            As `create`, or another process is in.
+        """
+        home = Path(path)
+        with ExitStack() as stack:
+            if is_occupied(home):
+                check_replaceable(home, overwrite)
+                stack.enter_context(locked(home))
+                run = cls.create(home, config, overwrite=overwrite)
+            else:
+                run = cls.create(home, config, overwrite=overwrite)
+                stack.enter_context(locked(home))
+            yield run
 
     @staticmethod
     def check(path: str | Path, *, overwrite: bool = False) -> None:
         """Raise what `create` would raise of a folder that cannot be made or replaced; nothing is written."""
         path = Path(path)
-        if _is_occupied(path):
-            _check_replaceable(path, overwrite)
+        if is_occupied(path):
+            check_replaceable(path, overwrite)
         there = next(place for place in (path, *path.absolute().parents) if place.exists())
         if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
             raise OutputError(f"cannot write {path}: {there} is no folder that you may write in")
 
     @classmethod
-    def open(cls, path: str | Path) -> RunDirectory:
+    def open(cls, path: str | Path, *, unfinished: bool = False) -> RunDirectory:
         """Open a run that is there.
+
+        Parameters
+        ----------
+        unfinished : bool
+            The one that replaces it, if there is one.
 
         Raises
         ------
         RunDirectoryError
-            If it is missing, not a run, damaged, or of another version of fastmas. Versions that differ in
+            If it is missing, not a run, damaged, changed, or of another version of fastmas. Versions that differ in
             their last number alone read each other's runs.
         """
         path = Path(path)
         if not path.is_dir():
             raise RunDirectoryError(f"{path} is no folder; give the --out of a calibration")
+        recover(path)
+        path = (unfinished and successor(path)) or path
         if not (path / CONFIG).exists():
             raise RunDirectoryError(f"{path} is not a run directory: it has no {CONFIG}")
-        config = _read_json(path / CONFIG)
+        config = read_json(path / CONFIG)
         if not isinstance(config, dict) or config.get("format") != FORMAT:
             raise RunDirectoryError(f'{path} is not a run directory: {CONFIG} has no "format": "{FORMAT}"')
         _check_version(path, config.get("version"))
+        digests.check(path / CONFIG, config)
         return cls(path, config)
 
-    @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
-        """Keep other processes out while the block runs; the system frees the lock of a killed one.
+    @property
+    def home(self) -> Path:
+        """The folder that the user named."""
+        return self.path.parent if self.path.name == SUCCESSOR else self.path
+
+    def finish(self) -> RunDirectory:
+        """Put a run that has its result in the place of the one that it replaces.
 
         Raises
         ------
-        RunDirectoryError
-            If another process holds it; names its id.
+        OutputError
+            If the folder cannot be written; `open` or `create` goes on where this stopped.
         """
+        if self.path == self.home:
+            return self
         try:
-            handle = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+            replace_by_successor(self.home)
         except OSError as error:
-            raise cannot_write(self.path / LOCK, error) from error
-        try:
-            self._take(handle)
-            self._sweep()
-            yield
-        finally:
-            os.close(handle)
+            raise cannot_write(self.home, error) from error
+        return RunDirectory(self.home, self.config)
 
-    def _take(self, handle: int) -> None:
-        try:
-            if fcntl is not None:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = os.read(handle, 32).decode("ascii", "replace").strip() or "unknown"
-            raise RunDirectoryError(
-                f"{self.path} is in use by process {holder}; wait until it ends, or stop it") from error
-        except OSError as error:
-            raise cannot_write(self.path / LOCK, error) from error
-        os.ftruncate(handle, 0)
-        os.write(handle, f"{os.getpid()}\n".encode("ascii"))
-
-    def _sweep(self) -> None:
-        """Remove what a killed process left half-written; only the holder of the lock may."""
-        for leftover in self.path.glob(TEMPORARY):
-            leftover.unlink(missing_ok=True)
+    def lock(self) -> AbstractContextManager[None]:
+        """Keep other processes out while the block runs; see `fastmas.storage.locking.locked`."""
+        return locked(self.home)
 
     # ------------------------------------------------------------------ checkpoint
 
@@ -189,11 +208,11 @@ class RunDirectory:
         if not path.exists():
             return None
         try:
-            return unpack_tensors(_read(path))
+            return unpack_tensors(read(path))
         except ValueError as error:
             raise RunDirectoryError(
                 f"{path} is damaged ({error}); restore it, or delete it and `fastmas resume "
-                f"{shlex.quote(str(self.path))}` begins anew") from error
+                f"{shlex.quote(str(self.home))}` begins anew") from error
 
     # ------------------------------------------------------------------ results
 
@@ -202,25 +221,26 @@ class RunDirectory:
         """Whether the run is finished."""
         return (self.path / RESULT).exists()
 
-    def save_json(self, name: str, content: Any) -> None:
-        """Write a JSON file such as "result.json"; NaN and infinities become null.
+    def save_json(self, name: str, content: Mapping[str, Any]) -> None:
+        """Write a JSON object such as "result.json", with its digest; NaN and infinities become null.
 
         Raises
         ------
         OutputError
             If it cannot be written.
         """
-        write_atomically(self._file(name), to_json(content))
+        write_atomically(self._file(name), to_json(digests.stamped(content)))
 
     def load_json(self, name: str) -> Any:
-        """Content of a JSON file.
+        """What `save_json` was given.
 
         Raises
         ------
         RunDirectoryError
-            If it is missing or damaged.
+            If it is missing, damaged, or was changed.
         """
-        return _read_json(self._file(name))
+        content = read_json(self._file(name))
+        return digests.unstamped(self._file(name), content)
 
     def save_arrays(self, name: str, arrays: Mapping[str, np.ndarray]) -> None:
         """Write arrays of numbers, bools or text into a file such as "sample.npz".
@@ -246,14 +266,10 @@ class RunDirectory:
         ------
         RunDirectoryError
             If it is missing or damaged.
+        MemoryLimitError
+            If what is packed in it needs more memory than there is.
         """
-        path = self._file(name)
-        content = _read(path)
-        try:
-            with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-                return {key: archive[key] for key in archive.files}
-        except (ValueError, OSError, EOFError, TypeError, AttributeError, zipfile.BadZipFile) as error:
-            raise RunDirectoryError(f"{path} is damaged ({error}); restore it") from error
+        return read_arrays(self._file(name))
 
     def save_history(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write history.csv, one row a generation; a column for every key, empty where a row lacks it.
@@ -282,7 +298,7 @@ class RunDirectory:
         if not path.exists():
             return []
         try:
-            header, *lines = list(csv.reader(_read(path).decode("utf-8").splitlines())) or [[]]
+            header, *lines = list(csv.reader(read(path).decode("utf-8").splitlines())) or [[]]
         except (ValueError, csv.Error) as error:
             raise RunDirectoryError(f"{path} is damaged ({error}); restore it") from error
         for number, line in enumerate(lines, start=2):
@@ -293,65 +309,8 @@ class RunDirectory:
 
     def _file(self, name: str) -> Path:
         if name not in (CONFIG, RESULT, *OTHERS):
-            raise ValueError(f"{name!r} is no file of a run; the list is fastmas.run_directory.OTHERS")
+            raise ValueError(f"{name!r} is no file of a run; the list is fastmas.storage.layout.OTHERS")
         return self.path / name
-
-
-# ---------------------------------------------------------------------- folders
-
-
-def _is_occupied(path: Path) -> bool:
-    if path.is_symlink() and not path.exists():
-        raise RunDirectoryError(f"{path} is a link to nowhere; give --out another folder")
-    if path.exists() and not path.is_dir():
-        raise RunDirectoryError(f"{path} is a file; give --out another folder")
-    return path.is_dir() and any(path.iterdir())
-
-
-def _check_replaceable(path: Path, overwrite: bool) -> None:
-    try:
-        config = _read_json(path / CONFIG)
-    except RunDirectoryError:
-        config = None
-    if not isinstance(config, dict) or config.get("format") != FORMAT:
-        raise RunDirectoryError(
-            f"{path} is neither empty nor a run directory, and nothing in it was touched; "
-            "give --out another folder")
-    if not overwrite:
-        raise RunDirectoryError(
-            f"{path} holds a run already; `fastmas resume {shlex.quote(str(path))}` continues it, "
-            "--overwrite replaces it")
-
-
-def _make_run(path: Path, config: dict[str, Any]) -> None:
-    """Fill a folder beside the place, then move it there: a rename is whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
-    try:
-        write_atomically(temporary / CONFIG, to_json(config))
-        temporary.chmod(0o777 & ~_umask())  # mkdtemp makes folders that only the owner enters
-        temporary.rename(path)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-
-
-def _replace_run(run: RunDirectory) -> None:
-    """Delete what is known, the configuration last: killed in between, the old run begins anew."""
-    with run.lock():
-        for name in (CHECKPOINT, RESULT, HISTORY, *OTHERS):
-            (run.path / name).unlink(missing_ok=True)
-        for figure in (run.path / FIGURES).glob("*.png"):
-            figure.unlink()
-        with contextlib.suppress(OSError):  # it is not there, or holds files of the user's
-            (run.path / FIGURES).rmdir()
-        write_atomically(run.path / CONFIG, to_json(run.config))
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _check_version(path: Path, version: Any) -> None:
@@ -359,24 +318,6 @@ def _check_version(path: Path, version: Any) -> None:
         raise RunDirectoryError(
             f"{path} was made by fastmas {version} and this is fastmas {__version__}; "
             f"install fastmas=={version} to go on with it, or start anew in another folder")
-
-
-# ---------------------------------------------------------------------- files
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise RunDirectoryError(f"{path} cannot be read: {error.strerror or error}") from error
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(_read(path))
-    except ValueError as error:  # not JSON, or not even text
-        raise RunDirectoryError(
-            f"{path} is damaged ({error}); restore it, or start anew in another folder") from error
 
 
 def _cell(value: Any) -> Any:
