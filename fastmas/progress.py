@@ -121,12 +121,14 @@ def describe(event: Mapping[str, Any], elapsed: float) -> str:
 
 
 def numbers(event: Mapping[str, Any]) -> str:
-    """Text, loss and estimate of an event."""
-    loss, estimate = event.get("loss"), dict(event.get("estimate") or {})
-    parts = [str(event["text"])] if event.get("text") else []
-    if loss is not None:
-        parts.append(f"loss {loss:.4g}")
-    parts += [f"{name} {float(value):.6g}" for name, value in list(estimate.items())[:MOST_SHOWN]]
-    if len(estimate) > MOST_SHOWN:
-        parts.append(f"and {len(estimate) - MOST_SHOWN} more")
-    return ", ".join(parts)
+    """Text, loss and the first parameters of an event."""
+    told, estimate = said(event)
+    more = [f"and {len(estimate) - MOST_SHOWN} more"] if len(estimate) > MOST_SHOWN else []
+    return ", ".join([*told, *estimate[:MOST_SHOWN], *more])
+
+
+def said(event: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """Text and loss of an event, and its estimate, a phrase each."""
+    loss = event.get("loss")
+    told = [*([str(event["text"])] if event.get("text") else []), *([] if loss is None else [f"loss {loss:.4g}"])]
+    return told, [f"{name} {float(value):.6g}" for name, value in (event.get("estimate") or {}).items()]

@@ -86,7 +86,7 @@ def smoothing(
                          **{name: value for name, value in given.items() if value is not None})
     for table in tables(result):
         output.line(f"\n{table.title}", style="bold")
-        output.table(table.names, table.rows, text=table.names)
+        output.table(table.names, table.rows)
     output.line()
     for note in result["notes"]:
         output.line(note)

@@ -21,6 +21,7 @@ from fastmas.cli.report import report
 from fastmas.cli.reproduce import reproduce
 from fastmas.cli.resume import resume
 from fastmas.cli.simulate import simulate
+from fastmas.cli.tables import printable
 from fastmas.cli.warmup import warmup
 from fastmas.cli.warmup_check import warmup_check
 from fastmas.errors import FastmasError, Interrupted
@@ -95,5 +96,5 @@ def _tell(error: BaseException) -> int:
 
 
 def _say(message: str, status: int) -> int:
-    print(" ".join(message.split()), file=sys.stderr)
+    print(printable(" ".join(message.split())), file=sys.stderr)
     return status

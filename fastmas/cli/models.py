@@ -39,8 +39,7 @@ def _list() -> None:
     from fastmas import models
 
     found = [models.get(name) for name in models.names()]
-    output.table(("model", "what it is", "source"), [(m.name, _what(m), m.source) for m in found],
-                 text=("what it is", "source"))
+    output.table(("model", "what it is", "source"), [(m.name, _what(m), m.source) for m in found])
 
 
 def _show(model: Model, values: dict[str, object]) -> None:
@@ -60,15 +59,14 @@ def _show(model: Model, values: dict[str, object]) -> None:
     output.line()
     seen = _derivatives(model)
     output.table(("parameter", "what it is", "source", "derivative by"),
-                 [(p.name, p.doc, p.source, seen.get(p.name, "")) for p in model.parameters],
-                 text=("what it is", "source", "derivative by"))
+                 [(p.name, p.doc, p.source, seen.get(p.name, "")) for p in model.parameters])
     output.line()
     output.table(("observable", "unit"), [(o.name, o.unit or "-") for o in model.observables])
     choices = choices_of(model)
     options = [(k, output.show(v) or "none", choices.get(k)) for k, v in model.config.items()]
     if options:
         output.line()
-        output.table(("option", "value", "choices"), options, text=("value",))
+        output.table(("option", "value", "choices"), options)
 
 
 def _show_code(model: Model) -> None:

@@ -57,7 +57,7 @@ def network(
         fit = fit_network(data, out=out, overwrite=overwrite, progress=progress, **given)
     table = fit.against or {"columns": ["", "network"], "rows": alone(fit.result)}
     output.line()
-    output.table(table["columns"], table["rows"], text=table["columns"][1:])
+    output.table(table["columns"], table["rows"])
     output.line()
     for said in (fit.verdict, fit.told_apart):
         output.line(said)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from fastmas.cli.tables import fitted, printable, show
 from fastmas.errors import Interrupted
 
 if TYPE_CHECKING:
@@ -31,44 +32,16 @@ def console(stream: TextIO | None = None) -> Console:
 
 def line(text: str = "", style: str | None = None) -> None:
     """Print a line, wrapped on a terminal only."""
-    console().print(text, style=style)
+    console().print(printable(text), style=style)
 
 
-def table(names: Sequence[str], rows: Iterable[Sequence[Any]], text: Sequence[str] = ()) -> None:
-    """Print a table; columns of `text` may wrap, a column without any content is left out."""
-    from rich.table import Table
-
-    cells = [[show(cell) for cell in row] for row in rows]
-    kept = [j for j in range(len(names)) if any(row[j] for row in cells)]
-    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for j in kept:
-        made.add_column(names[j], overflow="fold", no_wrap=names[j] not in text)
-    for row in cells:
-        made.add_row(*(row[j] for j in kept))
-    _print(made)
-
-
-def _print(made: Any) -> None:
-    """Print a table, in a pipe without the blanks that fill its last column."""
+def table(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print a table, on a terminal as wide as that; a column without any content is left out."""
     screen = console()
-    if screen.is_terminal:
-        screen.print(made)
-        return
-    with screen.capture() as captured:
-        screen.print(made)
-    print("\n".join(text.rstrip() for text in captured.get().splitlines()))
-
-
-def show(cell: Any) -> str:
-    """A value for a reader: six digits, pairs as low to high, nothing for None."""
-    if cell is None:
-        return ""
-    if isinstance(cell, float):
-        return f"{cell:.6g}"
-    if isinstance(cell, (list, tuple)):
-        return ", ".join(
-            ":".join(map(str, item)) if isinstance(item, (list, tuple)) else show(item) for item in cell)
-    return str(cell)
+    lines = fitted(names, [[show(cell) for cell in row] for row in rows], screen.width if screen.is_terminal else None)
+    for i, text in enumerate(lines):
+        screen.print(text, style="bold" if i == 0 and screen.is_terminal else None, no_wrap=True, overflow="ignore",
+                     crop=False)
 
 
 @contextlib.contextmanager

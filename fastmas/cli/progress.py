@@ -11,9 +11,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TextIO
 
 from fastmas.cli.output import console
-from fastmas.progress import Lines, Progress, after, describe, numbers
+from fastmas.progress import Lines, Progress, after, describe, said
 
 __all__ = ["Bar", "Lines", "Progress", "describe", "reporter"]
+
+BAR_WIDTH = 20
+CLOCKS = 21  # columns of time gone and left, with the blanks between all
 
 
 @contextlib.contextmanager
@@ -35,27 +38,44 @@ def reporter(stream: TextIO | None = None, patience: float = 0.0) -> Iterator[Pr
 
 
 class Bar:
-    """One bar, of the phase that runs."""
+    """One bar, of the phase that runs: how far, for how long, how much longer, and what else there is room for."""
 
     def __init__(self, stream: TextIO) -> None:
         from rich import progress as rich
+        from rich.table import Column
 
+        self._console = console(stream)
         self._bar = rich.Progress(
-            rich.TextColumn("{task.description}", markup=False), rich.BarColumn(bar_width=24),
-            rich.MofNCompleteColumn(), rich.TextColumn("{task.fields[numbers]}", markup=False),
-            rich.TimeElapsedColumn(), rich.TimeRemainingColumn(), console=console(stream), transient=True)
+            rich.TextColumn("{task.description}", markup=False), rich.BarColumn(bar_width=BAR_WIDTH),
+            rich.TextColumn("{task.fields[count]}", markup=False), rich.TimeElapsedColumn(), rich.TimeRemainingColumn(),
+            rich.TextColumn("{task.fields[numbers]}", markup=False, table_column=Column(no_wrap=True)),
+            console=self._console, transient=True)
         self._phase: Any = None
         self._task: Any = None
 
     def tell(self, event: Mapping[str, Any]) -> None:
-        if self._task is None or event.get("phase") != self._phase:
+        phase, done, total = str(event.get("phase") or ""), event.get("done"), event.get("total")
+        if self._task is None or phase != self._phase:
             if self._task is not None:
                 self._bar.remove_task(self._task)
             self._bar.start()  # nothing if it runs
-            self._phase = event.get("phase")
-            self._task = self._bar.add_task(str(self._phase or ""), total=None, numbers="")
-        self._bar.update(self._task, completed=event.get("done") or 0, total=event.get("total"),
-                         numbers=numbers(event))
+            self._phase = phase
+            self._task = self._bar.add_task(phase, total=None, numbers="", count="")
+        count = f"{done or 0}/{total}" if total else ""
+        room = self._console.width - len(phase) - BAR_WIDTH - len(count) - CLOCKS
+        self._bar.update(self._task, completed=done or 0, total=total, count=count, numbers=fitting(event, room))
 
     def close(self) -> None:
         self._bar.stop()
+
+
+def fitting(event: Mapping[str, Any], room: int) -> str:
+    """Text, loss and as many parameters of an event as fit, whole ones."""
+    told, estimate = said(event)
+    shown = ""
+    for part in [*told, *estimate]:
+        longer = f"{shown}, {part}" if shown else part
+        if len(longer) > room:
+            break
+        shown = longer
+    return shown

@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from fastmas.cli.output import show
+from fastmas.cli.tables import show
 from fastmas.errors import FastmasError, ModelError, ParameterError
 
 if TYPE_CHECKING:
