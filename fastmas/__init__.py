@@ -9,12 +9,39 @@ from __future__ import annotations
 import importlib
 import sys
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # what `_HOMES` loads, for those who read types
+    from fastmas import errors as errors
+    from fastmas import models as models
+    from fastmas.calibrate import calibrate as calibrate
+    from fastmas.calibrate import resume as resume
+    from fastmas.calibration.fit import Fit as Fit
+    from fastmas.calibration.loading import load as load
+    from fastmas.conformance import check as check
+    from fastmas.data import observe as observe
+    from fastmas.differentiate import differentiate as differentiate
+    from fastmas.kernel import kernel as kernel
+    from fastmas.language.relaxed import relaxed as relaxed
+    from fastmas.model import Agents as Agents
+    from fastmas.model import Kernels as Kernels
+    from fastmas.model import Model as Model
+    from fastmas.model import Observable as Observable
+    from fastmas.model import State as State
+    from fastmas.model import log_return as log_return
+    from fastmas.network.fit import load_network as load_network
+    from fastmas.network.fitting import fit_network as fit_network
+    from fastmas.on_device import simulate_on_device as simulate_on_device
+    from fastmas.parameters import Parameter as Parameter
+    from fastmas.parameters import ParameterSpace as ParameterSpace
+    from fastmas.simulate import iterate_paths as iterate_paths
+    from fastmas.simulate import simulate as simulate
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Agents": "fastmas.model",
+    "Fit": "fastmas.calibration.fit",
     "Kernels": "fastmas.model",
     "Model": "fastmas.model",
     "Observable": "fastmas.model",
@@ -27,6 +54,7 @@ _HOMES = {
     "fit_network": "fastmas.network.fitting",
     "iterate_paths": "fastmas.simulate",
     "kernel": "fastmas.kernel",
+    "load": "fastmas.calibration.loading",
     "load_network": "fastmas.network.fit",
     "log_return": "fastmas.model",
     "observe": "fastmas.data",
@@ -35,15 +63,21 @@ _HOMES = {
     "simulate": "fastmas.simulate",
     "simulate_on_device": "fastmas.on_device",
 }
-__all__ = list(_HOMES) + ["models"]  # noqa: PLE0605, RUF005  -- one list of public names, above
+_MODULES = ("errors", "models")
+__all__ = [*_HOMES, *_MODULES]  # noqa: PLE0604  -- one list of public names, above
+
+if not TYPE_CHECKING:  # else every name would be there, of any type
+
+    def __getattr__(name: str) -> Any:
+        if name in _MODULES:
+            return importlib.import_module(f"fastmas.{name}")
+        if name in _HOMES:
+            return getattr(importlib.import_module(_HOMES[name]), name)
+        raise AttributeError(f"module 'fastmas' has no attribute {name!r}")
 
 
-def __getattr__(name: str) -> Any:
-    if name == "models":
-        return importlib.import_module("fastmas.models")
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'fastmas' has no attribute {name!r}")
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])
 
 
 class _Package(ModuleType):

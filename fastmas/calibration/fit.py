@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from fastmas.storage.layout import HISTORY
 INSTALL = 'pip install "fastmas[arviz]"'
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Fit:
     """What `calibrate` found; values are in natural units.
 
@@ -26,7 +27,8 @@ class Fit:
     much as the data do; `verdict` says it in words, with what is off. `auc_heldout` says how easily a
     discriminator trained from scratch tells real from simulated, on data held out, and `told_apart` the
     same in words. `draws` map names to values (n_draws,) from the posterior; `result["draws_method"]` says
-    how they were made. `history` has one row per generation. `result` is what `result.json` holds.
+    how they were made. `history` has one row per generation. `result` is what `result.json` holds. Two fits
+    are equal if they are one and the same.
     """
 
     estimate: dict[str, float]
@@ -42,8 +44,23 @@ class Fit:
     history: list[dict[str, Any]]
     result: dict[str, Any]
     config: dict[str, Any]
-    sample: dict[str, np.ndarray] = field(repr=False)
-    draws: dict[str, np.ndarray] = field(repr=False, default_factory=dict)
+    sample: dict[str, np.ndarray]
+    draws: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """The grade and the estimates, a line each."""
+        ends = self.interval or {}
+        return "\n".join([f"Fit of {self.config['model']}: {self.verdict}",
+                          *(f"  {name} = {_with_interval(value, ends.get(name))}"
+                            for name, value in self.estimate.items())])
+
+    def _repr_html_(self) -> str:
+        """The same as a table, for notebooks."""
+        ends = self.interval or {}
+        rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(_with_interval(value, ends.get(name)))}</td></tr>"
+                       for name, value in self.estimate.items())
+        said = "".join(f"<p>{escape(text)}</p>" for text in (self.verdict, *self.warnings))
+        return f"<h4>{escape(self.config['model'])}</h4>{said}<table>{rows}</table>"
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
         """Write a run directory with result, history and report; return the report's path.
@@ -94,6 +111,10 @@ class Fit:
                 columns, self.config["parameters"], start=self.start, estimate=self.estimate,
                 interval=self.interval))
         return drawn
+
+
+def _with_interval(value: float, ends: list[float] | None) -> str:
+    return f"{value:.6g}" if ends is None else f"{value:.6g} ({ends[0]:.6g} to {ends[1]:.6g})"
 
 
 def write_result(run: Any, fit: Fit) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 import fastmas
 from fastmas.calibration.config import Config
 from fastmas.calibration.fit import Fit
@@ -36,7 +38,11 @@ class Found:
 
 @dataclass(frozen=True)
 class Result:
-    """The content of result.json beside the verdict's part; values are in natural units, distances squared."""
+    """The content of result.json beside the verdict's part; values are in natural units, distances squared.
+
+    `covariance` and `correlation` are those of the estimates, in the order of `estimate`; the correlation is that of
+    the search coordinates, in which the law of an estimate is nearest to a normal one.
+    """
 
     model: str
     rule: str | None
@@ -51,6 +57,8 @@ class Result:
     interval: dict[str, list[float]] | None
     interval_level: float
     interval_method: str | None
+    covariance: list[list[float]]
+    correlation: list[list[float]]
     draws_method: str | None
     start: Values
     search: str
@@ -82,13 +90,15 @@ def fit_of(simulator: Simulator, settings: Settings, record: Record, found: Foun
         space, settled.z, found.uncertainty, drawn, is_series=simulator.observed.is_series)
     covariance = record.start.covariance if found.uncertainty is None else found.uncertainty.covariance
     groups = combinations(space, covariance)
+    slopes, sds = space.slopes(settled.z), np.sqrt(np.diag(covariance))
     config = Config.of(simulator, settings)
     result = Result(
         model=config.model, rule=config.rule, mode=config.mode, updater=settings.updater,
         discriminator=settings.discriminator, objective=settings.objective, statistic=settings.statistic,
         gradients=ways(simulator, settings), seed=settings.seed, estimate=simulator.by_name(settled.z),
         interval=interval, interval_level=LEVEL,
-        interval_method=method, draws_method=None if drawn is None else drawn.method,
+        interval_method=method, covariance=(np.outer(slopes, slopes) * covariance).tolist(),
+        correlation=(covariance / np.outer(sds, sds)).tolist(), draws_method=None if drawn is None else drawn.method,
         start=simulator.by_name(record.start.z), search=search_in_words(settled, settings.moment_start),
         distance=settled.distance, degrees=settled.degrees, misfit=settled.tau, candidates=settled.distances,
         estimate_training=simulator.by_name(settled.z_train),
