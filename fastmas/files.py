@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import hashlib
 import json
 import math
 import os
 import secrets
 import stat
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -25,6 +27,7 @@ from fastmas.errors import OutputError
 
 NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 TEMPORARY = ".*.tmp"  # what a process that was killed may leave behind, as a glob
+STALE = 60.0  # seconds: who writes elsewhere, on a shared disk, touches its file more often
 _NOT_FINITE = "$float"
 _HEADER_BYTES = 8
 
@@ -52,6 +55,7 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    _sweep(path)
     try:
         with open(temporary, "xb") as file:
             yield file
@@ -65,6 +69,27 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
         if isinstance(error, OSError):
             raise cannot_write(path, error) from error
         raise
+
+
+def _sweep(path: Path) -> None:
+    """Remove what killed processes left of this file: of a process that is no more, and untouched for a while."""
+    with contextlib.suppress(OSError):  # a folder that is not there, or is another's
+        for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+            process = leftover.name.removeprefix(f".{path.name}.").partition("-")[0]
+            if process.isdigit() and time.time() - leftover.lstat().st_mtime > STALE and not _is_alive(int(process)):
+                leftover.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    if os.name != "posix":  # elsewhere to ask is to kill
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:  # there, and another's
+        return True
+    return True
 
 
 def read_whole(path: str | Path) -> bytes:

@@ -3,6 +3,9 @@
 import json
 import math
 import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +49,21 @@ def test_a_place_that_cannot_be_written(tmp_path, place):
     with pytest.raises(OutputError, match=f"cannot write .*{place}: "):
         write_atomically(tmp_path / place, "x")
     assert [p.name for p in tmp_path.iterdir()] == ["folder"]
+
+
+def test_the_next_write_sweeps_what_a_killed_one_left(tmp_path):
+    """Of the same file, of a process that is no more, after a while; never what another is writing."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    names = {"dead": f".paths.csv.{ended.pid}-00.tmp", "alive": f".paths.csv.{os.getpid()}-00.tmp",
+             "fresh": f".paths.csv.{ended.pid}-01.tmp", "other": f".other.csv.{ended.pid}-00.tmp",
+             "user's": ".paths.csv.mine.tmp"}
+    for kind, name in names.items():
+        (tmp_path / name).touch()
+        age = 0.0 if kind == "fresh" else 1000.0
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+    write_atomically(tmp_path / "paths.csv", "a")
+    assert {p.name for p in tmp_path.iterdir()} == {"paths.csv", *names.values()} - {names["dead"]}
 
 
 def test_to_json_is_strict():
