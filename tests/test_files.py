@@ -81,8 +81,11 @@ def test_every_single_wrong_bit_and_missing_byte_is_noticed():
 
 
 def test_nothing_is_ever_unpickled():
-    package = Path(fastmas.__file__).parent
-    for file in ("run_directory.py", "files.py", "export.py"):
-        text = (package / file).read_text()
-        assert "import pickle" not in text
-        assert "allow_pickle=True" not in text
+    files = list(Path(fastmas.__file__).parent.rglob("*.py"))
+    assert len(files) > 100
+    for file in files:
+        if file.name == "cache.py":  # Numba's own files, which only the user can have written (test_cache.py)
+            continue
+        text = file.read_text()
+        for word in ("pickle.load", "Unpickler", "allow_pickle=True", "read_pickle", "joblib.load", "torch.load"):
+            assert word not in text, file

@@ -11,6 +11,7 @@ from fastmas.calibration.settings import Settings
 from fastmas.cli import app
 from fastmas.cli import settings as read
 from fastmas.errors import ParameterError
+from fastmas.storage.run_directory import RunDirectory
 from fastmas.updaters.options import plain
 
 
@@ -65,7 +66,7 @@ def test_a_calibration_plays_with_them_and_keeps_them(updater, options, n, small
                        updater_options=options, interval=False, draws=0, out=tmp_path / "run")
     assert seen == [n, n]
     assert fit.config["updater_options"] == options
-    stored = fm.run_directory.RunDirectory.open(tmp_path / "run").config
+    stored = RunDirectory.open(tmp_path / "run").config
     assert Settings.of(stored).updater_options == options
 
 
