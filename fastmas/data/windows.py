@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 from pathlib import Path
@@ -11,8 +13,9 @@ import numpy as np
 import pandas as pd
 
 from fastmas.data.doubtful import doubts, doubts_of_paths
-from fastmas.data.files import load
-from fastmas.data.tables import Prices, Table, as_table, price_fault, read_prices
+from fastmas.data.asked import Asked
+from fastmas.data.sources import read_source
+from fastmas.data.told import Reading
 from fastmas.errors import DataError, ParameterError
 
 SERIES_HORIZON = 50  # steps; the paper's Delta
@@ -40,6 +43,8 @@ class Observations:
         One per price of `series`, in ISO 8601, as the source writes them.
     warnings : tuple of str
         What looks wrong in the prices, by row: nothing of it was changed.
+    told : str
+        What was read, in one line; "" for an array.
     """
 
     x_obs: np.ndarray
@@ -52,6 +57,7 @@ class Observations:
     series_heldout: np.ndarray | None = None
     dates: list[str] | None = None
     warnings: tuple[str, ...] = ()
+    told: str = ""
 
     @property
     def horizon(self) -> int:
@@ -73,10 +79,15 @@ class Observations:
 def observe(
     data: str | Path | np.ndarray | pd.Series | pd.DataFrame,
     *,
-    column: str | None = None,
+    column: str | Sequence[str] | None = None,
     horizon: int | None = None,
     stride: int | None = None,
     heldout_share: float = 0.2,
+    symbol: str | None = None,
+    date_format: str | None = None,
+    duplicates: str = "error",
+    missing: str = "error",
+    decimal: str | None = None,
 ) -> Observations:
     """Read prices, check every one, and set a part aside for testing the fit.
 
@@ -85,12 +96,14 @@ def observe(
     Parameters
     ----------
     data : str, Path, ndarray, Series or DataFrame
-        A built-in name ("sp500"); a .csv, .csv.gz, .parquet, .npz or .npy file; an array of one
+        A built-in name ("sp500"); a file of one of the forms of docs/data.md; an array of one
         series, shape (n_times,), or of many paths, shape (n_paths, n_times); a pandas object.
         A table with the columns `path` and `t` holds many paths. A single path is one series.
-    column : str, optional
-        Column of the prices, or array of a .npz file. Otherwise the first of "adj close",
-        "adj_close", "close", "price" and "value" in any case, or the only column of numbers.
+        Rows that stand newest first are sorted.
+    column : str or sequence of str, optional
+        Column of the prices by its name, or by its number from 1, or array of a .npz file.
+        Otherwise the first of "adj close", "close", "price" and "value" in any case, or the only
+        column of numbers.
     horizon : int, optional
         Steps of a window, which has `horizon + 1` prices. By default 50 for a series and the
         length of the paths for paths, which are never cut.
@@ -100,6 +113,16 @@ def observe(
     heldout_share : float
         Share of the paths, or of the series' prices at its end, held out: at least one path or
         one window. No window straddles the boundary.
+    symbol : str, optional
+        The one to read of several that are stacked in a table, or stand in a level of its columns.
+    date_format : str, optional
+        Form of the dates as `strptime` has it, for dates that do not tell day from month.
+    duplicates : {"error", "last", "all"}
+        Rows with one date are refused, or sorted by date with the last of each kept, or all.
+    missing : {"error", "drop"}
+        Rows without a value are refused, or left out; of many paths, those with such a row.
+    decimal : {".", ","}, optional
+        The decimal mark, where a file does not tell it.
 
     Raises
     ------
@@ -109,8 +132,9 @@ def observe(
         If an option has a value outside its bounds or does not fit the data.
     """
     _check_options(horizon, stride, heldout_share)
-    prices = _read(data, None if column is None else str(column))
-    if prices.values.ndim == 2 and len(prices.values) > 1:
+    asked = Asked(column, (), symbol, date_format, duplicates, missing, decimal)
+    prices = _checked(_read(data, asked))
+    if not prices.is_series and len(prices.values) > 1:
         return _from_paths(prices, horizon, stride, heldout_share)
     return _from_series(prices, horizon, stride, heldout_share)
 
@@ -125,26 +149,19 @@ def _check_options(horizon: int | None, stride: int | None, heldout_share: float
         )
 
 
-def _read(data: object, column: str | None) -> Prices:
-    if isinstance(data, str | Path):
-        loaded = load(data, column)
-        if isinstance(loaded, Table):
-            return read_prices(loaded, column)
-        return Prices(_array_prices(loaded, str(data)), str(data), column)
-    if isinstance(data, pd.DataFrame):
-        return read_prices(as_table("DataFrame", data), column)
-    if isinstance(data, pd.Series):
-        name = "price" if data.name is None else str(data.name)
-        return read_prices(as_table("Series", data.to_frame(name)), column or name)
+def _read(data: object, asked: Asked) -> Reading:
+    if isinstance(data, str | Path | pd.DataFrame | pd.Series):
+        read = read_source(data, asked)
+        return read if isinstance(read, Reading) else _of_array(read, str(data), asked.columns)
     if not isinstance(data, np.ndarray):
         kind = type(data).__name__
         raise DataError(f"{kind} is no kind of data; give a file, a name, an array or a pandas object")
-    if column is not None:
-        raise ParameterError(f"column={column!r}: an array has no columns; leave it out")
-    return Prices(_array_prices(data, "array"), "array")
+    if asked.columns:
+        raise ParameterError(f"column={asked.column!r}: an array has no columns; leave it out")
+    return _of_array(data, "array")
 
 
-def _array_prices(values: np.ndarray, source: str) -> np.ndarray:
+def _of_array(values: np.ndarray, source: str, columns: tuple[str, ...] = ()) -> Reading:
     if values.dtype.kind not in "iuf":
         raise DataError(f"{source}: elements of type {values.dtype} are no prices; give real numbers")
     if values.ndim not in (1, 2):
@@ -154,17 +171,28 @@ def _array_prices(values: np.ndarray, source: str) -> np.ndarray:
         )
     if not values.size:
         raise DataError(f"{source}: no prices, shape {values.shape}; give one series or many paths")
-    prices = np.ma.filled(values.astype(np.float64), np.nan)
-    wrong = np.argwhere(~(np.isfinite(prices) & (prices > 0)))
+    return Reading(np.ma.filled(values.astype(np.float64), np.nan)[..., None], source, columns)
+
+
+def _checked(prices: Reading) -> Reading:
+    """The reading, if all of its numbers are positive and finite."""
+    wrong = np.argwhere(~(np.isfinite(prices.values) & (prices.values > 0)))
     if len(wrong):
-        place = zip(("path", "time")[-prices.ndim :], wrong[0], strict=True)
-        where = ", ".join(f"{axis} {i}" for axis, i in place)
-        raise DataError(f"{source}, {where} (from 0): {price_fault(prices[tuple(wrong[0])])}")
+        raise DataError(f"{prices.at(*wrong[0])}: {_fault(prices.values[tuple(wrong[0])])}")
     return prices
 
 
-def _from_paths(prices: Prices, horizon: int | None, stride: int | None, share: float) -> Observations:
-    n_paths, n_times = prices.values.shape
+def _fault(price: float) -> str:
+    if math.isnan(price):
+        return "nan is a missing price; fill or drop it"
+    if math.isinf(price):
+        return f"{float(price)} is infinite; correct or drop it"
+    return f"price {float(price)} is not positive; give prices, not returns, and correct or drop this one"
+
+
+def _from_paths(prices: Reading, horizon: int | None, stride: int | None, share: float) -> Observations:
+    paths = prices.values[..., 0]
+    n_paths, n_times = paths.shape
     if n_times < 2:
         raise DataError(
             f"{prices.place}: {n_paths} paths of 1 price each; give paths of 2 or more, "
@@ -180,13 +208,13 @@ def _from_paths(prices: Prices, horizon: int | None, stride: int | None, share: 
             f"stride={stride} is for one series, not the paths in {prices.source}; leave it out"
         )
     n_train = n_paths - max(1, int(share * n_paths))
-    x_obs, x_heldout = prices.values[:n_train], prices.values[n_train:]
+    x_obs, x_heldout = paths[:n_train], paths[n_train:]
     _check_moves(x_obs, prices.place)
-    said = tuple(f"{prices.place}: {text}" for text in doubts_of_paths(prices.values))
-    return Observations(x_obs, x_heldout, "paths", prices.source, prices.column, warnings=said)
+    said = tuple(f"{prices.place}: {text}" for text in doubts_of_paths(paths))
+    return Observations(x_obs, x_heldout, "paths", prices.source, prices.column, warnings=said, told=prices.told)
 
 
-def _from_series(prices: Prices, horizon: int | None, stride: int | None, share: float) -> Observations:
+def _from_series(prices: Reading, horizon: int | None, stride: int | None, share: float) -> Observations:
     series, horizon = prices.values.ravel(), int(horizon or SERIES_HORIZON)
     n_train = len(series) - max(horizon + 1, int(share * len(series)))
     if n_train < horizon + 1:
@@ -197,7 +225,8 @@ def _from_series(prices: Prices, horizon: int | None, stride: int | None, share:
     _check_moves(x_obs, prices.place)
     said = tuple(f"{prices.place}: {text}" for text in doubts(series, prices.row, prices.dates))
     return Observations(
-        x_obs, x_heldout, "series", prices.source, prices.column, series, train, heldout, prices.dates, said
+        x_obs, x_heldout, "series", prices.source, prices.column, series, train, heldout, prices.dates, said,
+        prices.told,
     )
 
 

@@ -1,0 +1,174 @@
+"""Rows of cells to a table: notes above and below it, its rows of names, and the rows that hold data.
+
+A row holds data if some cell is a number or a date where the column has such. Everything else is a name, or a note.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from fastmas.data.dates import kind_of
+from fastmas.data.numbers import is_missing, is_number
+from fastmas.data.tables import Table, check_width, levels, listed
+from fastmas.errors import DataError
+
+SAMPLE = 200  # rows that tell what a column holds
+INDEX_NAMES = ("date", "datetime", "timestamp", "time")
+
+
+class Line(NamedTuple):
+    """A row of cells, and its number in the file."""
+
+    number: int
+    cells: list[Any]
+
+
+def is_typed(cell: Any) -> bool:
+    """Whether a cell is a number or a date."""
+    return is_number(cell) or bool(kind_of(cell))
+
+
+def is_blank(cell: Any) -> bool:
+    """Whether a cell has no content at all."""
+    return cell is None or (isinstance(cell, str) and not cell)
+
+
+def table_of(source: str, lines: Sequence[Line], *, point_sure: bool) -> Table:
+    """Table of the rows of a file, the first ones of which may be notes and names.
+
+    Raises
+    ------
+    DataError
+        No data or no names, several rows that may be the names, or a row of another width.
+    """
+    lines = [line for line in lines if not all(map(is_blank, line.cells))]
+    if not lines:
+        raise DataError(f"{source}: the file is empty; it needs at least a header and prices")
+    check_width(source, max(len(line.cells) for line in lines))
+    lines, width = _without_blank_ends(lines)
+    head, body, tail = _parts(lines, width)
+    if not body:
+        return _without_data(source, head, width, point_sure)
+    names, notes = _names(source, head, body[0], width)
+    body, comments = _uncommented(body, width)
+    symbols: tuple[str, ...] = ()
+    if isinstance(names, _Levels):
+        names, symbols = names
+    _check_widths(source, names or body[0].cells, body, width)
+    if tail:
+        notes = (*notes, _skipped(tail, "end"))
+    if comments:
+        notes = (*notes, _skipped(comments, "middle"))
+    frame = pd.DataFrame([line.cells for line in body], dtype=object)
+    has_header = names is not None
+    frame.columns = pd.Index(names if names is not None else [str(j + 1) for j in range(width)])
+    return Table(source, frame, np.array([line.number for line in body]), False, symbols, notes, has_header, point_sure)
+
+
+def _without_blank_ends(lines: list[Line]) -> tuple[list[Line], int]:
+    """Rows without the separators at their end that stand for no column, and the usual number of fields."""
+    usual = Counter(len(line.cells) for line in lines).most_common(1)[0][0]
+    width = max(j + 1 for line in lines if len(line.cells) == usual
+                for j in range(usual) if not is_blank(line.cells[j]))
+    return [line._replace(cells=line.cells[:width]) if all(map(is_blank, line.cells[width:])) else line
+            for line in lines], width
+
+
+class _Levels(NamedTuple):
+    names: list[str]
+    symbols: tuple[str, ...]
+
+
+def _parts(lines: Sequence[Line], width: int) -> tuple[list[Line], list[Line], list[Line]]:
+    """Rows before the first that holds data, those to the last that does, and those after it."""
+    full = [line.cells for line in lines if len(line.cells) == width]
+    full = full[::max(1, len(full) // SAMPLE)]
+    typed = [j for j in range(width) if _is_typed_column([cells[j] for cells in full])]
+
+    def holds_data(line: Line) -> bool:
+        return any(is_typed(line.cells[j]) for j in typed if j < len(line.cells))
+
+    first = next((i for i, line in enumerate(lines) if holds_data(line)), len(lines))
+    last = next((i for i in range(len(lines) - 1, first, -1) if holds_data(lines[i])), first)
+    return list(lines[:first]), list(lines[first:last + 1]), list(lines[last + 1:])
+
+
+def _is_typed_column(cells: Sequence[Any]) -> bool:
+    filled = [cell for cell in cells if not is_missing(cell)]
+    return sum(map(is_typed, filled)) * 2 >= len(filled) > 0
+
+
+def _without_data(source: str, head: list[Line], width: int, point_sure: bool) -> Table:
+    """A file in which no column holds numbers or dates: whatever is wrong with it is said of its columns."""
+    if len(head) < 2:
+        raise DataError(f"{source}: only a header and no prices; add one line per price")
+    _check_widths(source, head[0].cells, head[1:], width)
+    frame = pd.DataFrame([line.cells for line in head[1:]], dtype=object)
+    frame.columns = pd.Index([str(name) for name in head[0].cells])
+    return Table(source, frame, np.array([line.number for line in head[1:]]), point_sure=point_sure)
+
+
+def _skipped(lines: Sequence[Line], where: str) -> str:
+    first = next(str(cell) for cell in lines[0].cells if not is_blank(cell))
+    what = f"line {lines[0].number}" if len(lines) == 1 else f"{len(lines)} lines from line {lines[0].number}"
+    return f"{what} left out as a note at the {where} ({first[:30]!r})"
+
+
+def _names(source: str, head: list[Line], first: Line, width: int) -> tuple[list[str] | _Levels | None, tuple[str, ...]]:
+    """The names of the columns above row `first`, None if it has none, and what was left out there."""
+    notes = [line for line in head if _is_comment(line)]
+    rows = [line for line in head if not _is_comment(line)]
+    if not rows and notes and len(notes[-1].cells) == width > 1:  # "#date,close"
+        rows = [Line(notes[-1].number, [str(notes[-1].cells[0]).lstrip("# "), *notes[-1].cells[1:]])]
+        notes.pop()
+    wide = [line for line in rows if len(line.cells) == width]
+    above = [line for line in rows if line not in wide]
+    said = (_skipped([*notes, *above], "start"),) if notes or above else ()
+    if not wide:
+        near = above[-1] if above and sum(not is_blank(cell) for cell in above[-1].cells) > 1 else None
+        if near is not None:
+            raise DataError(_other_width(source, first, near.cells))
+        return None, said
+    names = [[str("" if cell is None else cell) for cell in line.cells] for line in wide]
+    if len(names) == 1:
+        return names[0], said
+    *upper, last = names
+    if last[0] and not any(last[1:]) and (len(upper) == 1 or last[0].lower() in INDEX_NAMES):
+        names = [[last[0], *row[1:]] for row in upper]
+    if len(names) == 1:
+        return names[0], said
+    if len(names) == 2:
+        flat, symbols = levels(list(zip(*names, strict=True))[1:])
+        if any(symbols):
+            first_name = last[0] if not any(last[1:]) else names[0][0]
+            return _Levels([first_name, *flat], ("", *symbols)), said
+    numbers = " and ".join(str(line.number) for line in wide[:2])
+    raise DataError(f"{source}: {len(wide)} rows of names stand above the data (rows {numbers}: {wide[0].cells[0]!r}, "
+                    f"{wide[1].cells[0]!r}); delete all but the one with the columns' names")
+
+
+def _is_comment(line: Line) -> bool:
+    return isinstance(line.cells[0], str) and line.cells[0].startswith("#") and not is_missing(line.cells[0])
+
+
+def _uncommented(body: list[Line], width: int) -> tuple[list[Line], list[Line]]:
+    comments = [line for line in body if _is_comment(line)]
+    return ([line for line in body if not _is_comment(line)], comments) if comments else (body, comments)
+
+
+def _check_widths(source: str, header: Sequence[Any], body: Sequence[Line], width: int) -> None:
+    for line in body:
+        if len(line.cells) != width:
+            raise DataError(_other_width(source, line, header))
+
+
+def _other_width(source: str, line: Line, header: Sequence[Any]) -> str:
+    return (f"{source}, row {line.number}: {len(line.cells)} field(s) where the header has {len(header)} "
+            f"({listed(header)}); write numbers without thousands separators, or in quotes, and every field of the "
+            "header")
+

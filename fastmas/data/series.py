@@ -1,0 +1,245 @@
+"""Tables to numbers in order of time: one series of k columns, or many paths."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from fastmas.data import dates
+from fastmas.data.asked import Asked
+from fastmas.data.choosing import Times, choose, of_symbol, split_by, times
+from fastmas.data.numbers import COMMA, MARKS, POINT, NotANumber, Unclear, is_missing, is_number, marks_of, numbers
+from fastmas.data.paths import PATH_NAMES, pivot
+from fastmas.data.told import Reading, told
+from fastmas.data.tables import Table
+from fastmas.errors import DataError
+
+SAMPLE = 1000  # cells of other columns that tell a file's decimal mark
+
+
+def read_table(table: Table, asked: Asked) -> Reading:
+    """Numbers of the columns that are asked for, oldest first; see `fastmas.data.observe`.
+
+    They are paths if the table has the columns `path` and `t` that `fastmas simulate` writes. They may be infinite, 0
+    or negative: which of these is a fault depends on what they are.
+
+    Raises
+    ------
+    DataError
+        If no column, symbol, date or notation of numbers is plain, a value is missing, or the dates do not increase.
+    """
+    if table.frame.empty:
+        raise DataError(f"{table.source}: a table without prices; give one row per price")
+    path, t = (table.find(name) for name in PATH_NAMES[:2])
+    if path is not None and t is not None:
+        return _read_paths(table, path, t, asked)
+    table = of_symbol(table, asked)
+    when = times(table, asked)
+    taken = when.columns if when else ()
+    columns, beside = choose(table, asked, taken)
+    table, values = _values(table.noting(beside), columns, taken, asked)
+    order, stamps = None, None
+    if when is not None:
+        order, stamps, note = _order(table, when, asked)
+        table = table.noting(_names_of(table, when), note)
+    if order is not None:
+        values, table = values[order], table.keep(order)
+        stamps = None if stamps is None else [stamps[i] for i in order]
+    names = tuple(table.name(j) for j in columns)
+    reading = Reading(values, table.source, names, stamps, table.rows, table.from_zero)
+    return replace(reading, told=told(reading, table.notes))
+
+
+def _names_of(table: Table, when: Times) -> str:
+    """Where the dates are from, if their name does not say it."""
+    names = [table.name(j) for j in when.columns]
+    if names[0].lower() in ("date", "index", "") and len(names) == 1:
+        return ""
+    return f"{'ordered by' if when.is_clock else 'dates of'} {' and '.join(map(repr, names))}"
+
+
+def _read_paths(table: Table, path: int, t: int, asked: Asked) -> Reading:
+    """Paths of a long table, without those in which a value is missing, if that is asked for."""
+    theta = table.find(PATH_NAMES[2])
+    others = [path, t] if theta is None else [path, t, theta]
+    columns, _ = choose(table, asked, others)
+    values, note = _columns(table, columns, others, asked)
+    order, shape = pivot(table, path, t, _finite(table, path), _finite(table, t))
+    cube, rows = values[order].reshape(*shape, -1), table.rows[order].reshape(shape)
+    whole = ~np.isnan(cube).any(axis=(1, 2))
+    if not whole.any():
+        raise DataError(f"{table.source}, column {table.name(columns[0])!r}: every path has a missing value; fill some")
+    dropped = f"{int((~whole).sum()):,} of {len(whole):,} paths dropped, in which a value is missing" * (not whole.all())
+    reading = Reading(cube[whole], table.source, tuple(table.name(j) for j in columns), None, rows[whole],
+                      table.from_zero)
+    return replace(reading, told=told(reading, table.noting(note, dropped).notes))
+
+
+def _finite(table: Table, j: int) -> np.ndarray:
+    values, _ = _numbers(table, j, (), Asked(missing="drop"))
+    bad = np.flatnonzero(~np.isfinite(values))
+    if bad.size:
+        raise DataError(f"{table.at(bad[0], j)}: {values[bad[0]]} is not finite; number paths and times")
+    return values
+
+
+# -- values --------------------------------------------------------------------------------------------
+
+
+def _columns(table: Table, columns: Sequence[int], taken: Sequence[int], asked: Asked) -> tuple[np.ndarray, str]:
+    """Numbers (n_rows, k) of columns, NaN where one is missing, and a note on their notation."""
+    read = [_numbers(table, j, taken, asked) for j in columns]
+    return np.column_stack([own for own, _ in read]), ", ".join(filter(None, (note for _, note in read)))
+
+
+def _values(table: Table, columns: Sequence[int], taken: Sequence[int], asked: Asked) -> tuple[Table, np.ndarray]:
+    """Numbers (n_rows, k) of columns, and the table without the rows in which one is missing, if that is asked for."""
+    values, note = _columns(table, columns, taken, asked)
+    table = table.noting(note)
+    missing = np.isnan(values).any(axis=1)
+    if not missing.any():
+        return table, values
+    if missing.all():
+        raise DataError(f"{table.source}, column {table.name(columns[0])!r}: no row holds a value; name another column=")
+    n = int(missing.sum())
+    note = f"{n:,} row{'s' if n > 1 else ''} without a value dropped (the first is row {table.rows[missing.argmax()]})"
+    return table.keep(~missing).noting(note), values[~missing]
+
+
+def _numbers(table: Table, j: int, taken: Sequence[int], asked: Asked) -> tuple[np.ndarray, str]:
+    """Numbers (n_rows,) of one column, and a note on their notation."""
+    cells = table.cells(j)
+    if cells.dtype.kind in "bcmM":
+        raise DataError(f"{table.at(0, j)}: {str(cells.iloc[0])!r} ({cells.dtype}) is not a number; name another column=")
+    if pd.api.types.is_numeric_dtype(cells):
+        values, note = cells.to_numpy(dtype=np.float64, na_value=np.nan, copy=True), ""
+    else:
+        values, note = _from_text(table, j, taken, asked)
+    missing = np.isnan(values)
+    if missing.any() and asked.missing == "error":
+        i = int(missing.argmax())
+        raise DataError(f"{table.at(i, j)}: {_missing(cells.iloc[i])}; fill it or drop the row, or leave out all such "
+                        "rows with --missing drop (missing='drop')")
+    return values, note
+
+
+def _missing(cell: object) -> str:
+    text = str(cell).strip() if isinstance(cell, str) else "nan"
+    return "the cell is empty" if not text else f"{text!r} stands for a missing value"
+
+
+def _from_text(table: Table, j: int, taken: Sequence[int], asked: Asked) -> tuple[np.ndarray, str]:
+    cells = table.cells(j).tolist()
+    mark = asked.decimal
+    try:
+        try:
+            values, percent = numbers(cells, mark)
+        except Unclear as unclear:
+            mark = _mark_of_file(table, j, taken, unclear)
+            values, percent = numbers(cells, mark)
+    except NotANumber as fault:
+        raise DataError(f"{table.at(fault.i, j)}: {fault.reason}") from fault
+    comma = mark == COMMA or (mark is None and marks_of(cells) == {COMMA})
+    notes = [f"{table.name(j)!r} with decimal commas"] * comma + [f"percent of {table.name(j)!r} as shares of 1"] * percent
+    return values, ", ".join(notes)
+
+
+def _mark_of_file(table: Table, j: int, taken: Sequence[int], unclear: Unclear) -> str:
+    """The decimal mark that the other columns have, or that fields between commas must have.
+
+    Raises
+    ------
+    DataError
+        If nothing tells: names both readings.
+    """
+    seen: set[str] = set()
+    for other in range(table.frame.shape[1]):
+        if other != j and other not in taken:
+            cells = [cell for cell in table.cells(other).iloc[:SAMPLE] if isinstance(cell, str)]
+            if cells and all(is_number(cell) or is_missing(cell) for cell in cells):
+                marks = marks_of(cells)
+                seen |= marks if len(marks) == 1 else set()
+    if len(seen) == 1:
+        return seen.pop()
+    if not seen and table.point_sure and POINT in unclear.shown and COMMA not in unclear.shown:
+        return POINT
+    readings = " or ".join(f"{value!r}" for value in unclear.readings)
+    raise DataError(f"{table.at(unclear.i, j)}: {unclear.shown[:40]!r} may be {readings}, and no other cell decides; name "
+                    f"the decimal mark with --decimal (decimal=), {' or '.join(map(repr, MARKS))}")
+
+
+# -- order ---------------------------------------------------------------------------------------------
+
+
+def _order(table: Table, when: Times, asked: Asked) -> tuple[np.ndarray | None, list[str] | None, str]:
+    """Rows from oldest to newest (None if they stand so), their dates as they are written, and what is to be told."""
+    day = when.columns[0]
+    if when.is_clock:
+        stamps, shown, note = pd.Series(_finite(table, day)), [str(cell) for cell in table.cells(day)], ""
+    else:
+        stamps, shown, note = _parsed(table, when, asked)
+    keys = stamps.to_numpy()
+    order, said = _sorted(table, keys, shown, when, asked)
+    return order, None if when.is_clock else shown, ", ".join(filter(None, (note, said)))
+
+
+def _parsed(table: Table, when: Times, asked: Asked) -> tuple[pd.Series, list[str], str]:
+    day, *clock = when.columns
+    cells = table.cells(day)
+    if clock:
+        texts = cells.map(dates.text_of) + " " + table.cells(clock[0]).map(dates.text_of)
+        whole = asked.date_format is None or any(part in asked.date_format for part in ("%H", "%I"))
+        cells = texts if whole else cells
+    try:
+        stamps, shown, note = dates.parse(cells, asked.date_format)
+        if clock and not whole:
+            joined = pd.Series(shown) + " " + table.cells(clock[0]).map(dates.text_of).reset_index(drop=True)
+            stamps, shown, _ = dates.parse(joined)
+    except dates.NotADate as fault:
+        raise DataError(f"{table.at(fault.i, day)}: {fault.reason}") from fault
+    except dates.TwoReadings as fault:
+        raise DataError(f"{table.source}, column {table.name(day)!r}: {fault}") from fault
+    return stamps, shown, note
+
+
+def _sorted(table: Table, keys: np.ndarray, shown: list[str], when: Times, asked: Asked
+            ) -> tuple[np.ndarray | None, str]:
+    """The order of the rows by their dates, None if they are in it; what was done to them, in words."""
+    later, same = keys[1:] > keys[:-1], keys[1:] == keys[:-1]
+    if later.all():
+        return None, ""
+    if not (later | same).any():
+        return np.arange(len(keys))[::-1], "sorted from newest first"
+    if asked.duplicates == "error":
+        raise DataError(_out_of_order(table, keys, shown, when))
+    is_newest_first = not later.any()
+    order = np.arange(len(keys))[::-1] if is_newest_first else np.argsort(keys, kind="stable")
+    notes = ["sorted from newest first"] if is_newest_first else [] if (later | same).all() else ["sorted by date"]
+    if asked.duplicates == "last":
+        last = np.append(keys[order][1:] != keys[order][:-1], True)
+        order, n = order[last], int((~last).sum())
+        notes.append(f"the last of each date kept, {n:,} rows dropped" if n else "")
+    else:
+        notes.append(f"{int(same.sum()):,} rows have the date of the one before" if same.any() else "")
+    return order, ", ".join(filter(None, notes))
+
+
+def _out_of_order(table: Table, keys: np.ndarray, shown: list[str], when: Times) -> str:
+    """Why rows cannot be put in order without being told how."""
+    later = keys[1:] > keys[:-1]
+    is_newest_first = later.sum() * 2 < len(later) and not later.any()
+    late = np.flatnonzero(keys[1:] == keys[:-1] if is_newest_first else ~later)
+    i = int(late[0]) + 1
+    here = f"{table.at(i, when.columns[0])}: {shown[i]!r}"
+    splits = split_by(table, keys, when.columns) if len(np.unique(keys)) < len(keys) else None
+    if splits is not None:
+        return (f"{here} stands in several rows, which the column {splits!r} tells apart; name one series of it with "
+                "--symbol (symbol=)")
+    if keys[i] == keys[i - 1]:
+        return (f"{here} is a duplicate of the row before; keep one price per date, or say --duplicates last or "
+                "--duplicates all (duplicates=)")
+    return (f"{here} comes after {shown[i - 1]!r}; sort the rows by date, oldest first, or let --duplicates all or "
+            "--duplicates last (duplicates=) do it")
