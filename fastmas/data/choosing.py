@@ -19,9 +19,9 @@ CLOCK_NAMES = ("timestamp", "time")
 ADJUSTED_NAMES = ("adj close", "adjusted close", "adjclose", "close adj", "adjusted")
 PRICE_NAMES = (*ADJUSTED_NAMES, "close", "price", "value")  # the first of them is taken
 OTHER_PRICE_NAMES = frozenset((  # one alone is taken
-    "closing price", "close price", "close last", "last", "last price", "settle", "nav", "px last", "schlusskurs", "schluss",
-    "kurs", "cours", "clôture", "cloture", "dernier", "cierre", "último", "ultimo", "fechamento", "chiusura", "slotkoers",
-    "zamkniecie", "zamknięcie", "收盘", "收盘价"))
+    "closing price", "close price", "close last", "last", "last price", "settle", "nav", "px last", "schlusskurs",
+    "schluss", "kurs", "cours", "clôture", "cloture", "dernier", "cierre", "último", "ultimo", "fechamento", "chiusura",
+    "slotkoers", "zamkniecie", "zamknięcie", "收盘", "收盘价"))
 SYMBOL_NAMES = frozenset(("symbol", "ticker", "tickers", "ts code", "code", "isin", "instrument", "act symbol", "pair",
                           "tic", "permno", "security", "series"))
 SAMPLE = 200  # cells that tell what a column holds
@@ -118,8 +118,8 @@ def _one_order(table: Table, columns: list[int], asked: Asked) -> int:
     steady = [j for j, order in orders.items() if order]
     if not steady or len({orders[j] for j in steady}) > 1:
         names = ", ".join(repr(table.name(j)) for j in columns)
-        raise DataError(f"{table.source}: the columns {names} hold dates, and none alone orders the rows; name the right "
-                        "one 'date', or leave the others out")
+        raise DataError(f"{table.source}: the columns {names} hold dates, and none alone orders the rows; name the "
+                        "right one 'date', or leave the others out")
     return steady[0]
 
 
@@ -144,7 +144,7 @@ def of_symbol(table: Table, asked: Asked) -> Table:
     wanted = asked.symbol.strip().lower()
     columns = columns or list(range(table.frame.shape[1]))
     cells = {j: table.cells(j).astype(str).str.strip() for j in columns}
-    for j, own in cells.items():
+    for own in cells.values():
         mask = (own == asked.symbol.strip()).to_numpy()
         mask = mask if mask.any() else (own.str.lower() == wanted).to_numpy()
         if mask.any():
@@ -194,11 +194,11 @@ def choose(table: Table, asked: Asked, taken: Collection[int]) -> tuple[list[int
     DataError
         If a column is not there, or nothing tells which one is meant; names the candidates.
     """
-    if not table.has_header and not (asked.columns and all(_by_number(table, name) is not None for name in asked.columns)):
-        j = table.frame.shape[1] - 1
-        raise DataError(f"{table.source}, row {table.rows[0]}: {str(table.frame.iloc[0, j])!r} is no column name; add a "
-                        "header such as date,close, or name a column by its number with column= (--column): "
-                        f"{table.listed()}")
+    by_number = [_by_number(table, name) for name in asked.columns]
+    if not table.has_header and (not by_number or None in by_number):
+        cell = str(table.frame.iloc[0, -1])
+        raise DataError(f"{table.source}, row {table.rows[0]}: {cell!r} is no column name; add a header such as "
+                        f"date,close, or name a column by its number with column= (--column): {table.listed()}")
     if asked.columns:
         return _named(table, asked.columns), ""
     if len(asked.observables) > 1:

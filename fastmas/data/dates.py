@@ -6,7 +6,6 @@ pandas reads what is found; here is only which of its forms a column has.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,13 +18,15 @@ _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.?"
 _WEEKDAY = r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,?\s+)?"
 _YEAR_FIRST = r"\d{4}([-/.])\d{1,2}\1\d{1,2}"
 _PARTS = r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d{2})"
-_NAMED = rf"{_WEEKDAY}(?:\d{{1,2}}[-/\s]{_MONTH}[-/\s,]+(?:\d{{4}}|\d{{2}})|{_MONTH}\s+\d{{1,2}},?\s+\d{{4}}|\d{{4}}[-/\s]{_MONTH}[-/\s]\d{{1,2}})"
+_NAMED = (rf"{_WEEKDAY}(?:\d{{1,2}}[-/\s]{_MONTH}[-/\s,]+(?:\d{{4}}|\d{{2}})|{_MONTH}\s+\d{{1,2}},?\s+\d{{4}}|"
+          rf"\d{{4}}[-/\s]{_MONTH}[-/\s]\d{{1,2}})")
 _DAY = re.compile(rf"(?:{_YEAR_FIRST}|(?:\d{{1,2}})([-/.])(?:\d{{1,2}})\2(?:\d{{4}}|\d{{2}})|{_NAMED})", re.IGNORECASE)
 _WHOLE = re.compile(rf"(?P<day>.*?)(?:[T,\s]\s*{_CLOCK}(?:{_ZONE})?)?", re.IGNORECASE)
 _OF_DAY = re.compile(_CLOCK)
 _COMPACT = re.compile(r"(?:1[89]|2[01])\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
 _COMPACT_TIME = re.compile(_COMPACT.pattern + r"(?:[01]\d|2[0-3])[0-5]\d(?:[0-5]\d)?")
 _UNIX = re.compile(r"[1-4]\d{9}(?:\.\d+)?|[1-4]\d{12}|[1-4]\d{15}|[1-4]\d{18}")
+_KINDS = (("day", _COMPACT), ("date", _COMPACT_TIME), ("unix", _UNIX), ("clock", _OF_DAY), ("day", _DAY))
 _UNITS = {10: "s", 13: "ms", 16: "us", 19: "ns"}
 MONTH_FORMS = ("%b %d, %Y", "%B %d, %Y", "%b. %d, %Y", "%b %d %Y", "%B %d %Y", "%d-%b-%Y", "%d-%b-%y", "%d %b %Y",
                "%d %B %Y", "%d/%b/%Y", "%d %b %y", "%Y-%b-%d", "%a, %b %d, %Y", "%a %b %d %Y", "%a %d %b %Y",
@@ -52,16 +53,9 @@ def kind_of(cell: Any) -> str:
     text = str(cell).strip()
     if isinstance(cell, (float, np.floating)) and text.endswith(".0"):
         text = text[:-2]
-    if _COMPACT.fullmatch(text):
-        return "day"
-    if _COMPACT_TIME.fullmatch(text) and len(text) in (12, 14):
-        return "date"
-    if _UNIX.fullmatch(text):
-        return "unix"
-    if _OF_DAY.fullmatch(text):
-        return "clock"
-    if _DAY.fullmatch(text):
-        return "day"
+    for kind, form in _KINDS:
+        if form.fullmatch(text):
+            return kind
     whole = _WHOLE.fullmatch(text)
     return "date" if whole and whole["day"] != text and _DAY.fullmatch(whole["day"]) else ""
 
@@ -83,15 +77,12 @@ def parse(cells: pd.Series, form: str | None = None) -> tuple[pd.Series, list[st
     if cells.dtype.kind == "M":
         _check_all(cells.isna(), cells, "is not a date")
         return pd.to_datetime(cells, utc=True), iso(cells), ""
-    if isinstance(cells.dtype, pd.PeriodDtype):
-        texts = cells.astype(str)
-    else:
-        texts = cells.map(text_of)
+    texts = cells.astype(str) if isinstance(cells.dtype, pd.PeriodDtype) else cells.map(text_of)
     if form is not None:
         return _by_form(texts, form)
     when = pd.to_datetime(texts, format="ISO8601", errors="coerce", utc=True)
     if not when.isna().any():
-        return when, texts.str.replace(r"^(\d{4})/(\d{1,2})/", r"\1-\2-", regex=True).tolist(), ""
+        return when, texts.str.replace(r"^(\d{4})[/.](\d{1,2})[/.]", r"\1-\2-", regex=True).tolist(), ""
     for kind, read in ((_UNIX, _unix), (_COMPACT_TIME, _compact)):
         if texts.str.fullmatch(kind.pattern).mean() > 0.5:
             return read(texts, kind)
@@ -101,15 +92,18 @@ def parse(cells: pd.Series, form: str | None = None) -> tuple[pd.Series, list[st
 def iso(when: pd.Series) -> list[str]:
     """Times as text in ISO 8601: days alone where all are midnights."""
     if (when.dropna() == when.dropna().dt.normalize()).all():
-        return when.dt.strftime("%Y-%m-%d").tolist()
+        return np.datetime_as_string(_naive(when).to_numpy("datetime64[D]"), unit="D").tolist()
+    if when.dt.tz is None and (when.dropna() == when.dropna().dt.floor("s")).all():
+        return np.datetime_as_string(when.to_numpy("datetime64[s]"), unit="s").tolist()
     return when.map(lambda stamp: stamp.isoformat(), na_action="ignore").tolist()
 
 
 def text_of(cell: Any) -> str:
     """A cell of dates as text, days without a time of day."""
+    if isinstance(cell, str):
+        return cell.strip()
     if hasattr(cell, "isoformat") and cell is not pd.NaT:
-        text = cell.isoformat()
-        return text.removesuffix("T00:00:00")
+        return cell.isoformat().removesuffix("T00:00:00")
     text = str(cell).strip()
     return text[:-2] if isinstance(cell, (float, np.floating)) and text.endswith(".0") else text
 
@@ -127,6 +121,7 @@ def _by_form(texts: pd.Series, form: str) -> tuple[pd.Series, list[str], str]:
 
 
 def _naive(when: pd.Series) -> pd.Series:
+    """Times as clocks show them where they are."""
     return when.dt.tz_localize(None)
 
 
@@ -196,8 +191,10 @@ def _by_parts(days: pd.Series, texts: pd.Series) -> tuple[pd.Series, str]:
     if "year first" in good and len(good) == 2:  # a year of two digits and a day above 12: the rows' order tells
         steady = [name for name in good if read[name].is_monotonic_increasing or read[name].is_monotonic_decreasing]
         good = steady if len(steady) == 1 else good
-    if len(good) > 1:
-        raise TwoReadings(_two_readings(texts.iloc[0], {name: read[name].iloc[0] for name in good}, parts.iloc[0]))
+    differ = np.flatnonzero(np.any([read[name] != read[good[0]] for name in good], axis=0))
+    if differ.size:
+        i = int(differ[0])
+        raise TwoReadings(_two_readings(texts.iloc[i], {name: read[name].iloc[i] for name in good}, parts.iloc[i]))
     return read[good[0]], f"dates read {good[0]}"
 
 
@@ -229,15 +226,17 @@ def _with_clock(day: pd.Series, clock: pd.Series, zone: pd.Series, texts: pd.Ser
                 for mask, form in ((halves & ~seconds, "%I:%M %p"), (halves & seconds, "%I:%M:%S %p"))]
         _check_all(halves & read[0].isna() & read[1].isna(), texts, "is not a time of day")
         hours = hours.where(~halves, read[0].fillna(read[1]))
-    hours = hours.str.replace(r"^(\d):", r"0\1:", regex=True)
-    offset = zone.fillna("").str.strip().str.replace(r"^(Z|UTC|GMT)$", "+00:00", regex=True)
-    when = pd.to_datetime(day.dt.strftime("%Y-%m-%d") + "T" + hours + offset, format="ISO8601", errors="coerce",
-                          utc=True)
+    short = hours.str.count(":") == 1
+    since = pd.to_timedelta(hours.where(~short, hours + ":00"), errors="coerce")
+    ahead = _offsets(zone)
+    when = (day + since - ahead).dt.tz_localize("UTC")
+    when = when.where(since < pd.Timedelta(days=1))
     _check_all(when.isna(), texts, "is not a date")
     return when
 
 
-def clock_of(cells: Sequence[Any]) -> bool:
-    """Whether cells are times of day and nothing else."""
-    filled = [str(cell).strip() for cell in cells if str(cell).strip()]
-    return bool(filled) and all(map(_OF_DAY.fullmatch, filled))
+def _offsets(zone: pd.Series) -> pd.Series:
+    """How far clocks are ahead of UTC."""
+    parts = zone.fillna("").str.extract(r"([+-])(\d\d):?(\d\d)?")
+    minutes = pd.to_numeric(parts[1]).fillna(0) * 60 + pd.to_numeric(parts[2]).fillna(0)
+    return pd.to_timedelta(minutes.where(parts[0] != "-", -minutes), unit="min")

@@ -14,10 +14,11 @@ import pandas as pd
 
 from fastmas.data.dates import kind_of
 from fastmas.data.numbers import is_missing, is_number
-from fastmas.data.tables import Table, check_width, levels, listed
+from fastmas.data.tables import Table, check_width, levels, listed, plain
 from fastmas.errors import DataError
 
 SAMPLE = 200  # rows that tell what a column holds
+LEVEL_NAMES = ("", "price", "ticker", "tickers", "symbol", "symbols", "attributes")
 INDEX_NAMES = ("date", "datetime", "timestamp", "time")
 
 
@@ -46,7 +47,7 @@ def table_of(source: str, lines: Sequence[Line], *, point_sure: bool) -> Table:
     DataError
         No data or no names, several rows that may be the names, or a row of another width.
     """
-    lines = [line for line in lines if not all(map(is_blank, line.cells))]
+    lines = [line for line in lines if line.cells[0] or not all(map(is_blank, line.cells))]
     if not lines:
         raise DataError(f"{source}: the file is empty; it needs at least a header and prices")
     check_width(source, max(len(line.cells) for line in lines))
@@ -73,10 +74,11 @@ def table_of(source: str, lines: Sequence[Line], *, point_sure: bool) -> Table:
 def _without_blank_ends(lines: list[Line]) -> tuple[list[Line], int]:
     """Rows without the separators at their end that stand for no column, and the usual number of fields."""
     usual = Counter(len(line.cells) for line in lines).most_common(1)[0][0]
-    width = max(j + 1 for line in lines if len(line.cells) == usual
-                for j in range(usual) if not is_blank(line.cells[j]))
-    return [line._replace(cells=line.cells[:width]) if all(map(is_blank, line.cells[width:])) else line
-            for line in lines], width
+    full, width = [line.cells for line in lines if len(line.cells) == usual], usual
+    while all(is_blank(cells[width - 1]) for cells in full):
+        width -= 1
+    return [line if len(line.cells) <= width or not all(map(is_blank, line.cells[width:])) else
+            Line(line.number, line.cells[:width]) for line in lines], width
 
 
 class _Levels(NamedTuple):
@@ -94,8 +96,13 @@ def _parts(lines: Sequence[Line], width: int) -> tuple[list[Line], list[Line], l
         return any(is_typed(line.cells[j]) for j in typed if j < len(line.cells))
 
     first = next((i for i, line in enumerate(lines) if holds_data(line)), len(lines))
-    last = next((i for i in range(len(lines) - 1, first, -1) if holds_data(lines[i])), first)
+    last = next((i for i in range(len(lines) - 1, first, -1) if holds_data(lines[i]) or _is_cut(lines[i])), first)
     return list(lines[:first]), list(lines[first:last + 1]), list(lines[last + 1:])
+
+
+def _is_cut(line: Line) -> bool:
+    """Whether a row begins as one of data does, such as the last one of a file that was not loaded to its end."""
+    return str(line.cells[0])[:1].isdigit()
 
 
 def _is_typed_column(cells: Sequence[Any]) -> bool:
@@ -119,7 +126,9 @@ def _skipped(lines: Sequence[Line], where: str) -> str:
     return f"{what} left out as a note at the {where} ({first[:30]!r})"
 
 
-def _names(source: str, head: list[Line], first: Line, width: int) -> tuple[list[str] | _Levels | None, tuple[str, ...]]:
+def _names(
+    source: str, head: list[Line], first: Line, width: int
+) -> tuple[list[str] | _Levels | None, tuple[str, ...]]:
     """The names of the columns above row `first`, None if it has none, and what was left out there."""
     notes = [line for line in head if _is_comment(line)]
     rows = [line for line in head if not _is_comment(line)]
@@ -127,33 +136,47 @@ def _names(source: str, head: list[Line], first: Line, width: int) -> tuple[list
         rows = [Line(notes[-1].number, [str(notes[-1].cells[0]).lstrip("# "), *notes[-1].cells[1:]])]
         notes.pop()
     wide = [line for line in rows if len(line.cells) == width]
+    while len(wide) > 1 and _n_filled(wide[0]) == 1 < _n_filled(wide[1]):  # a title, in a row of a sheet
+        del wide[0]
     above = [line for line in rows if line not in wide]
     said = (_skipped([*notes, *above], "start"),) if notes or above else ()
     if not wide:
-        near = above[-1] if above and sum(not is_blank(cell) for cell in above[-1].cells) > 1 else None
+        near = above[-1] if above and _n_filled(above[-1]) > 1 else None
         if near is not None:
             raise DataError(_other_width(source, first, near.cells))
         return None, said
     names = [[str("" if cell is None else cell) for cell in line.cells] for line in wide]
     if len(names) == 1:
         return names[0], said
-    *upper, last = names
-    if last[0] and not any(last[1:]) and (len(upper) == 1 or last[0].lower() in INDEX_NAMES):
-        names = [[last[0], *row[1:]] for row in upper]
-    if len(names) == 1:
-        return names[0], said
-    if len(names) == 2:
-        flat, symbols = levels(list(zip(*names, strict=True))[1:])
-        if any(symbols):
-            first_name = last[0] if not any(last[1:]) else names[0][0]
-            return _Levels([first_name, *flat], ("", *symbols)), said
+    found = _levels(names)
+    if found is not None:
+        return found, said
     numbers = " and ".join(str(line.number) for line in wide[:2])
     raise DataError(f"{source}: {len(wide)} rows of names stand above the data (rows {numbers}: {wide[0].cells[0]!r}, "
                     f"{wide[1].cells[0]!r}); delete all but the one with the columns' names")
 
 
+def _levels(names: list[list[str]]) -> list[str] | _Levels | None:
+    """Names of columns in several rows as pandas writes them: levels, and the index's name in a last row."""
+    *upper, last = names
+    has_index = bool(last[0]) and not any(last[1:])
+    rows = upper if has_index else names
+    if len(rows) == 1:
+        return [last[0], *rows[0][1:]]
+    if len(rows) != 2 or not (has_index or any(plain(row[0]) in LEVEL_NAMES for row in rows)):
+        return None
+    flat, symbols = levels(list(zip(*rows, strict=True))[1:])
+    first = last[0] if has_index else next((row[0] for row in rows if plain(row[0]) in INDEX_NAMES), "")
+    return _Levels([first, *flat], ("", *symbols)) if any(symbols) else None
+
+
+def _n_filled(line: Line) -> int:
+    return sum(not is_blank(cell) for cell in line.cells)
+
+
 def _is_comment(line: Line) -> bool:
-    return isinstance(line.cells[0], str) and line.cells[0].startswith("#") and not is_missing(line.cells[0])
+    first = line.cells[0]
+    return isinstance(first, str) and first[:1] == "#" and not is_missing(first)
 
 
 def _uncommented(body: list[Line], width: int) -> tuple[list[Line], list[Line]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -35,8 +35,10 @@ _AROUND = re.compile(
     rf"(?P<open>\()?(?P<sign>[-+−]?)[{_SPACES}]*(?P<before>[$€£¥₹]?)[{_SPACES}]*(?P<sign_after>[-+−]?)"
     rf"(?P<body>[\d.,](?:[\d.,'’{_SPACES}eE+-]*[\d.,])?)"
     rf"[{_SPACES}]*(?P<after>[$€£¥₹]?)[{_SPACES}]*(?P<percent>%?)(?P<close>\))?", re.ASCII)
+_FLOATS = (float, np.floating)
 _INFINITE = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE)
 _PLAIN = re.compile(r"-?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?", re.ASCII)  # what a program writes
+_DIGITS = re.compile(r"-?\d+", re.ASCII)
 _SURELY_POINT = re.compile(r"-?(?:0\d*\.\d*|\d{4,}\.\d*|\d+\.(?:\d{0,2}|\d{4,}))(?:[eE][+-]?\d+)?", re.ASCII)
 _SUFFIXED = re.compile(r"[-+($€£¥₹]*\d[\d.,'’ ]*\s?(?:[kKmMbBtT%]|[A-Z]{3})?\)?", re.ASCII)
 
@@ -61,7 +63,7 @@ def is_missing(cell: Any) -> bool:
     """Whether a cell holds no value, by any of the marks that people use."""
     if isinstance(cell, str):
         return cell.strip().lower() in MISSING
-    return cell is None or cell is pd.NA or cell is pd.NaT or (isinstance(cell, (float, np.floating)) and math.isnan(cell))
+    return cell is None or cell is pd.NA or cell is pd.NaT or (isinstance(cell, _FLOATS) and math.isnan(cell))
 
 
 def looks_numeric(cell: Any) -> bool:
@@ -75,7 +77,7 @@ def is_number(cell: Any) -> bool:
     """Whether a cell is a number in one of the notations that are read."""
     if isinstance(cell, str):
         return bool(_INFINITE.fullmatch(cell.strip())) or any(_parts(cell, mark) is not None for mark in MARKS)
-    return isinstance(cell, (int, float, np.number)) and not isinstance(cell, (bool, np.bool_, complex)) and cell == cell
+    return isinstance(cell, (int, np.integer, *_FLOATS)) and not isinstance(cell, bool) and not is_missing(cell)
 
 
 def marks_of(cells: Iterable[Any]) -> set[str]:
@@ -89,8 +91,16 @@ def marks_of(cells: Iterable[Any]) -> set[str]:
     return possible
 
 
-def numbers(cells: Sequence[Any], mark: str | None = None) -> tuple[np.ndarray, bool]:
-    """Values (n,) of cells, NaN for what is missing, and whether they were given in percent.
+class Column(NamedTuple):
+    """Values (n,) of cells, NaN for what is missing; whether they were in percent, and their decimal mark."""
+
+    values: np.ndarray
+    in_percent: bool
+    mark: str
+
+
+def numbers(cells: Sequence[Any], mark: str | None = None) -> Column:
+    """Read cells that are written in one way.
 
     Parameters
     ----------
@@ -104,22 +114,25 @@ def numbers(cells: Sequence[Any], mark: str | None = None) -> tuple[np.ndarray, 
     Unclear
         Both marks are possible and give other numbers.
     """
-    texts = {i: cell.strip() for i, cell in enumerate(cells) if isinstance(cell, str) and not is_missing(cell)}
     values = np.full(len(cells), np.nan)
-    if len(texts) and _written_by_a_program(texts.values(), mark):
+    texts: dict[int, str] = {}
+    for i, cell in enumerate(cells):
+        if not isinstance(cell, str):
+            values[i] = np.nan if is_missing(cell) else _plain(i, cell)
+        elif (text := cell.strip()).lower() not in MISSING:
+            texts[i] = text
+    if _written_by_a_program(texts.values(), mark):
         values[list(texts)] = [float(text) for text in texts.values()]
-        texts = {}
+        return Column(values, False, POINT)
     mark = mark or _one_mark(texts)
     _check_alike(texts)
-    for i, cell in enumerate(cells):
-        if i in texts:
-            found = _value(texts[i], mark)
-            if found is None:
-                raise NotANumber(i, _not_a_number(texts[i]))
-            values[i] = found
-        elif not isinstance(cell, str) and not is_missing(cell):
-            values[i] = _plain(i, cell)
-    return values, any(text.rstrip(")").endswith("%") for text in texts.values())
+    for i, text in texts.items():
+        found = _value(text, mark)
+        if found is None:
+            odd = i if (odd := _odd_one(texts)) is None else odd
+            raise NotANumber(odd, _not_a_number(texts[odd]))
+        values[i] = found
+    return Column(values, any("%" in text for text in texts.values()), mark)
 
 
 def _written_by_a_program(texts: Collection[str], mark: str | None) -> bool:
@@ -140,25 +153,27 @@ def _plain(i: int, cell: Any) -> float:
 
 
 def _one_mark(texts: dict[int, str]) -> str:
-    """The decimal mark that all texts allow."""
-    fails: dict[str, list[int]] = {mark: [] for mark in MARKS}
+    """The decimal mark that the first text tells which allows one alone."""
     differs = None
     for i, text in texts.items():
+        if _DIGITS.fullmatch(text):
+            continue
         by_point, by_comma = (_value(text, mark) for mark in MARKS)
-        if by_point is None:
-            fails[POINT].append(i)
-        if by_comma is None:
-            fails[COMMA].append(i)
         if by_point is None and by_comma is None:
             raise NotANumber(i, _not_a_number(text))
-        if differs is None and by_point is not None and by_comma is not None and by_point != by_comma:
+        if by_point is None or by_comma is None:
+            return POINT if by_comma is None else COMMA
+        if differs is None and by_point != by_comma:
             differs = Unclear(i, text, (by_point, by_comma))
-    if fails[POINT] and fails[COMMA]:
-        odd = min(fails.values(), key=len)[0]
-        raise NotANumber(odd, _not_a_number(texts[odd]))
-    if differs is not None and not fails[POINT] and not fails[COMMA]:
+    if differs is not None:
         raise differs
-    return COMMA if fails[POINT] else POINT
+    return POINT
+
+
+def _odd_one(texts: dict[int, str]) -> int | None:
+    """The first text that is written in another way than most."""
+    fails = [[i for i, text in texts.items() if _value(text, mark) is None] for mark in MARKS]
+    return min(fails, key=len)[0] if all(fails) else None
 
 
 def _not_a_number(text: str) -> str:
@@ -184,7 +199,7 @@ def _check_alike(texts: dict[int, str]) -> None:
 
 
 def _parts(text: str, mark: str) -> tuple[str, str, bool] | None:
-    """Sign, bare number with a decimal point, and whether it is in percent; None if it is no number in this notation."""
+    """Sign, bare number with a decimal point, and whether it is in percent; None if it is none in this notation."""
     around = _AROUND.fullmatch(text.strip())
     if around is None or bool(around["open"]) != bool(around["close"]):
         return None

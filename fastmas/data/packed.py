@@ -12,7 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from fastmas.errors import DataError
 from fastmas.limits import SMALL_BYTES, check_memory
@@ -21,11 +21,8 @@ MOST_TIMES = 250  # of its size that a packed file may unfold to, once it is lar
 TIMES_READ = 12  # of a text's size that its cells take in memory
 _CHUNK = 1 << 20
 
-OPENERS: dict[str, Callable[[IO[bytes]], IO[bytes]]] = {
-    ".gz": lambda packed: gzip.GzipFile(fileobj=packed),
-    ".bz2": lambda packed: bz2.BZ2File(packed),
-    ".xz": lambda packed: lzma.LZMAFile(packed),
-}
+OPENERS: dict[str, Callable[[IO[bytes]], Any]] = {
+    ".gz": lambda packed: gzip.GzipFile(fileobj=packed), ".bz2": bz2.BZ2File, ".xz": lzma.LZMAFile}
 _DAMAGE = (OSError, EOFError, zlib.error, lzma.LZMAError, ValueError)
 
 
@@ -88,7 +85,7 @@ def unpacked(source: str, content: bytes, ending: str) -> bytes:
         raise DataError(f"{source}: not a {kind} file, or damaged; compress it again with {kind}") from fault
 
 
-def _read(source: str, packed: IO[bytes], size: int) -> bytes:
+def _read(source: str, packed: Any, size: int) -> bytes:
     parts, n = [], 0
     while part := packed.read(_CHUNK):
         n += len(part)
@@ -100,8 +97,8 @@ def _read(source: str, packed: IO[bytes], size: int) -> bytes:
 def check_size(source: str, n: int, size: int) -> None:
     """Raise if a packed file of `size` bytes unfolds to n, which is far more than text does or than memory holds."""
     if n > SMALL_BYTES and n > MOST_TIMES * size:
-        raise DataError(f"{source}: unfolds to more than {MOST_TIMES} times its {size:,} bytes, which no table does; unpack "
-                        "it, and give the file if it is one")
+        raise DataError(f"{source}: unfolds to more than {MOST_TIMES} times its {size:,} bytes, which no table does; "
+                        "unpack it, and give the file if it is one")
     check_memory(TIMES_READ * n, None, f"{source}: its cells", "give a shorter file")
 
 

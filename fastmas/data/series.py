@@ -13,8 +13,8 @@ from fastmas.data.asked import Asked
 from fastmas.data.choosing import Times, choose, of_symbol, split_by, times
 from fastmas.data.numbers import COMMA, MARKS, POINT, NotANumber, Unclear, is_missing, is_number, marks_of, numbers
 from fastmas.data.paths import PATH_NAMES, pivot
-from fastmas.data.told import Reading, told
 from fastmas.data.tables import Table
+from fastmas.data.told import Reading, told
 from fastmas.errors import DataError
 
 SAMPLE = 1000  # cells of other columns that tell a file's decimal mark
@@ -42,7 +42,9 @@ def read_table(table: Table, asked: Asked) -> Reading:
     columns, beside = choose(table, asked, taken)
     table, values = _values(table.noting(beside), columns, taken, asked)
     order, stamps = None, None
-    if when is not None:
+    if when is None:
+        table = table.noting("no dates found, in the order of the rows")
+    else:
         order, stamps, note = _order(table, when, asked)
         table = table.noting(_names_of(table, when), note)
     if order is not None:
@@ -72,7 +74,8 @@ def _read_paths(table: Table, path: int, t: int, asked: Asked) -> Reading:
     whole = ~np.isnan(cube).any(axis=(1, 2))
     if not whole.any():
         raise DataError(f"{table.source}, column {table.name(columns[0])!r}: every path has a missing value; fill some")
-    dropped = f"{int((~whole).sum()):,} of {len(whole):,} paths dropped, in which a value is missing" * (not whole.all())
+    n = int((~whole).sum())
+    dropped = f"{n:,} of {len(whole):,} paths dropped, in which a value is missing" if n else ""
     reading = Reading(cube[whole], table.source, tuple(table.name(j) for j in columns), None, rows[whole],
                       table.from_zero)
     return replace(reading, told=told(reading, table.noting(note, dropped).notes))
@@ -103,7 +106,8 @@ def _values(table: Table, columns: Sequence[int], taken: Sequence[int], asked: A
     if not missing.any():
         return table, values
     if missing.all():
-        raise DataError(f"{table.source}, column {table.name(columns[0])!r}: no row holds a value; name another column=")
+        name = ", ".join(repr(table.name(j)) for j in columns)
+        raise DataError(f"{table.source}, column {name}: no row holds a value; name another column=")
     n = int(missing.sum())
     note = f"{n:,} row{'s' if n > 1 else ''} without a value dropped (the first is row {table.rows[missing.argmax()]})"
     return table.keep(~missing).noting(note), values[~missing]
@@ -113,7 +117,8 @@ def _numbers(table: Table, j: int, taken: Sequence[int], asked: Asked) -> tuple[
     """Numbers (n_rows,) of one column, and a note on their notation."""
     cells = table.cells(j)
     if cells.dtype.kind in "bcmM":
-        raise DataError(f"{table.at(0, j)}: {str(cells.iloc[0])!r} ({cells.dtype}) is not a number; name another column=")
+        cell = f"{str(cells.iloc[0])!r} ({cells.dtype})"
+        raise DataError(f"{table.at(0, j)}: {cell} is not a number; name another column=")
     if pd.api.types.is_numeric_dtype(cells):
         values, note = cells.to_numpy(dtype=np.float64, na_value=np.nan, copy=True), ""
     else:
@@ -133,18 +138,16 @@ def _missing(cell: object) -> str:
 
 def _from_text(table: Table, j: int, taken: Sequence[int], asked: Asked) -> tuple[np.ndarray, str]:
     cells = table.cells(j).tolist()
-    mark = asked.decimal
     try:
         try:
-            values, percent = numbers(cells, mark)
+            read = numbers(cells, asked.decimal)
         except Unclear as unclear:
-            mark = _mark_of_file(table, j, taken, unclear)
-            values, percent = numbers(cells, mark)
+            read = numbers(cells, _mark_of_file(table, j, taken, unclear))
     except NotANumber as fault:
         raise DataError(f"{table.at(fault.i, j)}: {fault.reason}") from fault
-    comma = mark == COMMA or (mark is None and marks_of(cells) == {COMMA})
-    notes = [f"{table.name(j)!r} with decimal commas"] * comma + [f"percent of {table.name(j)!r} as shares of 1"] * percent
-    return values, ", ".join(notes)
+    name = repr(table.name(j))
+    comma, percent = f"{name} with decimal commas", f"percent of {name} as shares of 1"
+    return read.values, ", ".join([comma] * (read.mark == COMMA) + [percent] * read.in_percent)
 
 
 def _mark_of_file(table: Table, j: int, taken: Sequence[int], unclear: Unclear) -> str:
@@ -167,8 +170,8 @@ def _mark_of_file(table: Table, j: int, taken: Sequence[int], unclear: Unclear) 
     if not seen and table.point_sure and POINT in unclear.shown and COMMA not in unclear.shown:
         return POINT
     readings = " or ".join(f"{value!r}" for value in unclear.readings)
-    raise DataError(f"{table.at(unclear.i, j)}: {unclear.shown[:40]!r} may be {readings}, and no other cell decides; name "
-                    f"the decimal mark with --decimal (decimal=), {' or '.join(map(repr, MARKS))}")
+    raise DataError(f"{table.at(unclear.i, j)}: {unclear.shown[:40]!r} may be {readings}, and no other cell decides; "
+                    f"name the decimal mark with --decimal (decimal=), {' or '.join(map(repr, MARKS))}")
 
 
 # -- order ---------------------------------------------------------------------------------------------

@@ -15,8 +15,8 @@ from fastmas.errors import DataError
 MOST_COLUMNS = 10_000
 N_LISTED = 12
 FIELDS = frozenset((
-    "open", "high", "low", "close", "adj close", "volume", "dividends", "stock splits", "capital gains", "price", "last",
-    "bid", "ask", "vwap", "amount"))
+    "open", "high", "low", "close", "adj close", "volume", "dividends", "stock splits", "capital gains", "price",
+    "last", "bid", "ask", "vwap", "amount"))
 
 
 @dataclass(frozen=True, eq=False)

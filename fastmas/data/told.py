@@ -78,16 +78,13 @@ class Reading:
 def told(reading: Reading, notes: Sequence[str] = ()) -> str:
     """The line that says what was read, with `notes` on how."""
     *paths, n_times, _ = reading.values.shape
-    if paths:
-        parts = [f"{paths[0]:,} paths of {n_times:,} times"]
-    else:
-        parts = [f"{n_times:,} rows", _span(reading.dates)]
-    parts += [*notes, *_gap(reading), *_jumps(reading)]
+    size = [f"{paths[0]:,} paths of {n_times:,} times"] if paths else [f"{n_times:,} rows", _span(reading.dates)]
+    parts = [*size, *notes, *_gap(reading), *_jumps(reading)]
     return f"{reading.place}: {', '.join(filter(None, parts))}"
 
 
 def _span(dates: list[str] | None) -> str:
-    return f"{_day(dates[0])} to {_day(dates[-1])}" if dates else "no dates found, in the order of the rows"
+    return f"{_day(dates[0])} to {_day(dates[-1])}" if dates else ""
 
 
 def _day(date: str) -> str:

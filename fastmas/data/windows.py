@@ -12,8 +12,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from fastmas.data.doubtful import doubts, doubts_of_paths
 from fastmas.data.asked import Asked
+from fastmas.data.doubtful import doubts, doubts_of_paths
 from fastmas.data.sources import read_source
 from fastmas.data.told import Reading
 from fastmas.errors import DataError, ParameterError
