@@ -44,7 +44,8 @@ def case(rng: np.random.Generator) -> Case:
     def pick(options):
         return options[rng.integers(len(options))]
 
-    n, separator, decimal, form = int(rng.integers(8, 40)), pick((",", ";", "\t", "|")), pick((".", ",")), pick(DATE_FORMS)
+    n, separator, decimal = int(rng.integers(8, 40)), pick((",", ";", "\t", "|")), pick((".", ","))
+    form = pick(DATE_FORMS)
     thousands = pick(MARKS[decimal])
     names = ["Close", *[name for name in ("Open", "Volume") if rng.random() < 0.5]]
     # A lone point between commas is a decimal mark, which a writer of decimal commas never means by it.
