@@ -95,11 +95,11 @@ FORMS = {
         column="Adj Close"),
     "empty last row": Form("p.csv", lines(
         "Date,Open,Close,Volume\n", lambda t, x, k: f"{t:%Y-%m-%d},{x + 1},{x},{k}", tail="2023-02-27,,,6527\n"),
-        ("40 rows", "1 row without a value dropped", "row 42"), {"missing": "drop"}),
+        ("40 rows", "1 of 41 rows with a missing value were dropped (row 42)"), {"missing": "drop"}),
     "FRED": Form("p.csv", lines(
         "observation_date,ZZIDX\n", lambda t, x, k: f"{t:%Y-%m-%d},{'.' if t == D[7] else x}"),
-        ("1 row without a value dropped", "dates of 'observation_date'", "row 9"), {"missing": "drop"}, "ZZIDX",
-        np.delete(P, 7)),
+        ("1 of 40 rows with a missing value were dropped (row 9)", "dates of 'observation_date'"), {"missing": "drop"},
+        "ZZIDX", np.delete(P, 7)),
     "decimal commas": Form("p.csv", lines(
         "Datum;Schlusskurs;Stuecke\n", lambda t, x, k: f"{t:%d.%m.%Y};{german(x)};{german(k)[:-3]}"),
         ("'Schlusskurs' with decimal commas", "day first"), {}, "Schlusskurs"),
@@ -303,31 +303,31 @@ def test_a_workbook_without_openpyxl(monkeypatch):
 
 
 def test_several_columns_at_once():
-    from fastmas.data.asked import Asked  # noqa: PLC0415  -- what `observe` is made of
+    from fastmas.data.query import Query  # noqa: PLC0415  -- what `observe` is made of
     from fastmas.data.sources import read_source  # noqa: PLC0415
 
     table = frame(Volume=V)
     table.loc[3, "Volume"] = np.nan
-    for asked in (Asked("close,volume", missing="drop"), Asked(("Close", "3"), missing="drop"),
-                  Asked(observables=("price", "volume"), missing="drop")):
-        read = read_source(table, asked)
+    for query in (Query(("close", "volume"), missing="drop"), Query(("Close", "3"), missing="drop"),
+                  Query(observables=("price", "volume"), missing="drop")):
+        read = read_source(table, query)
         assert read.values.tolist() == np.delete(np.column_stack([P, V]), 3, axis=0).tolist()
         assert (read.columns, len(read.dates)) == (("Close", "Volume"), N - 1)
         assert read.at(3, 1) == "DataFrame, row 4 (from 0), column 'Volume'"
         assert "columns 'Close', 'Volume': 39 rows" in read.told
         assert "largest jump of 'Volume'" in read.told
     with pytest.raises(DataError, match=r"row 3 \(from 0\), column 'Volume': 'nan' stands for a missing value"):
-        read_source(table, Asked("close,volume"))
+        read_source(table, Query(("close", "volume")))
     with pytest.raises(DataError, match=r"no column 'depth' for the observable .* column= \(--column\), of: Date,"):
-        read_source(table, Asked(observables=("price", "depth")))
+        read_source(table, Query(observables=("price", "depth")))
     with pytest.raises(DataError, match="column 'close' is asked for twice"):
-        read_source(table, Asked("close,close"))
+        read_source(table, Query(("close", "close")))
     long = pd.DataFrame({"path": np.repeat([0, 1, 2], 4), "t": np.tile(range(4), 3), "a": np.arange(12.0), "b": 7.0})
     long.loc[5, "b"] = np.nan
-    read = read_source(long.iloc[::-1], Asked(("b", "a"), missing="drop"))
+    read = read_source(long.iloc[::-1], Query(("b", "a"), missing="drop"))
     assert read.values[..., 1].tolist() == [[0, 1, 2, 3], [8, 9, 10, 11]]
     assert read.at(1, 2, 0) == "DataFrame, row 1 (from 0), column 'b'"
-    assert "1 of 3 paths dropped" in read.told
+    assert "1 of 3 paths with a missing value were dropped" in read.told
 
 
 # -- refusals ------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fastmas.data.asked import Asked
+from fastmas.data.query import Query
 from fastmas.data.sources import read_source
 from fastmas.errors import DataError
 
@@ -74,7 +74,7 @@ def outcome(made: Case, file: Path) -> str:
     """ "read", "refused", or what is wrong with what was read."""
     file.write_bytes(made.text)
     try:
-        read = read_source(str(file), Asked(tuple(made.names)))
+        read = read_source(str(file), Query(tuple(made.names)))
     except DataError:
         return "refused"
     if read.values.shape != made.values.shape or (read.values != made.values).any():

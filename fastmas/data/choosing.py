@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from fastmas.data import dates
-from fastmas.data.asked import Asked
 from fastmas.data.numbers import is_missing, is_number, looks_numeric
+from fastmas.data.query import Query
 from fastmas.data.tables import Table, listed, plain
 from fastmas.errors import DataError
 
@@ -54,7 +54,7 @@ def _kind(cells: pd.Series) -> str:
     return "number" if sum(map(is_number, sample)) * 2 > len(sample) else "text"
 
 
-def times(table: Table, asked: Asked) -> Times | None:
+def times(table: Table, query: Query) -> Times | None:
     """The columns of dates: known by their names, or else by what they hold; None if there are none.
 
     Raises
@@ -71,12 +71,12 @@ def times(table: Table, asked: Asked) -> Times | None:
     if named and held[named[0]] not in ("clock", "number" if by_content else "clock"):
         is_clock = held[named[0]] == "number" and plain(table.name(named[0])) in CLOCK_NAMES
         return Times((named[0],), is_clock)
-    if asked.date_format is not None and not by_content:
-        by_content = [j for j, kind in enumerate(held) if kind in ("text", "number") and _reads(table, j, asked)]
+    if query.date_format is not None and not by_content:
+        by_content = [j for j, kind in enumerate(held) if kind in ("text", "number") and _reads(table, j, query)]
     stamps = [j for j, kind in enumerate(held) if kind == "unix" and not _is_prices(table, j)]
     if by_content:
-        return Times(_with_clock(_one_order(table, by_content, asked), held, named))
-    steady = [j for j in stamps if _orders(table, j, asked)]
+        return Times(_with_clock(_one_order(table, by_content, query), held, named))
+    steady = [j for j in stamps if _orders(table, j, query)]
     if steady:
         return Times((steady[0],))
     return Times((named[0],)) if named else None
@@ -93,16 +93,16 @@ def _with_clock(day: int, held: list[str], named: list[int]) -> tuple[int, ...]:
     return (day, clocks[0]) if held[day] == "day" and clocks else (day,)
 
 
-def _reads(table: Table, j: int, asked: Asked) -> bool:
+def _reads(table: Table, j: int, query: Query) -> bool:
     """Whether most cells of a column have the form of dates that was asked for."""
     cells = table.cells(j).astype(str).str.strip()
-    return pd.to_datetime(cells, format=asked.date_format, errors="coerce", utc=True).notna().mean() > 0.5
+    return pd.to_datetime(cells, format=query.date_format, errors="coerce", utc=True).notna().mean() > 0.5
 
 
-def _orders(table: Table, j: int, asked: Asked) -> int:
+def _orders(table: Table, j: int, query: Query) -> int:
     """1 or -1 if a column of dates increases or decreases from row to row, else 0."""
     try:
-        when = dates.parse(table.cells(j), asked.date_format)[0]
+        when = dates.parse(table.cells(j), query.date_format)[0]
     except ValueError:
         return 0
     if not when.is_unique:
@@ -110,11 +110,11 @@ def _orders(table: Table, j: int, asked: Asked) -> int:
     return int(when.is_monotonic_increasing) - int(when.is_monotonic_decreasing)
 
 
-def _one_order(table: Table, columns: list[int], asked: Asked) -> int:
+def _one_order(table: Table, columns: list[int], query: Query) -> int:
     """The first of columns of dates, if all that could order the rows do it in one way."""
     if len(columns) == 1:
         return columns[0]
-    orders = {j: _orders(table, j, asked) for j in columns}
+    orders = {j: _orders(table, j, query) for j in columns}
     steady = [j for j, order in orders.items() if order]
     if not steady or len({orders[j] for j in steady}) > 1:
         names = ", ".join(repr(table.name(j)) for j in columns)
@@ -123,7 +123,7 @@ def _one_order(table: Table, columns: list[int], asked: Asked) -> int:
     return steady[0]
 
 
-def of_symbol(table: Table, asked: Asked) -> Table:
+def of_symbol(table: Table, query: Query) -> Table:
     """The rows or columns of the one symbol that is asked for, where there are several.
 
     Raises
@@ -132,20 +132,20 @@ def of_symbol(table: Table, asked: Asked) -> Table:
         If there are several and none is asked for, or not the one that is.
     """
     if any(table.symbols):
-        return _of_level(table, asked)
+        return _of_level(table, query)
     columns = [j for j, name in enumerate(table.names()) if plain(name) in SYMBOL_NAMES]
-    if asked.symbol is None:
+    if query.symbol is None:
         for j in columns:
             found = table.cells(j).dropna().astype(str).str.strip().unique().tolist()
             if len(found) > 1 and not _all_different(table, j):
                 raise DataError(f"{table.source}, column {table.name(j)!r}: {len(found)} series in one table, "
                                 f"{listed(found)}; name one with --symbol (symbol=)")
         return table
-    wanted = asked.symbol.strip().lower()
+    wanted = query.symbol.strip().lower()
     columns = columns or list(range(table.frame.shape[1]))
     cells = {j: table.cells(j).astype(str).str.strip() for j in columns}
     for own in cells.values():
-        mask = (own == asked.symbol.strip()).to_numpy()
+        mask = (own == query.symbol.strip()).to_numpy()
         mask = mask if mask.any() else (own.str.lower() == wanted).to_numpy()
         if mask.any():
             kept = table.keep(mask)
@@ -154,7 +154,7 @@ def of_symbol(table: Table, asked: Asked) -> Table:
     where = f"the columns {listed([table.name(j) for j in columns])}"
     if len(columns) == 1:
         where = f"column {table.name(columns[0])!r}; it has {listed(cells[columns[0]].unique().tolist())}"
-    raise DataError(f"{table.source}: symbol {asked.symbol!r} is not in {where}")
+    raise DataError(f"{table.source}: symbol {query.symbol!r} is not in {where}")
 
 
 def _all_different(table: Table, j: int) -> bool:
@@ -162,12 +162,12 @@ def _all_different(table: Table, j: int) -> bool:
     return table.cells(j).nunique() == len(table.rows) > 2
 
 
-def _of_level(table: Table, asked: Asked) -> Table:
+def _of_level(table: Table, query: Query) -> Table:
     found = sorted(set(filter(None, table.symbols)))
-    alike = [symbol for symbol in found if asked.symbol and symbol.lower() == asked.symbol.strip().lower()]
-    if asked.symbol is not None and not alike:
-        raise DataError(f"{table.source}: symbol {asked.symbol!r} is not in its columns; they are of {listed(found)}")
-    if asked.symbol is None and len(found) > 1:
+    alike = [symbol for symbol in found if query.symbol and symbol.lower() == query.symbol.strip().lower()]
+    if query.symbol is not None and not alike:
+        raise DataError(f"{table.source}: symbol {query.symbol!r} is not in its columns; they are of {listed(found)}")
+    if query.symbol is None and len(found) > 1:
         raise DataError(f"{table.source}: columns of {len(found)} symbols, {listed(found)}; name one with --symbol "
                         "(symbol=)")
     one = alike[0] if alike else found[0]
@@ -186,7 +186,7 @@ def split_by(table: Table, keys: np.ndarray, taken: Collection[int]) -> str | No
     return None
 
 
-def choose(table: Table, asked: Asked, taken: Collection[int]) -> tuple[list[int], str]:
+def choose(table: Table, query: Query, taken: Collection[int]) -> tuple[list[int], str]:
     """Places of the columns that are asked for, and a note on what stands beside them.
 
     Raises
@@ -194,16 +194,16 @@ def choose(table: Table, asked: Asked, taken: Collection[int]) -> tuple[list[int
     DataError
         If a column is not there, or nothing tells which one is meant; names the candidates.
     """
-    by_number = [_by_number(table, name) for name in asked.columns]
+    by_number = [_by_number(table, name) for name in query.columns]
     if not table.has_header and (not by_number or None in by_number):
         cell = str(table.frame.iloc[0, -1])
         raise DataError(f"{table.source}, row {table.rows[0]}: {cell!r} is no column name; add a header such as "
                         f"date,close, or name a column by its number with column= (--column): {table.listed()}")
-    if asked.columns:
-        return _named(table, asked.columns), ""
-    if len(asked.observables) > 1:
-        return _observables(table, asked, taken)
-    found = [j for name in asked.observables if (j := table.find(name)) is not None]
+    if query.columns:
+        return _named(table, query.columns), ""
+    if len(query.observables) > 1:
+        return _observables(table, query, taken)
+    found = [j for name in query.observables if (j := table.find(name)) is not None]
     return (found, "") if found else _one_price(table, taken)
 
 
@@ -212,9 +212,7 @@ def _by_number(table: Table, name: str) -> int | None:
 
 
 def _named(table: Table, columns: tuple[str, ...]) -> list[int]:
-    """Places of columns by their names or numbers; one text may name several, with commas."""
-    if len(columns) == 1 and "," in columns[0] and table.find(columns[0]) is None:
-        columns = tuple(name.strip() for name in columns[0].split(",") if name.strip())
+    """Places of columns by their names or numbers."""
     found = []
     for name in columns:
         j = table.find(name)
@@ -227,15 +225,15 @@ def _named(table: Table, columns: tuple[str, ...]) -> list[int]:
     return found
 
 
-def _observables(table: Table, asked: Asked, taken: Collection[int]) -> tuple[list[int], str]:
+def _observables(table: Table, query: Query, taken: Collection[int]) -> tuple[list[int], str]:
     found, note = [], ""
-    for name in asked.observables:
+    for name in query.observables:
         j = table.find(name)
         if j is None and plain(name) in PRICE_NAMES:
             (j,), note = _one_price(table, taken)
         if j is None:
             raise DataError(f"{table.source}: no column {name!r} for the observable of that name; name the columns of "
-                            f"{','.join(asked.observables)} in this order with column= (--column), of: "
+                            f"{','.join(query.observables)} in this order with column= (--column), of: "
                             f"{table.listed()}")
         found.append(j)
     return found, note

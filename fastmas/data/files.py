@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from fastmas.data import binary
-from fastmas.data.asked import Asked
 from fastmas.data.packed import OPENERS, content_of, member_of, unpacked
+from fastmas.data.query import Query
 from fastmas.data.tables import Table
 from fastmas.data.text import text_table
 from fastmas.errors import DataError
@@ -30,7 +30,7 @@ ELSE = {".xls": "an old Excel file; save it as .xlsx or CSV", ".ods": "save the 
         ".json": "write the table as CSV or Parquet", ".h5": "write the table as CSV or Parquet"}
 
 
-def load(data: str | Path, asked: Asked) -> Table | np.ndarray:
+def load(data: str | Path, query: Query) -> Table | np.ndarray:
     """Table or array in the file `data`, or in the data set of that name.
 
     Raises
@@ -47,18 +47,18 @@ def load(data: str | Path, asked: Asked) -> Table | np.ndarray:
     source, path = str(data), PurePosixPath(Path(data).as_posix())
     if member is not None:
         path = PurePosixPath(path.as_posix().removesuffix(f"/{member}"))
-    return _read(source, path.name.lower(), content, member, asked)
+    return _read(source, path.name.lower(), content, member, query)
 
 
-def _read(source: str, name: str, content: bytes, member: str | None, asked: Asked) -> Table | np.ndarray:
+def _read(source: str, name: str, content: bytes, member: str | None, query: Query) -> Table | np.ndarray:
     ending = PurePosixPath(name).suffix
     if ending in OPENERS:
-        return _read(source, name.removesuffix(ending), unpacked(source, content, ending), member, asked)
+        return _read(source, name.removesuffix(ending), unpacked(source, content, ending), member, query)
     if ending == ARCHIVE:
         inner, content = member_of(source, content, member)
         if PurePosixPath(inner.lower()).suffix == ARCHIVE:
             raise DataError(f"{source}: an archive in an archive; unpack it, and give the file in it")
-        read = _read(source, inner.lower(), content, None, asked)
+        read = _read(source, inner.lower(), content, None, query)
         return read.noting(f"file {inner!r} of the archive") if isinstance(read, Table) and member is None else read
     if ending in SHEETS:
         return binary.excel(source, content, member)
@@ -67,7 +67,7 @@ def _read(source: str, name: str, content: bytes, member: str | None, asked: Ask
     if ending in TABLES:
         return TABLES[ending](source, content)
     if ending in ARRAYS:
-        return binary.numpy_file(source, content, ",".join(asked.columns) or None)
+        return binary.numpy_file(source, content, ",".join(query.columns) or None)
     if ending in ELSE:
         raise DataError(f"{source}: {ELSE[ending]}")
     packed = ", ".join((*OPENERS, ARCHIVE))

@@ -9,18 +9,19 @@ import numpy as np
 import pandas as pd
 
 from fastmas.data import dates
-from fastmas.data.asked import Asked
 from fastmas.data.choosing import Times, choose, of_symbol, split_by, times
 from fastmas.data.numbers import COMMA, MARKS, POINT, NotANumber, Unclear, is_missing, is_number, marks_of, numbers
 from fastmas.data.paths import PATH_NAMES, pivot
+from fastmas.data.query import Query
 from fastmas.data.tables import Table
 from fastmas.data.told import Reading, told
 from fastmas.errors import DataError
 
+N_TOLD = 5
 SAMPLE = 1000  # cells of other columns that tell a file's decimal mark
 
 
-def read_table(table: Table, asked: Asked) -> Reading:
+def read_table(table: Table, query: Query) -> Reading:
     """Numbers of the columns that are asked for, oldest first; see `fastmas.data.observe`.
 
     They are paths if the table has the columns `path` and `t` that `fastmas simulate` writes. They may be infinite, 0
@@ -35,23 +36,23 @@ def read_table(table: Table, asked: Asked) -> Reading:
         raise DataError(f"{table.source}: a table without prices; give one row per price")
     path, t = (table.find(name) for name in PATH_NAMES[:2])
     if path is not None and t is not None:
-        return _read_paths(table, path, t, asked)
-    table = of_symbol(table, asked)
-    when = times(table, asked)
+        return _read_paths(table, path, t, query)
+    table = of_symbol(table, query)
+    when = times(table, query)
     taken = when.columns if when else ()
-    columns, beside = choose(table, asked, taken)
-    table, values = _values(table.noting(beside), columns, taken, asked)
+    columns, beside = choose(table, query, taken)
+    table, values, left_out = _values(table.noting(beside), columns, taken, query)
     order, stamps = None, None
     if when is None:
         table = table.noting("no dates found, in the order of the rows")
     else:
-        order, stamps, note = _order(table, when, asked)
+        order, stamps, note = _order(table, when, query)
         table = table.noting(_names_of(table, when), note)
     if order is not None:
         values, table = values[order], table.keep(order)
         stamps = None if stamps is None else [stamps[i] for i in order]
     names = tuple(table.name(j) for j in columns)
-    reading = Reading(values, table.source, names, stamps, table.rows, table.from_zero)
+    reading = Reading(values, table.source, names, stamps, table.rows, table.from_zero, left_out)
     return replace(reading, told=told(reading, table.notes))
 
 
@@ -63,26 +64,26 @@ def _names_of(table: Table, when: Times) -> str:
     return f"{'ordered by' if when.is_clock else 'dates of'} {' and '.join(map(repr, names))}"
 
 
-def _read_paths(table: Table, path: int, t: int, asked: Asked) -> Reading:
+def _read_paths(table: Table, path: int, t: int, query: Query) -> Reading:
     """Paths of a long table, without those in which a value is missing, if that is asked for."""
     theta = table.find(PATH_NAMES[2])
     others = [path, t] if theta is None else [path, t, theta]
-    columns, _ = choose(table, asked, others)
-    values, note = _columns(table, columns, others, asked)
-    order, shape = pivot(table, path, t, _finite(table, path), _finite(table, t))
-    cube, rows = values[order].reshape(*shape, -1), table.rows[order].reshape(shape)
+    columns, _ = choose(table, query, others)
+    values, note = _columns(table, columns, others, query)
+    rows, cut = pivot(table, path, t, _finite(table, path), _finite(table, t))
+    cube = values[rows]
     whole = ~np.isnan(cube).any(axis=(1, 2))
     if not whole.any():
         raise DataError(f"{table.source}, column {table.name(columns[0])!r}: every path has a missing value; fill some")
     n = int((~whole).sum())
-    dropped = f"{n:,} of {len(whole):,} paths dropped, in which a value is missing" if n else ""
-    reading = Reading(cube[whole], table.source, tuple(table.name(j) for j in columns), None, rows[whole],
-                      table.from_zero)
-    return replace(reading, told=told(reading, table.noting(note, dropped).notes))
+    left_out = (*cut, f"{n:,} of {len(whole):,} paths with a missing value were dropped") if n else cut
+    reading = Reading(cube[whole], table.source, tuple(table.name(j) for j in columns), None, table.rows[rows[whole]],
+                      table.from_zero, left_out)
+    return replace(reading, told=told(reading, table.noting(note).notes))
 
 
 def _finite(table: Table, j: int) -> np.ndarray:
-    values, _ = _numbers(table, j, (), Asked(missing="drop"))
+    values, _ = _numbers(table, j, (), Query(missing="drop"))
     bad = np.flatnonzero(~np.isfinite(values))
     if bad.size:
         raise DataError(f"{table.at(bad[0], j)}: {values[bad[0]]} is not finite; number paths and times")
@@ -92,28 +93,33 @@ def _finite(table: Table, j: int) -> np.ndarray:
 # -- values --------------------------------------------------------------------------------------------
 
 
-def _columns(table: Table, columns: Sequence[int], taken: Sequence[int], asked: Asked) -> tuple[np.ndarray, str]:
+def _columns(table: Table, columns: Sequence[int], taken: Sequence[int], query: Query) -> tuple[np.ndarray, str]:
     """Numbers (n_rows, k) of columns, NaN where one is missing, and a note on their notation."""
-    read = [_numbers(table, j, taken, asked) for j in columns]
+    read = [_numbers(table, j, taken, query) for j in columns]
     return np.column_stack([own for own, _ in read]), ", ".join(filter(None, (note for _, note in read)))
 
 
-def _values(table: Table, columns: Sequence[int], taken: Sequence[int], asked: Asked) -> tuple[Table, np.ndarray]:
-    """Numbers (n_rows, k) of columns, and the table without the rows in which one is missing, if that is asked for."""
-    values, note = _columns(table, columns, taken, asked)
+def _values(
+    table: Table, columns: Sequence[int], taken: Sequence[int], query: Query
+) -> tuple[Table, np.ndarray, tuple[str, ...]]:
+    """The table and numbers (n_rows, k) of columns without the rows in which one is missing, and which these were."""
+    values, note = _columns(table, columns, taken, query)
     table = table.noting(note)
     missing = np.isnan(values).any(axis=1)
     if not missing.any():
-        return table, values
+        return table, values, ()
     if missing.all():
         name = ", ".join(repr(table.name(j)) for j in columns)
         raise DataError(f"{table.source}, column {name}: no row holds a value; name another column=")
-    n = int(missing.sum())
-    note = f"{n:,} row{'s' if n > 1 else ''} without a value dropped (the first is row {table.rows[missing.argmax()]})"
-    return table.keep(~missing).noting(note), values[~missing]
+    places = [f"row {row}" for row in table.rows[missing][:N_TOLD]]
+    more = ", ..." if missing.sum() > N_TOLD else ""
+    count = " (from 0)" if table.from_zero else ""
+    text = (f"{int(missing.sum()):,} of {len(missing):,} rows with a missing value were dropped "
+            f"({', '.join(places)}{more}{count})")
+    return table.keep(~missing), values[~missing], (text,)
 
 
-def _numbers(table: Table, j: int, taken: Sequence[int], asked: Asked) -> tuple[np.ndarray, str]:
+def _numbers(table: Table, j: int, taken: Sequence[int], query: Query) -> tuple[np.ndarray, str]:
     """Numbers (n_rows,) of one column, and a note on their notation."""
     cells = table.cells(j)
     if cells.dtype.kind in "bcmM":
@@ -122,9 +128,9 @@ def _numbers(table: Table, j: int, taken: Sequence[int], asked: Asked) -> tuple[
     if pd.api.types.is_numeric_dtype(cells):
         values, note = cells.to_numpy(dtype=np.float64, na_value=np.nan, copy=True), ""
     else:
-        values, note = _from_text(table, j, taken, asked)
+        values, note = _from_text(table, j, taken, query)
     missing = np.isnan(values)
-    if missing.any() and asked.missing == "error":
+    if missing.any() and query.missing == "error":
         i = int(missing.argmax())
         raise DataError(f"{table.at(i, j)}: {_missing(cells.iloc[i])}; fill it or drop the row, or leave out all such "
                         "rows with --missing drop (missing='drop')")
@@ -136,11 +142,11 @@ def _missing(cell: object) -> str:
     return "the cell is empty" if not text else f"{text!r} stands for a missing value"
 
 
-def _from_text(table: Table, j: int, taken: Sequence[int], asked: Asked) -> tuple[np.ndarray, str]:
+def _from_text(table: Table, j: int, taken: Sequence[int], query: Query) -> tuple[np.ndarray, str]:
     cells = table.cells(j).tolist()
     try:
         try:
-            read = numbers(cells, asked.decimal)
+            read = numbers(cells, query.decimal)
         except Unclear as unclear:
             read = numbers(cells, _mark_of_file(table, j, taken, unclear))
     except NotANumber as fault:
@@ -177,27 +183,27 @@ def _mark_of_file(table: Table, j: int, taken: Sequence[int], unclear: Unclear) 
 # -- order ---------------------------------------------------------------------------------------------
 
 
-def _order(table: Table, when: Times, asked: Asked) -> tuple[np.ndarray | None, list[str] | None, str]:
+def _order(table: Table, when: Times, query: Query) -> tuple[np.ndarray | None, list[str] | None, str]:
     """Rows from oldest to newest (None if they stand so), their dates as they are written, and what is to be told."""
     day = when.columns[0]
     if when.is_clock:
         stamps, shown, note = pd.Series(_finite(table, day)), [str(cell) for cell in table.cells(day)], ""
     else:
-        stamps, shown, note = _parsed(table, when, asked)
+        stamps, shown, note = _parsed(table, when, query)
     keys = stamps.to_numpy()
-    order, said = _sorted(table, keys, shown, when, asked)
+    order, said = _sorted(table, keys, shown, when, query)
     return order, None if when.is_clock else shown, ", ".join(filter(None, (note, said)))
 
 
-def _parsed(table: Table, when: Times, asked: Asked) -> tuple[pd.Series, list[str], str]:
+def _parsed(table: Table, when: Times, query: Query) -> tuple[pd.Series, list[str], str]:
     day, *clock = when.columns
     cells = table.cells(day)
     if clock:
         texts = cells.map(dates.text_of) + " " + table.cells(clock[0]).map(dates.text_of)
-        whole = asked.date_format is None or any(part in asked.date_format for part in ("%H", "%I"))
+        whole = query.date_format is None or any(part in query.date_format for part in ("%H", "%I"))
         cells = texts if whole else cells
     try:
-        stamps, shown, note = dates.parse(cells, asked.date_format)
+        stamps, shown, note = dates.parse(cells, query.date_format)
         if clock and not whole:
             joined = pd.Series(shown) + " " + table.cells(clock[0]).map(dates.text_of).reset_index(drop=True)
             stamps, shown, _ = dates.parse(joined)
@@ -208,7 +214,7 @@ def _parsed(table: Table, when: Times, asked: Asked) -> tuple[pd.Series, list[st
     return stamps, shown, note
 
 
-def _sorted(table: Table, keys: np.ndarray, shown: list[str], when: Times, asked: Asked
+def _sorted(table: Table, keys: np.ndarray, shown: list[str], when: Times, query: Query
             ) -> tuple[np.ndarray | None, str]:
     """The order of the rows by their dates, None if they are in it; what was done to them, in words."""
     later, same = keys[1:] > keys[:-1], keys[1:] == keys[:-1]
@@ -216,12 +222,12 @@ def _sorted(table: Table, keys: np.ndarray, shown: list[str], when: Times, asked
         return None, ""
     if not (later | same).any():
         return np.arange(len(keys))[::-1], "sorted from newest first"
-    if asked.duplicates == "error":
+    if query.duplicates == "error":
         raise DataError(_out_of_order(table, keys, shown, when))
     is_newest_first = not later.any()
     order = np.arange(len(keys))[::-1] if is_newest_first else np.argsort(keys, kind="stable")
     notes = ["sorted from newest first"] if is_newest_first else [] if (later | same).all() else ["sorted by date"]
-    if asked.duplicates == "last":
+    if query.duplicates == "last":
         last = np.append(keys[order][1:] != keys[order][:-1], True)
         order, n = order[last], int((~last).sum())
         notes.append(f"the last of each date kept, {n:,} rows dropped" if n else "")

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fastmas.data.asked import Asked
 from fastmas.data.files import load
+from fastmas.data.query import Query
 from fastmas.data.series import read_table
 from fastmas.data.tables import Table, as_table
 from fastmas.data.told import Reading
 
 
-def read_source(data: str | Path | pd.DataFrame | pd.Series, asked: Asked) -> Reading | np.ndarray:
+def read_source(data: str | Path | pd.DataFrame | pd.Series, query: Query) -> Reading | np.ndarray:
     """Numbers of a table in order of time, or the array of a NumPy file as it stands there.
 
     Raises
@@ -26,10 +26,10 @@ def read_source(data: str | Path | pd.DataFrame | pd.Series, asked: Asked) -> Re
         If they need more memory than there is.
     """
     if isinstance(data, (str, Path)):
-        loaded = load(data, asked)
-        return read_table(loaded, asked) if isinstance(loaded, Table) else loaded
+        loaded = load(data, query)
+        return read_table(loaded, query) if isinstance(loaded, Table) else loaded
     if isinstance(data, pd.DataFrame):
-        return read_table(as_table("DataFrame", data), asked)
+        return read_table(as_table("DataFrame", data), query)
     name = "price" if data.name is None else str(data.name)
     table = as_table("Series", data.to_frame(name))
-    return read_table(table, asked if asked.columns else replace(asked, column=(name,)))
+    return read_table(table, query if query.columns else replace(query, column=(name,)))

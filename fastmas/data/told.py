@@ -29,6 +29,8 @@ class Reading:
         Row of each time, (n_times,), or of each time of each path, (n_paths, n_times).
     from_zero : bool
         Whether `rows` count from 0, which messages then say.
+    left_out : tuple of str
+        What of the data is not used, in words.
     told : str
         One line for the user: what was read, in which order, and what is large in it.
     """
@@ -39,6 +41,7 @@ class Reading:
     dates: list[str] | None = None
     rows: np.ndarray | None = None
     from_zero: bool = True
+    left_out: tuple[str, ...] = ()
     told: str = ""
 
     @property
@@ -79,7 +82,7 @@ def told(reading: Reading, notes: Sequence[str] = ()) -> str:
     """The line that says what was read, with `notes` on how."""
     *paths, n_times, _ = reading.values.shape
     size = [f"{paths[0]:,} paths of {n_times:,} times"] if paths else [f"{n_times:,} rows", _span(reading.dates)]
-    parts = [*size, *notes, *_gap(reading), *_jumps(reading)]
+    parts = [*size, *notes, *reading.left_out, *_gap(reading), *_jumps(reading)]
     return f"{reading.place}: {', '.join(filter(None, parts))}"
 
 

@@ -12,13 +12,13 @@ CHOICES = {"duplicates": ("error", "last", "all"), "missing": ("error", "drop"),
 
 
 @dataclass(frozen=True)
-class Asked:
+class Query:
     """How a table is to be read; every default refuses what is not plain.
 
     Parameters
     ----------
     column : str or sequence of str, optional
-        Names of columns, or their numbers from 1, in the order of `observables`; also as "close,volume".
+        Names of columns, or their numbers from 1, in the order of `observables`.
     observables : tuple of str
         Names to look for where no column is named.
     symbol : str, optional
@@ -61,7 +61,7 @@ class Asked:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names or numbers of columns as they were given; of one text with commas, that text."""
+        """Names or numbers of columns as they were given."""
         if self.column is None:
             return ()
         return (str(self.column),) if isinstance(self.column, (str, int)) else tuple(map(str, self.column))
