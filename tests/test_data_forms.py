@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import json
 import lzma
 import os
 import zipfile
@@ -17,8 +18,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fastmas.cli import main
+from fastmas.cli.progress import Bar
 from fastmas.data import observe
 from fastmas.errors import DataError, FastmasError, ParameterError
+from fastmas.progress import Lines
 
 N = 40
 P = np.round(100 * np.exp(np.cumsum(0.02 * np.random.default_rng(7).standard_normal(N))), 2)
@@ -456,3 +460,45 @@ def test_paths_within_files():
     pytest.importorskip("openpyxl")
     Path("k.xlsx").write_bytes(zipped({"a.xml": "<a>"}))
     refuses("k.xlsx", "k.xlsx: not an Excel file, or damaged")
+
+
+# -- the command line ----------------------------------------------------------------------------------
+
+
+def test_what_was_read_is_said_before_the_work_begins(small, capsys):
+    days = pd.bdate_range("2020-01-01", periods=400)
+    prices = 100 * np.exp(np.cumsum(0.01 * np.random.default_rng(3).standard_normal(400)))
+    pd.DataFrame({"Datum": days.strftime("%d.%m.%Y"), "Kurs": [german(x) for x in prices]}).iloc[::-1].to_csv(
+        "p.csv", sep=";", index=False)
+    assert main(["calibrate", "stock-market", "--data", "p.csv", "--free", "gamma", "--updater", "moments",
+                 "--draws", "0", "--no-interval", "--threads", "1", "--out", "run"]) == 0
+    told = capsys.readouterr().err.splitlines()[0]
+    assert told.startswith("p.csv, column 'Kurs': 400 rows, 2020-01-01 to 2021-07-13, 'Kurs' with decimal commas, "
+                           "dates of 'Datum', dates read day first, sorted from newest first, longest gap 3 days ")
+    config = json.loads(Path("run/config.json").read_text())
+    assert config["data"]["told"] == told
+    assert "sorted from newest first" in Path("run/report.html").read_text()
+
+
+def test_options_at_the_command_line(capsys):
+    Path("p.csv").write_text("date,symbol,close\n" + STACKED)
+    argv = ["calibrate", "stock-market", "--data", "p.csv", "--out", "run"]
+    for more, part in (([], "name one with --symbol"), (["--symbol", "QQQ"], "it has AAA, ZZT"),
+                       (["--symbol", "ZZT"], "40 prices"), (["--date-format", "day"], "give a form such as %d/%m/%Y"),
+                       (["--duplicates", "first"], "duplicates='first': give one of 'error', 'last', 'all'"),
+                       (["--missing", "fill"], "give one of 'error', 'drop'"),
+                       (["--symbol", "ZZT", "--column", "9"], "no column '9'")):
+        assert main([*argv, *more]) == 2
+        said = capsys.readouterr().err
+        assert part in said
+        assert said.count("\n") == 1
+    assert not Path("run").exists()
+
+
+def test_a_line_that_stays():
+    for shown, stream in ((Lines, io.StringIO()), (Bar, io.StringIO())):
+        progress = shown(stream)
+        progress.tell({"phase": "data", "said": "p.csv, column 'close': 3 rows"})
+        progress.tell({"phase": "game", "done": 1, "total": 2})
+        progress.close()
+        assert "p.csv, column 'close': 3 rows\n" in stream.getvalue()

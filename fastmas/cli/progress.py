@@ -48,6 +48,9 @@ class Bar:
         self._task: Any = None
 
     def tell(self, event: Mapping[str, Any]) -> None:
+        if event.get("said"):
+            self._bar.console.print(str(event["said"]))
+            return
         if self._task is None or event.get("phase") != self._phase:
             if self._task is not None:
                 self._bar.remove_task(self._task)
