@@ -66,7 +66,7 @@ def times(table: Table, query: Query) -> Times | None:
     named = [j for name in DATE_NAMES for j, own in enumerate(table.names()) if plain(own) == name]
     with_dates = [j for j in named if held[j] in ("date", "day")] or [j for j in named if held[j] == "unix"]
     if with_dates:
-        return Times(_with_clock(with_dates[0], held, named))
+        return Times(_with_clock(table, with_dates[0], held, named))
     by_content = [j for j, kind in enumerate(held) if kind in ("date", "day") and not _is_prices(table, j)]
     if named and held[named[0]] not in ("clock", "number" if by_content else "clock"):
         is_clock = held[named[0]] == "number" and plain(table.name(named[0])) in CLOCK_NAMES
@@ -75,7 +75,7 @@ def times(table: Table, query: Query) -> Times | None:
         by_content = [j for j, kind in enumerate(held) if kind in ("text", "number") and _reads(table, j, query)]
     stamps = [j for j, kind in enumerate(held) if kind == "unix" and not _is_prices(table, j)]
     if by_content:
-        return Times(_with_clock(_one_order(table, by_content, query), held, named))
+        return Times(_with_clock(table, _one_order(table, by_content, query), held, named))
     steady = [j for j in stamps if _orders(table, j, query)]
     if steady:
         return Times((steady[0],))
@@ -86,9 +86,10 @@ def _is_prices(table: Table, j: int) -> bool:
     return plain(table.name(j)) in PRICE_NAMES
 
 
-def _with_clock(day: int, held: list[str], named: list[int]) -> tuple[int, ...]:
+def _with_clock(table: Table, day: int, held: list[str], named: list[int]) -> tuple[int, ...]:
     """A column of days with the one of times of day, if there is one."""
-    clocks = [j for j, kind in enumerate(held) if kind == "clock"]
+    clocks = [j for j, kind in enumerate(held) if kind == "clock"] or [
+        j for j in named if held[j] == "number" and dates.is_compact_clock(table.cells(j))]
     clocks = [j for j in clocks if j in named] or clocks
     return (day, clocks[0]) if held[day] == "day" and clocks else (day,)
 
@@ -139,7 +140,8 @@ def of_symbol(table: Table, query: Query) -> Table:
             found = table.cells(j).dropna().astype(str).str.strip().unique().tolist()
             if len(found) > 1 and not _all_different(table, j):
                 raise DataError(f"{table.source}, column {table.name(j)!r}: {len(found)} series in one table, "
-                                f"{listed(found)}; name one with --symbol (symbol=)")
+                                f"{listed(found)}; name one with --symbol (symbol=), or leave the column out if "
+                                "they are one")
         return table
     wanted = query.symbol.strip().lower()
     columns = columns or list(range(table.frame.shape[1]))

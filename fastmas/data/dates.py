@@ -60,6 +60,23 @@ def kind_of(cell: Any) -> str:
     return "date" if whole and whole["day"] != text and _DAY.fullmatch(whole["day"]) else ""
 
 
+def clock(cells: pd.Series) -> pd.Series:
+    """Times of day as text with colons; those of digits alone, as 93000, have hours, minutes and seconds."""
+    texts = cells.map(text_of)
+    if not texts.str.fullmatch(r"\d{3,6}").all():
+        return texts
+    padded = texts.str.zfill(6) if texts.str.len().max() > 4 else texts.str.zfill(4)
+    return padded.str.replace(r"(\d\d)(?=\d)", r"\1:", regex=True)
+
+
+def is_compact_clock(cells: pd.Series) -> bool:
+    """Whether cells are times of day of digits alone: all of them can be, and some are not 0."""
+    texts = cells.map(text_of)
+    if not texts.str.fullmatch(r"\d{1,6}").all():
+        return False
+    return bool(clock(texts.str.zfill(3)).str.fullmatch(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?").all())
+
+
 def parse(cells: pd.Series, form: str | None = None) -> tuple[pd.Series, list[str], str]:
     """Times in UTC, the same in ISO 8601 as text, and a note on how they were read ("" if nothing is to be said).
 
@@ -82,7 +99,8 @@ def parse(cells: pd.Series, form: str | None = None) -> tuple[pd.Series, list[st
         return _by_form(texts, form)
     when = pd.to_datetime(texts, format="ISO8601", errors="coerce", utc=True)
     if not when.isna().any():
-        return when, texts.str.replace(r"^(\d{4})[/.](\d{1,2})[/.]", r"\1-\2-", regex=True).tolist(), ""
+        hyphened = texts.str.replace(r"^(\d{4})[/.](\d{1,2})[/.]", r"\1-\2-", regex=True)
+        return when, hyphened.str.replace(r"^(\d{4})(\d\d)(\d\d)(?=[ T])", r"\1-\2-\3", regex=True).tolist(), ""
     for kind, read in ((_UNIX, _unix), (_COMPACT_TIME, _compact)):
         if texts.str.fullmatch(kind.pattern).mean() > 0.5:
             return read(texts, kind)

@@ -55,9 +55,14 @@ def table_of(source: str, lines: Sequence[Line], *, point_sure: bool) -> Table:
     head, body, tail = _parts(lines, width)
     if not body:
         return _without_data(source, head, width, point_sure)
+    if not head and _names_with_numbers(body, width):
+        head, body = body[:1], body[1:]
     names, notes = _names(source, head, body[0], width)
     body, comments = _uncommented(body, width)
     symbols: tuple[str, ...] = ()
+    if isinstance(names, list) and not names[-1] and any(names[1:]):
+        raise DataError(f"{source}, row {body[0].number}: field {width}, {body[0].cells[-1]!r}, has no name in the "
+                        f"header ({listed(names)}); name every column, and put numbers with commas in quotes")
     if isinstance(names, _Levels):
         names, symbols = names
     _check_widths(source, names or body[0].cells, body, width)
@@ -103,6 +108,15 @@ def _parts(lines: Sequence[Line], width: int) -> tuple[list[Line], list[Line], l
 def _is_cut(line: Line) -> bool:
     """Whether a row begins as one of data does, such as the last one of a file that was not loaded to its end."""
     return str(line.cells[0])[:1].isdigit()
+
+
+def _names_with_numbers(body: Sequence[Line], width: int) -> bool:
+    """Whether the first row has whole numbers for names, such as years, beside a text above the dates."""
+    first, *rest = [line.cells for line in body if len(line.cells) == width]
+    dated = [j for j in range(width) if _is_typed_column([cells[j] for cells in rest[:SAMPLE]])
+             and kind_of(rest[0][j]) in ("day", "date")] if rest else []
+    return any(not is_typed(first[j]) and not is_missing(first[j]) for j in dated) and all(
+        str(first[j]).isdigit() for j in range(width) if is_number(first[j]))
 
 
 def _is_typed_column(cells: Sequence[Any]) -> bool:

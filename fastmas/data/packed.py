@@ -18,7 +18,6 @@ from fastmas.errors import DataError
 from fastmas.limits import SMALL_BYTES, check_memory
 
 MOST_TIMES = 250  # of its size that a packed file may unfold to, once it is large: text comes to 3 to 20
-TIMES_READ = 12  # of a text's size that its cells take in memory
 _CHUNK = 1 << 20
 
 OPENERS: dict[str, Callable[[IO[bytes]], Any]] = {
@@ -47,7 +46,7 @@ def content_of(data: str | Path, known: str) -> tuple[bytes, str | None]:
             raise DataError(f"{data}: is a directory; name one file in it")
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise DataError(f"{data}: a pipe or device, whose end nobody knows; save what it gives in a file")
-        check_memory(TIMES_READ * path.stat().st_size, None, f"{data}: its cells", "give a shorter file")
+        check_memory(path.stat().st_size, None, f"{data}: its bytes", "give a shorter file")
         content = path.read_bytes()
     except FileNotFoundError as fault:
         if isinstance(data, str) and not Path(data).suffix:
@@ -99,7 +98,7 @@ def check_size(source: str, n: int, size: int) -> None:
     if n > SMALL_BYTES and n > MOST_TIMES * size:
         raise DataError(f"{source}: unfolds to more than {MOST_TIMES} times its {size:,} bytes, which no table does; "
                         "unpack it, and give the file if it is one")
-    check_memory(TIMES_READ * n, None, f"{source}: its cells", "give a shorter file")
+    check_memory(n, None, f"{source}: its bytes", "give a shorter file")
 
 
 def member_of(source: str, content: bytes, member: str | None) -> tuple[str, bytes]:

@@ -199,13 +199,14 @@ def _parsed(table: Table, when: Times, query: Query) -> tuple[pd.Series, list[st
     day, *clock = when.columns
     cells = table.cells(day)
     if clock:
-        texts = cells.map(dates.text_of) + " " + table.cells(clock[0]).map(dates.text_of)
+        hours = dates.clock(table.cells(clock[0]))
+        texts = cells.map(dates.text_of) + " " + hours
         whole = query.date_format is None or any(part in query.date_format for part in ("%H", "%I"))
         cells = texts if whole else cells
     try:
         stamps, shown, note = dates.parse(cells, query.date_format)
         if clock and not whole:
-            joined = pd.Series(shown) + " " + table.cells(clock[0]).map(dates.text_of).reset_index(drop=True)
+            joined = pd.Series(shown) + " " + hours.reset_index(drop=True)
             stamps, shown, _ = dates.parse(joined)
     except dates.NotADate as fault:
         raise DataError(f"{table.at(fault.i, day)}: {fault.reason}") from fault

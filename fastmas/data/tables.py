@@ -143,7 +143,7 @@ def as_table(source: str, frame: pd.DataFrame, first_row: int = 0) -> Table:
     table.columns = pd.Index([str(name) for name in table.columns])
     if symbols:
         symbols = ("",) * index.shape[1] + symbols
-    return Table(source, table, rows, first_row == 0, symbols)
+    return Table(source, table, rows, first_row == 0, symbols, point_sure=False)
 
 
 def levels(columns: Sequence[tuple[Any, ...]]) -> tuple[list[str], tuple[str, ...]]:

@@ -12,8 +12,10 @@ from fastmas.data.layout import Line, is_typed, table_of
 from fastmas.data.numbers import is_missing
 from fastmas.data.tables import Table
 from fastmas.errors import DataError
+from fastmas.limits import check_memory
 
 SEPARATORS = (";", "\t", "|", ",")
+TIMES_READ = 12  # of a text's size that its cells take in memory
 SAMPLE = 200  # rows of data that tell the separator
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _CONTROL = re.compile("[\0-\x08\x0e-\x1f\x7f]")
@@ -28,6 +30,7 @@ def text_table(source: str, content: bytes) -> Table:
     DataError
         If it is no text, or no table.
     """
+    check_memory(TIMES_READ * len(content), None, f"{source}: its cells", "give a shorter file")
     text = _decode(source, content)
     hint = _EXCEL_HINT.match(text)
     separator = hint[1] if hint else _separator(text)
