@@ -133,8 +133,6 @@ def calibrate(
     observations = observations_of(model, data, Asked(
         column, observable, horizon, heldout_share, missing, symbol, date_format, duplicates, decimal,
         is_usual=statistic is None))
-    if progress is not None:
-        progress({"phase": "data", "said": observations.told})
     settings = decide(
         observations, updater=updater, discriminator=discriminator, objective=objective, statistic=statistic,
         generations=generations, paths=paths, warmup=warmup, seed=seed, interval=interval,
@@ -152,6 +150,8 @@ def calibrate(
             raise ParameterError("a run directory cannot keep a statistic that is a function: leave `out` away")
         config = Config.of(simulator, settings, models.origin(model))
         keeper = Keeper.create(out, config, observations, overwrite=overwrite)
+    if progress is not None:
+        progress({"phase": "data", "said": observations.told})
     return _run(simulator, settings, Record(), keeper, progress)
 
 

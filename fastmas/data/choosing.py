@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -44,14 +45,12 @@ def _kind(cells: pd.Series) -> str:
     if cells.dtype.kind == "M" or isinstance(cells.dtype, pd.PeriodDtype):
         return "date"
     sample = [cell for cell in cells.iloc[::max(1, len(cells) // SAMPLE)] if not is_missing(cell)]
-    found = [dates.kind_of(cell) for cell in sample]
-    for kind in ("date", "day", "unix", "clock"):
-        same = ("date", "day") if kind == "date" else (kind,)
-        if sample and sum(one in same for one in found) * 2 > len(sample):
-            return kind if kind in found else "day"
     if not sample:
         return ""
-    return "number" if sum(map(is_number, sample)) * 2 > len(sample) else "text"
+    n_of = Counter(map(dates.kind_of, sample))
+    n_of["date" if n_of["date"] else "day"] = n_of["date"] + n_of["day"]
+    usual = next((kind for kind in ("date", "day", "unix", "clock") if n_of[kind] * 2 > len(sample)), "")
+    return usual or ("number" if sum(map(is_number, sample)) * 2 > len(sample) else "text")
 
 
 def times(table: Table, query: Query) -> Times | None:
@@ -64,26 +63,27 @@ def times(table: Table, query: Query) -> Times | None:
     """
     held = kinds(table)
     named = [j for name in DATE_NAMES for j, own in enumerate(table.names()) if plain(own) == name]
-    with_dates = [j for j in named if held[j] in ("date", "day")] or [j for j in named if held[j] == "unix"]
-    if with_dates:
-        return Times(_with_clock(table, with_dates[0], held, named))
-    by_content = [j for j, kind in enumerate(held) if kind in ("date", "day") and not _is_prices(table, j)]
-    if named and held[named[0]] not in ("clock", "number" if by_content else "clock"):
-        is_clock = held[named[0]] == "number" and plain(table.name(named[0])) in CLOCK_NAMES
-        return Times((named[0],), is_clock)
-    if query.date_format is not None and not by_content:
-        by_content = [j for j, kind in enumerate(held) if kind in ("text", "number") and _reads(table, j, query)]
-    stamps = [j for j, kind in enumerate(held) if kind == "unix" and not _is_prices(table, j)]
-    if by_content:
-        return Times(_with_clock(table, _one_order(table, by_content, query), held, named))
-    steady = [j for j in stamps if _orders(table, j, query)]
-    if steady:
-        return Times((steady[0],))
-    return Times((named[0],)) if named else None
+    day = _date_column(table, query, held, named)
+    if day is not None:
+        return Times(_with_clock(table, day, held, named))
+    if not named:
+        return None
+    is_number_of_time = held[named[0]] == "number" and plain(table.name(named[0])) in CLOCK_NAMES
+    return Times((named[0],), is_number_of_time and query.date_format is None)
 
 
-def _is_prices(table: Table, j: int) -> bool:
-    return plain(table.name(j)) in PRICE_NAMES
+def _date_column(table: Table, query: Query, held: list[str], named: list[int]) -> int | None:
+    """Place of the column of dates, None if there is none or the one of such a name holds something else."""
+    known = [j for kinds_ in (("date", "day"), ("unix",)) for j in named if held[j] in kinds_]
+    if known or (named and held[named[0]] in ("text", "")):
+        return known[0] if known else None
+    free = [j for j in range(len(held)) if plain(table.name(j)) not in PRICE_NAMES]
+    found = [j for j in free if held[j] in ("date", "day")]
+    if query.date_format is not None and not found and not named:
+        found = [j for j in free if held[j] in ("text", "number") and _reads(table, j, query)]
+    if found:
+        return _one_order(table, found, query)
+    return next((j for j in free if held[j] == "unix" and _orders(table, j, query)), None)
 
 
 def _with_clock(table: Table, day: int, held: list[str], named: list[int]) -> tuple[int, ...]:

@@ -59,21 +59,14 @@ def table_of(source: str, lines: Sequence[Line], *, point_sure: bool) -> Table:
         head, body = body[:1], body[1:]
     names, notes = _names(source, head, body[0], width)
     body, comments = _uncommented(body, width)
-    symbols: tuple[str, ...] = ()
-    if isinstance(names, list) and not names[-1] and any(names[1:]):
-        raise DataError(f"{source}, row {body[0].number}: field {width}, {body[0].cells[-1]!r}, has no name in the "
-                        f"header ({listed(names)}); name every column, and put numbers with commas in quotes")
-    if isinstance(names, _Levels):
-        names, symbols = names
+    names, symbols = names if isinstance(names, _Levels) else (names, ())
     _check_widths(source, names or body[0].cells, body, width)
-    if tail:
-        notes = (*notes, _skipped(tail, "end"))
-    if comments:
-        notes = (*notes, _skipped(comments, "middle"))
+    _check_names(source, names, body[0])
+    notes += tuple(_skipped(left, where) for left, where in ((comments, "middle"), (tail, "end")) if left)
     frame = pd.DataFrame([line.cells for line in body], dtype=object)
-    has_header = names is not None
-    frame.columns = pd.Index(names if names is not None else [str(j + 1) for j in range(width)])
-    return Table(source, frame, np.array([line.number for line in body]), False, symbols, notes, has_header, point_sure)
+    frame.columns = pd.Index([str(j + 1) for j in range(width)] if names is None else names)
+    rows = np.array([line.number for line in body])
+    return Table(source, frame, rows, False, symbols, notes, names is not None, point_sure)
 
 
 def _without_blank_ends(lines: list[Line]) -> tuple[list[Line], int]:
@@ -202,6 +195,13 @@ def _check_widths(source: str, header: Sequence[Any], body: Sequence[Line], widt
     for line in body:
         if len(line.cells) != width:
             raise DataError(_other_width(source, line, header))
+
+
+def _check_names(source: str, names: list[str] | None, first: Line) -> None:
+    """Raise DataError if the last fields have no name in the header: they may be parts of numbers."""
+    if names and not names[-1] and any(names[1:]):
+        raise DataError(f"{source}, row {first.number}: field {len(names)}, {first.cells[-1]!r}, has no name in the "
+                        f"header ({listed(names)}); name every column, and put numbers with commas in quotes")
 
 
 def _other_width(source: str, line: Line, header: Sequence[Any]) -> str:

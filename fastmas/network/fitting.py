@@ -80,8 +80,6 @@ def fit_network(
     """
     observations = observations_of(None, data, Asked(
         column, None, horizon, heldout_share, missing, symbol, date_format, duplicates, decimal, is_usual=False))
-    if progress is not None:
-        progress({"phase": "data", "said": observations.told})
     if len(observations.names) > 1:
         raise ParameterError(f"{observations.source}: a network imitates one observable, and these data have "
                              f"{len(observations.names)}; observe one of them")
@@ -94,6 +92,7 @@ def fit_network(
     frame = Frame.of(observed, settings.warmup)
     simulator = NetworkSimulator(build(frame, settings.seed), observed, Workers(n_threads), settings.seed)
     tell, seconds = progress or (lambda event: None), {}
+    tell({"phase": "data", "said": observations.told})
 
     with simulator.workers.at_work():
         began, before = time.perf_counter(), mean_moment_distance(simulator, effort)
