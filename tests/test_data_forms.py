@@ -327,7 +327,7 @@ def test_several_columns_at_once():
         assert "largest jump of 'Volume'" in read.told
     with pytest.raises(DataError, match=r"row 3 \(from 0\), column 'Volume': 'nan' stands for a missing value"):
         read_source(table, Query(("close", "volume")))
-    with pytest.raises(DataError, match=r"no column 'depth' for the observable .* column= \(--column\), of: Date,"):
+    with pytest.raises(DataError, match=r"no column 'depth' for the observable .* are: Date, .* column= \(--column\)"):
         read_source(table, Query(observables=("price", "depth")))
     with pytest.raises(DataError, match="column 'close' is asked for twice"):
         read_source(table, Query(("close", "close")))
@@ -410,7 +410,7 @@ def test_what_is_not_plain_is_refused_in_one_line(name):
 def test_options_that_are_none():
     table = frame()
     for option in ("duplicates", "missing", "decimal"):
-        refuses(table, f"{option}='keep': give one of '", kind=ParameterError, **{option: "keep"})
+        refuses(table, f"{option}='keep': give one of ", kind=ParameterError, **{option: "keep"})
     refuses(table, "date_format='day': give a form such as %d/%m/%Y", kind=ParameterError, date_format="day")
     refuses(table, "symbol='': give a text", kind=ParameterError, symbol="")
     refuses(table, "symbol 'ZZT' is not in the columns Date, Close", symbol="ZZT")
@@ -521,8 +521,8 @@ def test_options_at_the_command_line(capsys):
     argv = ["calibrate", "stock-market", "--data", "p.csv", "--out", "run"]
     for more, part in (([], "name one with --symbol"), (["--symbol", "QQQ"], "it has AAA, ZZT"),
                        (["--symbol", "ZZT"], "40 prices"), (["--date-format", "day"], "give a form such as %d/%m/%Y"),
-                       (["--duplicates", "first"], "duplicates='first': give one of 'error', 'last', 'all'"),
-                       (["--missing", "fill"], "give one of 'error', 'drop'"),
+                       (["--duplicates", "first"], "duplicates='first': give one of error, last, all"),
+                       (["--missing", "fill"], "give one of error, drop"),
                        (["--symbol", "ZZT", "--column", "9"], "no column '9'")):
         assert main([*argv, *more]) == 2
         said = capsys.readouterr().err

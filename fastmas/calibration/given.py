@@ -56,6 +56,10 @@ def observations_of(model: Model | None, data: Any, asked: Asked = Asked()) -> O
                                      "`observe`")
         return data if model is None else _as_observed(model, data, asked.observable)
     chosen = (PRICE,) if model is None else model.observed(asked.observable)
+    n_columns = 1 if asked.column is None or isinstance(asked.column, str) else len(asked.column)
+    if asked.column is not None and n_columns != len(chosen):
+        raise ParameterError(f"{n_columns} for column= and {len(chosen)} observables "
+                             f"({', '.join(one.name for one in chosen)}): name as many columns, in their order")
     names, kinds = [one.name for one in chosen], [_declared(one) for one in chosen]
     # A lone price is looked for by the names that prices have; everything else by the observable's own.
     by_name = names if asked.observable is not None or kinds != ["price"] else None
@@ -96,15 +100,20 @@ def _as_observed(model: Model, data: Observations, observable: str | Sequence[st
         raise ParameterError(f"{k} observable{'s' if k > 1 else ''} in the data ({', '.join(data.names)}) and "
                              f"{len(chosen)} of the model ({', '.join(one.name for one in chosen)}): name as many with "
                              "observable=")
-    kinds = tuple(_declared(one) or kind for one, kind in zip(chosen, data.domains, strict=True))
-    for j, (one, kind) in enumerate(zip(chosen, kinds, strict=True)):
-        if kind:
-            values = data.values[..., j]
-            wrong = domains.wrong_values(domains.get(kind), values)
-            if wrong.size:
-                raise DataError(f"{data.source}, observable {one.name!r}: "
-                                f"{domains.fault_of(domains.get(kind), values[tuple(wrong[0])])}")
+    kinds = tuple(_kept(data, j, one, kind) for j, (one, kind) in enumerate(zip(chosen, data.domains, strict=True)))
     return replace(data, names=tuple(one.name for one in chosen), domains=kinds)
+
+
+def _kept(data: Observations, j: int, one: Observable, seen_as: str) -> str:
+    """The domain of observable j: as the model has it, which the data must meet, else as they were read."""
+    kind, declared = _declared(one) or seen_as, _declared(one)
+    if not kind:
+        return ""
+    values, domain = data.values[..., j], domains.get(kind)
+    wrong = domains.wrong_values(domain, values)
+    if wrong.size and declared:
+        raise DataError(f"{data.source}, observable {one.name!r}: {domains.fault_of(domain, values[tuple(wrong[0])])}")
+    return "" if wrong.size else kind
 
 
 def _declared(one: Observable) -> str:

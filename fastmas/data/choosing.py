@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -234,9 +235,11 @@ def _observables(table: Table, query: Query, taken: Collection[int]) -> tuple[li
         if j is None and plain(name) in PRICE_NAMES:
             (j,), note = _one_price(table, taken)
         if j is None:
-            raise DataError(f"{table.source}: no column {name!r} for the observable of that name; name the columns of "
-                            f"{','.join(query.observables)} in this order with column= (--column), of: "
-                            f"{table.listed()}")
+            alike = difflib.get_close_matches(name, table.names(), n=1)
+            hint = f" (is it {alike[0]!r}?)" if alike else ""
+            raise DataError(
+                f"{table.source}: no column {name!r} for the observable of that name{hint}; its columns are: "
+                f"{table.listed()}; name those of {', '.join(query.observables)} in this order with column= (--column)")
         found.append(j)
     return found, note
 

@@ -50,7 +50,7 @@ class Query:
         for name, choices in CHOICES.items():
             given: Any = getattr(self, name)
             if not any(given is choice or (isinstance(given, str) and given == choice) for choice in choices):
-                listed = ", ".join(repr(choice) for choice in choices if choice is not None)
+                listed = ", ".join(choice if choice.isalpha() else repr(choice) for choice in filter(None, choices))
                 raise ParameterError(f"{name}={given!r}: give one of {listed}")
         for name in ("symbol", "date_format"):
             given = getattr(self, name)

@@ -114,7 +114,7 @@ def observe(
     Parameters
     ----------
     data : str, Path, ndarray, Series, DataFrame, list or tensor
-        A built-in name ("sp500"); a file of one of the forms of docs/data.md; an array of one
+        A built-in name ("sp500"); a file of one of the forms of docs/files.md; an array of one
         series, shape (n_times,), or of many paths, shape (n_paths, n_times); a pandas object; whatever
         numpy.asarray makes an array of. A table with the columns `path` and `t` holds many paths. A single path
         is one series. Of k observables arrays are (n_times, k) or (n_paths, n_times, k). Paths of several lengths, in
