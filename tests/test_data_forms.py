@@ -131,6 +131,14 @@ FORMS = {
     "dates in words": Form("p.csv", lines(
         "Date,Price\n", lambda t, x, k: f'"{t:%b %d, %Y}",{x}', NEWEST_FIRST), ("sorted from newest",), {}, "Price"),
     "day first": Form("p.csv", lines("Date,Close\n", lambda t, x, k: f"{t:%d/%m/%Y},{x}"), ("dates read day first",)),
+    "months": Form("p.csv", "".join(["month,gdp\n", *(
+        f"{2000 + i // 12}-{i % 12 + 1:02d},{x}\n" for i, x in list(enumerate(P))[::-1])]), ("sorted from newest",), {},
+        "gdp", span=("2000-01", "2003-04")),
+    "quarters": Form("p.csv", "".join(["period,gdp\n", *(
+        f"{2000 + i // 4}-Q{i % 4 + 1},{x}\n" for i, x in list(enumerate(P))[::-1])]), ("sorted from newest",), {},
+        "gdp", span=("2000-01", "2009-10")),
+    "years": Form("p.csv", "".join(["year,gdp\n", *(f"{1980 + i},{x}\n" for i, x in list(enumerate(P))[::-1])]),
+        ("sorted from newest",), {}, "gdp", span=("1980", "2019")),
     "short years": Form("p.csv", lines("Date,Close\n", lambda t, x, k: f"{t:%d-%b-%y},{x}")),
     "short years in numbers": Form(
         "p.csv", lines("Date,Close\n", lambda t, x, k: f"{t:%d/%m/%y},{x}"), ("dates read day first",)),

@@ -84,7 +84,8 @@ def _date_column(table: Table, query: Query, held: list[str], named: list[int]) 
         found = [j for j in free if held[j] in ("text", "number") and _reads(table, j, query)]
     if found:
         return _one_order(table, found, query)
-    return next((j for j in free if held[j] == "unix" and _orders(table, j, query)), None)
+    numbers = [j for j in free if held[j] == "unix" or plain(table.name(j)) == "year"]
+    return next((j for j in numbers if _orders(table, j, query)), None)
 
 
 def _with_clock(table: Table, day: int, held: list[str], named: list[int]) -> tuple[int, ...]:

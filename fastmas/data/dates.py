@@ -25,8 +25,10 @@ _WHOLE = re.compile(rf"(?P<day>.*?)(?:[T,\s]\s*{_CLOCK}(?:{_ZONE})?)?", re.IGNOR
 _OF_DAY = re.compile(_CLOCK)
 _COMPACT = re.compile(r"(?:1[89]|2[01])\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
 _COMPACT_TIME = re.compile(_COMPACT.pattern + r"(?:[01]\d|2[0-3])[0-5]\d(?:[0-5]\d)?")
+_MONTHLY = re.compile(r"(?:1[89]|2[01])\d\d(?:[-/](?:0[1-9]|1[0-2])|[- ]?Q[1-4]|M(?:0[1-9]|1[0-2]))")
 _UNIX = re.compile(r"[1-4]\d{9}(?:\.\d+)?|[1-4]\d{12}|[1-4]\d{15}|[1-4]\d{18}")
-_KINDS = (("day", _COMPACT), ("date", _COMPACT_TIME), ("unix", _UNIX), ("clock", _OF_DAY), ("day", _DAY))
+_KINDS = (("day", _COMPACT), ("date", _COMPACT_TIME), ("unix", _UNIX), ("clock", _OF_DAY), ("day", _DAY),
+          ("date", _MONTHLY))
 _UNITS = {10: "s", 13: "ms", 16: "us", 19: "ns"}
 MONTH_FORMS = ("%b %d, %Y", "%B %d, %Y", "%b. %d, %Y", "%b %d %Y", "%B %d %Y", "%d-%b-%Y", "%d-%b-%y", "%d %b %Y",
                "%d %B %Y", "%d/%b/%Y", "%d %b %y", "%Y-%b-%d", "%a, %b %d, %Y", "%a %b %d %Y", "%a %d %b %Y",
@@ -97,6 +99,7 @@ def parse(cells: pd.Series, form: str | None = None) -> tuple[pd.Series, list[st
     texts = cells.astype(str) if isinstance(cells.dtype, pd.PeriodDtype) else cells.map(text_of)
     if form is not None:
         return _by_form(texts, form)
+    texts = _months(texts)
     when = pd.to_datetime(texts, format="ISO8601", errors="coerce", utc=True)
     if not when.isna().any():
         hyphened = texts.str.replace(r"^(\d{4})[/.](\d{1,2})[/.]", r"\1-\2-", regex=True)
@@ -105,6 +108,15 @@ def parse(cells: pd.Series, form: str | None = None) -> tuple[pd.Series, list[st
         if texts.str.fullmatch(kind.pattern).mean() > 0.5:
             return read(texts, kind)
     return _in_words(texts, when)
+
+
+def _months(texts: pd.Series) -> pd.Series:
+    """Texts with the months that quarters begin with, as 2024-04 for 2024Q2, and 2024-04 for 2024M04."""
+    quarters = texts.str.extract(r"^(\d{4})[- ]?Q([1-4])$")
+    months = texts.str.extract(r"^(\d{4})M(\d\d)$")
+    if quarters[0].notna().all():
+        return quarters[0] + "-" + quarters[1].map({"1": "01", "2": "04", "3": "07", "4": "10"})
+    return months[0] + "-" + months[1] if months[0].notna().all() else texts
 
 
 def iso(when: pd.Series) -> list[str]:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+NO_GAP = 1.5  # times the usual step of the dates: no months are of one length
+
 
 @dataclass(frozen=True, eq=False)
 class Reading:
@@ -103,7 +105,7 @@ def _gap(reading: Reading) -> list[str]:
     when = pd.to_datetime(pd.Series(reading.dates), format="ISO8601", utc=True)
     days = when.diff().dt.total_seconds().to_numpy()[1:] / 86400
     i = int(days.argmax())
-    if days[i] <= np.median(days):
+    if days[i] <= NO_GAP * np.median(days):
         return ["no gaps"]
     return [f"longest gap {duration(days[i])} before {_day(reading.dates[i + 1])}"]
 
