@@ -46,7 +46,8 @@ def calibrate(
     updater: str = "cma-es", discriminator: str | None = None, objective: str | None = None, statistic: Any = None,
     generations: int | None = None, paths: int | None = None, horizon: int | None = None,
     warmup: int | None = None, column: Any = None, observable: Any = None, heldout_share: float | None = None,
-    missing: str | None = None,
+    missing: str | None = None, symbol: str | None = None, date_format: str | None = None,
+    duplicates: str | None = None, decimal: str | None = None,
     bounds: Mapping[str, Sequence[float]] | None = None, start: Mapping[str, float] | None = None,
     moment_start: bool = True, seed: int = 1, n_threads: int | None = None, device: str = "cpu", interval: bool = True,
     draws: int = N_DRAWS, out: str | Path | None = None, overwrite: bool = False, progress: Progress | None = None,
@@ -83,7 +84,7 @@ def calibrate(
         Of a round; a game within a region plays another round while it leaves the region.
     paths : int, optional
         Simulated for each candidate: as many as observed, or 32 series.
-    horizon, column, heldout_share, missing
+    horizon, column, heldout_share, missing, symbol, date_format, duplicates, decimal
         As in `observe`; a tenth of many paths, at most 50, is held out, and the last fifth of a series, or 60 values
         or half of one below 295. Columns are found by the observables' names unless they are named.
     bounds : mapping of str to (low, high), optional
@@ -106,7 +107,7 @@ def calibrate(
     out : path, optional
         Run directory to write, from which `resume` can go on.
     progress : callable, optional
-        Told a mapping with phase, done, total, loss, estimate.
+        Told a mapping with phase, done, total, loss, estimate; first with `said`, the line that says what was read.
     budget : Budget, optional
         How much work each part does; less is faster and rougher.
     updater_options : mapping, optional
@@ -130,7 +131,8 @@ def calibrate(
         Ctrl-C; with `out` the state is saved.
     """
     observations = observations_of(model, data, Asked(
-        column, observable, horizon, heldout_share, missing, is_usual=statistic is None))
+        column, observable, horizon, heldout_share, missing, symbol, date_format, duplicates, decimal,
+        is_usual=statistic is None))
     settings = decide(
         observations, updater=updater, discriminator=discriminator, objective=objective, statistic=statistic,
         generations=generations, paths=paths, warmup=warmup, seed=seed, interval=interval,
@@ -177,6 +179,8 @@ def resume(path: str | Path, *, n_threads: int | None = None, progress: Progress
 def _run(simulator: Simulator, settings: Settings, record: Record, keeper: Keeper, progress: Progress | None) -> Fit:
     """The algorithm, from where the record stands."""
     tell = progress or (lambda event: None)
+    if simulator.observed.observations.told:
+        tell({"phase": "data", "said": simulator.observed.observations.told})
     timed = partial(_timed, record, tell)
     simulator.n_simulated = record.paths_simulated
 

@@ -1,7 +1,7 @@
 """Events of a long run, and the plain lines in which a log has them.
 
 An event is a mapping that has any of: phase (str), done, total (int), loss (float), estimate
-(mapping of str to float), text (str).
+(mapping of str to float), text (str), said (str, a line that stays).
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ class Lines:
 
     def tell(self, event: Mapping[str, Any]) -> None:
         now = self._clock()
-        if event.get("phase") != self._phase:
+        if event.get("said"):
+            self._say(str(event["said"]), now)
+        elif event.get("phase") != self._phase:
             self.close()
             self._phase, self._began = event.get("phase"), now
             self._say(describe(event, 0.0), now)

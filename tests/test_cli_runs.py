@@ -65,7 +65,8 @@ def test_calibrate_passes_on_every_option(tmp_path, library, capsys):
     words = {"--column": "close", "--free": "kappa, gamma", "--updater": "moments",
              "--discriminator": "windows", "--objective": "gan", "--statistic": "returns",
              "--rule": "relaxed", "--generations": "7", "--paths": "11",
-             "--horizon": "13", "--warmup": "17", "--seed": "0", "--threads": "2",
+             "--symbol": "ZZT", "--date-format": "%d.%m.%Y", "--duplicates": "last", "--missing": "drop",
+             "--decimal": ",", "--horizon": "13", "--warmup": "17", "--seed": "0", "--threads": "2",
              "--device": "cuda", "--out": str(tmp_path / "run")}
     flat = [word for pair in words.items() for word in pair]
     settings = ["--set", "rho=0.2", "--set", "n_noise=20", "--no-interval", "--overwrite"]
@@ -73,6 +74,7 @@ def test_calibrate_passes_on_every_option(tmp_path, library, capsys):
     (model, data), given = library.calls[0]
     assert (model.rule, model.n_noise, data) == ("relaxed", 20, "prices.csv")
     assert given == {
+        "symbol": "ZZT", "date_format": "%d.%m.%Y", "duplicates": "last", "missing": "drop", "decimal": ",",
         "column": "close", "free": ["kappa", "gamma"], "updater": "moments", "discriminator": "windows",
         "objective": "gan", "statistic": "returns", "generations": 7, "paths": 11, "horizon": 13,
         "warmup": 17, "seed": 0, "n_threads": 2, "fixed": {"rho": 0.2}, "interval": False,

@@ -61,4 +61,4 @@ def described(observed: Observed) -> dict[str, Any]:
     data = observed.observations
     return {"source": data.source, "column": data.column, "regime": data.regime, "n_paths": len(data.x_obs),
             "n_times": observed.n_times, "n_heldout": len(data.x_heldout), "warnings": list(data.warnings),
-            "names": list(data.names), "domains": list(data.domains)}
+            "told": data.told, "names": list(data.names), "domains": list(data.domains)}

@@ -18,19 +18,24 @@ from fastmas.parameters import Parameter, ParameterSpace, shown
 HELDOUT_SERIES = 0.2
 HELDOUT_PATHS, MOST_HELDOUT_PATHS = 0.1, 50  # a share, and the number that is enough for a verdict
 SHORT_SERIES, HELDOUT_SHORT, SHORT_HORIZONS = 295, 60, 6  # values; the most held out, and a part that is a horizon
+HOW = ("missing", "symbol", "date_format", "duplicates", "decimal")  # a table is to be read, by keywords of `observe`
 PRICE = Observable("price", domain="price")
 EXAMPLES = {"bounds": "{'gamma': (0.1, 20)}", "start": "{'kappa': 1.5}"}
 
 
 @dataclass(frozen=True)
 class Asked:
-    """How data are to be read; what is None is decided here. `missing` None is an error."""
+    """How data are to be read, as `observe` has it; what is None is decided here."""
 
     column: str | Sequence[str] | None = None
     observable: str | Sequence[str] | None = None
     horizon: int | None = None
     heldout_share: float | None = None
     missing: str | None = None
+    symbol: str | None = None
+    date_format: str | None = None
+    duplicates: str | None = None
+    decimal: str | None = None
     is_usual: bool = True  # no statistic is named, whose needs would be others
 
 
@@ -45,7 +50,7 @@ def observations_of(model: Model | None, data: Any, asked: Asked = Asked()) -> O
         What `observe` says, an unknown observable, or an option for data that are observed already.
     """
     if isinstance(data, Observations):
-        for name in ("column", "horizon", "heldout_share", "missing"):
+        for name in ("column", "horizon", "heldout_share", *HOW):
             if getattr(asked, name) is not None:
                 raise ParameterError(f"{name}={getattr(asked, name)!r}: these data are observed already; give it to "
                                      "`observe`")
@@ -59,7 +64,7 @@ def observations_of(model: Model | None, data: Any, asked: Asked = Asked()) -> O
     # A lone price is looked for by the names that prices have; everything else by the observable's own.
     by_name = names if asked.observable is not None or kinds != ["price"] else None
     given: dict[str, Any] = {"column": asked.column, "observable": by_name, "domain": kinds, "horizon": asked.horizon,
-                             "missing": asked.missing or "error"}
+                             **{name: value for name in HOW if (value := getattr(asked, name)) is not None}}
     seen = observe(data, heldout_share=HELDOUT_SERIES if asked.heldout_share is None else asked.heldout_share, **given)
     if asked.heldout_share is None:
         seen = _usual_share(data, seen, given, is_usual=asked.is_usual and asked.horizon is None)

@@ -178,7 +178,8 @@ def _observations(run: RunDirectory) -> Observations:
         parts = {"series": series, "series_train": series[:n], "series_heldout": series[n:]}
     return Observations(x_obs=arrays["x_obs"], x_heldout=arrays["x_heldout"], regime=data["regime"],
                         source=data["source"], column=data["column"], warnings=tuple(data.get("warnings", ())),
-                        names=tuple(data.get("names", ("price",))), domains=tuple(data.get("domains", ("",))), **parts)
+                        names=tuple(data.get("names", ("price",))), domains=tuple(data.get("domains", ("",))),
+                        told=data.get("told", ""), **parts)
 
 
 def _plain_config(config: Mapping[str, Any]) -> dict[str, Any]:

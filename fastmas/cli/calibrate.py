@@ -17,13 +17,17 @@ from fastmas.cli.options import (
     SIZES,
     Column,
     DataFile,
+    DateFormat,
+    Decimal,
     Device,
+    Duplicates,
     Missing,
     ModelName,
     Observable,
     Overwrite,
     Seed,
     Settings,
+    Symbol,
     Threads,
 )
 from fastmas.cli.progress import reporter
@@ -38,6 +42,10 @@ def calibrate(
     observable: Observable = None,
     column: Column = None,
     missing: Missing = None,
+    symbol: Symbol = None,
+    date_format: DateFormat = None,
+    duplicates: Duplicates = None,
+    decimal: Decimal = None,
     free: Annotated[str | None, typer.Option(
         metavar="NAMES", help="Parameters to calibrate, separated by commas: kappa,gamma.")] = None,
     bounds: Annotated[list[str] | None, typer.Option(
@@ -106,6 +114,7 @@ def calibrate(
 
     chosen: dict[str, Any] = {
         "observable": one_or_several(observable), "column": one_or_several(column), "missing": missing,
+        "symbol": symbol, "date_format": date_format, "duplicates": duplicates, "decimal": decimal,
         "free": names_of(free), "updater": updater, "discriminator": discriminator,
         "objective": objective, "statistic": statistic, "generations": generations, "paths": paths,
         "draws": draws, "bounds": read.bounds(bounds) if bounds else None,

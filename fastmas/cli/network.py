@@ -10,7 +10,21 @@ from typing import Annotated, Any
 import typer
 
 from fastmas.cli import output
-from fastmas.cli.options import GAME, PLACE, SIZES, Column, DataFile, Overwrite, Seed, Threads
+from fastmas.cli.options import (
+    GAME,
+    PLACE,
+    SIZES,
+    Column,
+    DataFile,
+    DateFormat,
+    Decimal,
+    Duplicates,
+    Missing,
+    Overwrite,
+    Seed,
+    Symbol,
+    Threads,
+)
 from fastmas.cli.progress import reporter
 
 
@@ -18,6 +32,11 @@ def network(
     *,
     data: DataFile,
     column: Column = None,
+    missing: Missing = None,
+    symbol: Symbol = None,
+    date_format: DateFormat = None,
+    duplicates: Duplicates = None,
+    decimal: Decimal = None,
     out: Annotated[Path, typer.Option(
         metavar="DIR", rich_help_panel=PLACE, help="Folder for weights, result and report.")],
     against: Annotated[Path | None, typer.Option(
@@ -49,7 +68,8 @@ def network(
     from fastmas.network.fitting import fit_network
 
     chosen: dict[str, Any] = {
-        "column": column, "discriminator": discriminator, "objective": objective, "statistic": statistic,
+        "column": column, "missing": missing, "symbol": symbol, "date_format": date_format, "duplicates": duplicates,
+        "decimal": decimal, "discriminator": discriminator, "objective": objective, "statistic": statistic,
         "generations": generations, "paths": paths, "horizon": horizon, "seed": seed, "n_threads": threads,
         "against": against}
     given = {name: value for name, value in chosen.items() if value is not None}

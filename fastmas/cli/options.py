@@ -6,24 +6,38 @@ from typing import Annotated
 
 import typer
 
-GAME, SIZES, PLACE = "The game", "Sizes and seed", "Where results go"
+GAME, SIZES, PLACE, READING = "The game", "Sizes and seed", "Where results go", "How the data are read"
 
 ModelName = Annotated[str, typer.Argument(
     metavar="MODEL", help="A model of `fastmas models`, or FILE.py:NAME for one of yours.")]
 DataFile = Annotated[str, typer.Option(
-    "--data", metavar="FILE", help="Data to calibrate to: a .csv, .parquet, .npz or .npy file, or the name of "
-                                   "built-in data such as sp500.")]
+    "--data", metavar="FILE", help="Data to calibrate to: a .csv, .txt, .xlsx, .parquet, .feather, .npz or .npy file, "
+                                   "also within .gz, .bz2, .xz or .zip, or the name of built-in data such as sp500.")]
 Column = Annotated[str | None, typer.Option(
     "--column", metavar="NAMES",
     help="Column of the data, or array of a .npz file; of several observables one for each, in their order: "
-         "close,volume. By default it has the observable's name, or is recognised as a price.")]
+         "close,volume. By default it has the observable's name, or is recognised as a price. A number is a place, "
+         "from 1.")]
 Observable = Annotated[str | None, typer.Option(
     "--observable", metavar="NAMES",
     help="What of the model is observed, of `fastmas models MODEL`; several are separated by commas: price,volume. "
          "By default the first one.")]
 Missing = Annotated[str | None, typer.Option(
-    "--missing", metavar="RULE",
+    "--missing", metavar="RULE", rich_help_panel=READING,
     help="What to do about missing values: error, or drop the rows that have one (of many paths, the whole paths).")]
+Symbol = Annotated[str | None, typer.Option(
+    "--symbol", metavar="NAME", rich_help_panel=READING,
+    help="The one to read of several that are stacked in a table, or stand side by side in it.")]
+DateFormat = Annotated[str | None, typer.Option(
+    "--date-format", metavar="FORM", rich_help_panel=READING,
+    help="Form of the dates, where they do not tell day from month: %d/%m/%Y.")]
+Duplicates = Annotated[str | None, typer.Option(
+    "--duplicates", metavar="RULE", rich_help_panel=READING,
+    help="What to do about rows of one date or in disorder: error, or sort them and keep the last of each date, or "
+         "all.")]
+Decimal = Annotated[str | None, typer.Option(
+    "--decimal", metavar="MARK", rich_help_panel=READING,
+    help="The decimal mark, a point or a comma, where a file does not tell it.")]
 Settings = Annotated[list[str] | None, typer.Option(
     "--set", metavar="NAME=VALUE",
     help="Give a parameter a value in its own unit, or an option of the model: kappa=1.5, rule=smoothed, "

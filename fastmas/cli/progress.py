@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TextIO
 
 from fastmas.cli.output import console
+from fastmas.cli.tables import printable
 from fastmas.progress import Lines, Progress, after, describe, said
 
 __all__ = ["Bar", "Lines", "Progress", "describe", "reporter"]
@@ -54,6 +55,9 @@ class Bar:
         self._task: Any = None
 
     def tell(self, event: Mapping[str, Any]) -> None:
+        if event.get("said"):
+            self._bar.console.print(printable(str(event["said"])), no_wrap=True, overflow="ignore", crop=False)
+            return
         phase, done, total = str(event.get("phase") or ""), event.get("done"), event.get("total")
         if self._task is None or phase != self._phase:
             if self._task is not None:

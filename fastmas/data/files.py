@@ -1,155 +1,74 @@
-"""Files to tables or arrays. Nothing is ever unpickled; every fault of a file is a `DataError`."""
+"""Files to tables or arrays, by the ending of their names. Every fault of a file is a `DataError`."""
 
 from __future__ import annotations
 
-import csv
 import gzip
-import io
-import os
-import zipfile
-import zlib
 from collections.abc import Callable
 from importlib import resources
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from fastmas.data.tables import Table, as_table, is_number
+from fastmas.data import binary
+from fastmas.data.packed import OPENERS, content_of, member_of, unpacked
+from fastmas.data.query import Query
+from fastmas.data.tables import Table
+from fastmas.data.text import text_table
 from fastmas.errors import DataError
 
 BUILT_IN = {"sp500": "sp500.csv.gz"}
+TABLES: dict[str, Callable[[str, bytes], Table]] = {
+    **dict.fromkeys((".csv", ".txt", ".tsv", ".tab", ".dat"), text_table),
+    ".parquet": binary.parquet, ".feather": binary.arrow, ".arrow": binary.arrow}
+SHEETS = (".xlsx", ".xlsm")
+ARRAYS = (".npz", ".npy")
+ARCHIVE = ".zip"
+ENDINGS = (*TABLES, *SHEETS, *ARRAYS)
+ELSE = {".xls": "an old Excel file; save it as .xlsx or CSV", ".ods": "save the sheet as .xlsx or CSV",
+        ".pkl": "pickled objects are never opened; write the frame as CSV or Parquet",
+        ".pickle": "pickled objects are never opened; write the frame as CSV or Parquet",
+        ".json": "write the table as CSV or Parquet", ".h5": "write the table as CSV or Parquet"}
 
 
-def load(data: str | Path, column: str | None) -> Table | np.ndarray:
+def load(data: str | Path, query: Query) -> Table | np.ndarray:
     """Table or array in the file `data`, or in the data set of that name.
 
     Raises
     ------
     DataError
         If it is neither, or is empty, damaged or of an unknown kind.
+    MemoryLimitError
+        If its cells need more memory than there is.
     """
     if isinstance(data, str) and data in BUILT_IN:
         packed = resources.files("fastmas").joinpath("datasets", BUILT_IN[data]).read_bytes()
-        return _csv(data, gzip.decompress(packed))
-    content = _content(data)
-    name = Path(data).name.lower()
-    for extension, reader in READERS.items():
-        if name.endswith(extension):
-            return reader(str(data), content, column)
-    raise DataError(f"{data}: unknown extension; give one of {', '.join(READERS)}")
+        return text_table(data, gzip.decompress(packed))
+    content, member = content_of(data, ", ".join(BUILT_IN))
+    source, path = str(data), PurePosixPath(Path(data).as_posix())
+    if member is not None:
+        path = PurePosixPath(path.as_posix().removesuffix(f"/{member}"))
+    return _read(source, path.name.lower(), content, member, query)
 
 
-def _content(data: str | Path) -> bytes:
-    if os.path.isdir(data):
-        raise DataError(f"{data}: is a directory; name one file in it")
-    try:
-        content = Path(data).read_bytes()
-    except FileNotFoundError as fault:
-        names = ", ".join(BUILT_IN)
-        if isinstance(data, str) and not Path(data).suffix:
-            raise DataError(f"{data!r} is neither a file nor one of: {names}") from fault
-        raise DataError(f"{data}: no such file; check the path (built-in data sets: {names})") from fault
-    except (OSError, ValueError) as fault:
-        reason = getattr(fault, "strerror", None) or fault
-        raise DataError(f"{data}: cannot be read ({reason}); check its path and permissions") from fault
-    if not content:
-        raise DataError(f"{data}: the file is empty; it needs at least a header and prices")
-    return content
-
-
-def _read_csv_gz(source: str, content: bytes, column: str | None) -> Table:
-    try:
-        return _csv(source, gzip.decompress(content))
-    except (OSError, EOFError, zlib.error) as fault:
-        raise DataError(f"{source}: not a gzip file, or damaged; compress it again with gzip") from fault
-
-
-def _read_csv(source: str, content: bytes, column: str | None) -> Table:
-    return _csv(source, content)
-
-
-def _csv(source: str, content: bytes) -> Table:
-    """Table of text cells; `rows` are line numbers of the file, the header being line 1."""
-    text = _decode(source, content)
-    separator = max(",;\t", key=text.partition("\n")[0].count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    try:
-        lines = [(reader.line_num, cells) for cells in reader if cells]
-    except csv.Error as fault:
-        raise DataError(f"{source}, row {reader.line_num}: {fault}; check the quotes") from fault
-    if not lines:
-        raise DataError(f"{source}: the file is empty; it needs at least a header and prices")
-    header = [name.strip() for name in lines.pop(0)[1]]
-    _check_lines(source, header, lines)
-    frame = pd.DataFrame([cells for _, cells in lines], columns=header, dtype=object)
-    return Table(source, frame, np.array([number for number, _ in lines]))
-
-
-def _decode(source: str, content: bytes) -> str:
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as fault:
-        where = f"byte {fault.start + 1}"
-        raise DataError(f"{source}: not text in UTF-8 ({where}); export it as CSV in UTF-8") from fault
-    if "\0" in text:
-        raise DataError(f"{source}: binary data, not text; export it as CSV in UTF-8")
-    return text
-
-
-def _check_lines(source: str, header: list[str], lines: list[tuple[int, list[str]]]) -> None:
-    filled = [name for name in header if name]
-    if filled and all(name[0].isdigit() for name in filled) and any(map(is_number, filled)):
-        raise DataError(f"{source}, row 1: {header[-1]!r} is no column name; add a header such as date,close")
-    if not lines:
-        raise DataError(f"{source}: only a header and no prices; add one line per price")
-    for number, cells in lines:
-        if len(cells) != len(header):
-            raise DataError(
-                f"{source}, row {number}: {len(cells)} field(s) where the header has {len(header)}; "
-                "write numbers without thousands separators and every field of the header"
-            )
-
-
-def _read_parquet(source: str, content: bytes, column: str | None) -> Table:
-    try:
-        frame = pq.ParquetFile(io.BytesIO(content)).read().to_pandas()
-    except (pa.ArrowException, OSError, ValueError) as fault:
-        raise DataError(f"{source}: not a Parquet file, or damaged; write it again") from fault
-    return as_table(source, frame, first_row=1)
-
-
-def _read_npy(source: str, content: bytes, column: str | None) -> np.ndarray:
-    """Array in the file; of several in a .npz, the one named `column`, else the one named "paths"."""
-    try:
-        loaded = np.load(io.BytesIO(content), allow_pickle=False)
-        if not isinstance(loaded, np.ndarray):
-            return loaded[_array_name(source, loaded.files, column)]
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as fault:
-        raise DataError(
-            f"{source}: not a plain NumPy file, or damaged; write it with numpy.save or numpy.savez "
-            "(pickled objects are never opened)"
-        ) from fault
-    if column is not None:
-        raise DataError(f"{source}: holds one array and no column {column!r}; leave column= out")
-    return loaded
-
-
-def _array_name(source: str, names: list[str], column: str | None) -> str:
-    if column is None and len(names) == 1:
-        return names[0]
-    name = column or "paths"
-    if name not in names:
-        raise DataError(f"{source}: no array {name!r}; name with column= one of: {', '.join(names)}")
-    return name
-
-
-READERS: dict[str, Callable[[str, bytes, str | None], Table | np.ndarray]] = {
-    ".csv": _read_csv,
-    ".csv.gz": _read_csv_gz,
-    ".parquet": _read_parquet,
-    ".npz": _read_npy,
-    ".npy": _read_npy,
-}
+def _read(source: str, name: str, content: bytes, member: str | None, query: Query) -> Table | np.ndarray:
+    ending = PurePosixPath(name).suffix
+    if ending in OPENERS:
+        return _read(source, name.removesuffix(ending), unpacked(source, content, ending), member, query)
+    if ending == ARCHIVE:
+        inner, content = member_of(source, content, member)
+        if PurePosixPath(inner.lower()).suffix == ARCHIVE:
+            raise DataError(f"{source}: an archive in an archive; unpack it, and give the file in it")
+        read = _read(source, inner.lower(), content, None, query)
+        return read.noting(f"file {inner!r} of the archive") if isinstance(read, Table) and member is None else read
+    if ending in SHEETS:
+        return binary.excel(source, content, member)
+    if member is not None:
+        raise DataError(f"{source}: no such file; a path within a file is for {', '.join((ARCHIVE, *SHEETS))}")
+    if ending in TABLES:
+        return TABLES[ending](source, content)
+    if ending in ARRAYS:
+        return binary.numpy_file(source, content, ",".join(query.columns) or None)
+    if ending in ELSE:
+        raise DataError(f"{source}: {ELSE[ending]}")
+    packed = ", ".join((*OPENERS, ARCHIVE))
+    raise DataError(f"{source}: unknown extension; give one of {', '.join(ENDINGS)}, or such a file in {packed}")

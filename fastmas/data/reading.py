@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,8 +10,10 @@ import numpy as np
 import pandas as pd
 
 from fastmas import domains
-from fastmas.data.files import load
-from fastmas.data.tables import Prices, Table, as_table, cut_in_words, read_prices
+from fastmas.data.paths import cut_in_words
+from fastmas.data.query import Query
+from fastmas.data.sources import read_source
+from fastmas.data.told import Reading, told
 from fastmas.errors import DataError, ParameterError
 
 MISSING = ("error", "drop")
@@ -31,7 +31,7 @@ class Wanted:
     names: tuple[str, ...] | None
     columns: tuple[str, ...] | None
     domains: tuple[str, ...]
-    missing: str = "error"
+    query: Query = Query()  # noqa: RUF009  -- it is frozen
 
     @property
     def k(self) -> int:
@@ -39,47 +39,12 @@ class Wanted:
 
     @property
     def keeps_missing(self) -> bool:
-        return self.missing == "drop"
+        return self.query.missing == "drop"
 
     def name(self, j: int) -> str:
         """Of observable j, as a message says it."""
         named = self.names or self.columns
         return named[j] if named else "price"
-
-
-@dataclass(frozen=True, eq=False)
-class Reading:
-    """Values, float64 of shape (n_times, k) or (n_paths, n_times, k), and where they are from.
-
-    `columns` are those of a table, `rows` the numbers of a series' rows in it; `told` says what was left out.
-    """
-
-    values: np.ndarray
-    source: str
-    columns: tuple[str, ...] = ()
-    dates: list[str] | None = None
-    rows: np.ndarray | None = None
-    from_zero: bool = True
-    told: tuple[str, ...] = ()
-
-    @property
-    def is_series(self) -> bool:
-        return self.values.ndim == 2
-
-    @property
-    def column(self) -> str | None:
-        return ", ".join(self.columns) or None
-
-    @property
-    def place(self) -> str:
-        if not self.columns:
-            return self.source
-        what = "column" if len(self.columns) == 1 else "columns"
-        return f"{self.source}, {what} {', '.join(map(repr, self.columns))}"
-
-    def row(self, i: int) -> str:
-        """Where value i of a series stands in the source, in words."""
-        return f"row {i if self.rows is None else self.rows[i]}{' (from 0)' if self.from_zero else ''}"
 
 
 def read(data: Any, wanted: Wanted) -> Reading:
@@ -93,21 +58,17 @@ def read(data: Any, wanted: Wanted) -> Reading:
         If columns of an array are named.
     """
     seen = _read(data, wanted)
-    return _without_missing(seen) if wanted.keeps_missing else seen
+    seen = _without_missing(seen) if wanted.keeps_missing else seen
+    return seen if seen.told else replace(seen, told=told(seen))
 
 
 def _read(data: Any, wanted: Wanted) -> Reading:
-    if isinstance(data, str | Path):
-        loaded = load(data, wanted.columns[0] if wanted.columns and wanted.k == 1 else None)
-        if isinstance(loaded, Table):
-            return _of_table(loaded, wanted)
-        seen = _of_array(loaded, str(data), wanted)
+    if isinstance(data, str | Path | pd.DataFrame | pd.Series):
+        found = read_source(data, wanted.query)
+        if isinstance(found, Reading):
+            return _checked(found, wanted)
+        seen = _of_array(found, str(data), wanted)
         return replace(seen, columns=wanted.columns) if wanted.columns and wanted.k == 1 else seen
-    if isinstance(data, pd.DataFrame):
-        return _of_table(as_table("DataFrame", data), wanted)
-    if isinstance(data, pd.Series):
-        name = "price" if data.name is None else str(data.name)
-        return _of_table(as_table("Series", data.to_frame(name)), replace(wanted, columns=wanted.columns or (name,)))
     if wanted.columns is not None:
         given = wanted.columns[0] if wanted.k == 1 else list(wanted.columns)
         raise ParameterError(f"column={given!r}: an array has no columns; leave it out")
@@ -139,38 +100,18 @@ def _of_ragged(parts: list[Any], wanted: Wanted) -> Reading:
     lengths = [len(path) for path in paths]
     n = min(lengths)
     seen = _of_array(np.stack([path[:n] for path in paths]), "array", wanted)
-    return replace(seen, told=(cut_in_words(lengths),))
+    return replace(seen, left_out=(cut_in_words(lengths),))
 
 
-# ---------------------------------------------------------------------- tables
-
-
-def _of_table(table: Table, wanted: Wanted) -> Reading:
-    columns: list[str | None] = list(_columns_of(table, wanted))
-    parts = [read_prices(table, column, domain, keep_missing=wanted.keeps_missing)
-             for column, domain in zip(columns, wanted.domains, strict=True)]
-    first = parts[0]
-    values = np.stack([part.values for part in parts], axis=-1)
-    return Reading(values, first.source, tuple(str(part.column) for part in parts), first.dates, first.rows,
-                   first.from_zero, _told(parts))
-
-
-def _told(parts: Sequence[Prices]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(text for part in parts for text in part.told))
-
-
-def _columns_of(table: Table, wanted: Wanted) -> Sequence[str | None]:
-    """Columns in the order of the observables: as given, else those of their names; a lone one may be recognised."""
-    if wanted.columns is not None or wanted.names is None:
-        return wanted.columns or (None,)
-    found = [table.find(name) for name in wanted.names]
-    if wanted.k > 1 and None in found:
-        name = wanted.names[found.index(None)]
-        alike = difflib.get_close_matches(name, table.names(), n=1)
-        hint = f" (is it {alike[0]!r}?)" if alike else ""
-        raise DataError(f"{table.source}: no column {name!r} for the observable of that name{hint}; its columns are: "
-                        f"{', '.join(table.names())}; name theirs with column=, in the order of the observables")
-    return found
+def _checked(seen: Reading, wanted: Wanted) -> Reading:
+    """A reading of a table, if all of its values are of their domains."""
+    for j, declared in enumerate(wanted.domains):
+        layer = seen.values[..., j]
+        kind = domains.get(domains.resolved(declared, seen.columns[j], "", layer[np.isfinite(layer)]))
+        wrong = domains.wrong_values(kind, layer)
+        if wrong.size:
+            raise DataError(f"{seen.at(*wrong[0], j)}: {domains.fault_of(kind, layer[tuple(wrong[0])])}")
+    return seen
 
 
 # ---------------------------------------------------------------------- arrays
@@ -185,7 +126,7 @@ def _of_array(values: np.ndarray, source: str, wanted: Wanted) -> Reading:
     numbers = np.ma.filled(values.astype(np.float64), np.nan)
     if wanted.k == 1 and numbers.ndim < 3:
         numbers = numbers[..., None]
-    numbers, told = _begun(numbers, wanted)
+    numbers, left_out = _begun(numbers, wanted)
     for j, declared in enumerate(wanted.domains):
         layer = numbers[..., j]
         kind = domains.get(domains.resolved(declared, wanted.name(j), "", layer[np.isfinite(layer)]))
@@ -195,7 +136,7 @@ def _of_array(values: np.ndarray, source: str, wanted: Wanted) -> Reading:
             where = ", ".join(f"{axis} {i}" for axis, i in place)
             what = f", observable {wanted.name(j)!r}" if wanted.k > 1 else ""
             raise DataError(f"{source}, {where} (from 0){what}: {domains.fault_of(kind, layer[tuple(wrong[0])])}")
-    return Reading(numbers, source, told=told)
+    return Reading(numbers, source, left_out=left_out)
 
 
 def _begun(values: np.ndarray, wanted: Wanted) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -235,7 +176,5 @@ def _without_missing(seen: Reading) -> Reading:
     what = "rows" if seen.is_series else "paths"
     text = (f"{gone.size:,} of {len(kept):,} {what} with a missing value were dropped ({', '.join(places)}"
             f"{', ...' if gone.size > N_TOLD else ''})")
-    rows = np.arange(len(kept)) if seen.rows is None else seen.rows
-    return replace(
-        seen, values=seen.values[kept], told=(*seen.told, text), rows=rows[kept] if seen.is_series else seen.rows,
-        dates=None if seen.dates is None else [date for date, keep in zip(seen.dates, kept, strict=True) if keep])
+    return replace(seen, values=seen.values[kept], left_out=(*seen.left_out, text),
+                   rows=np.flatnonzero(kept) if seen.is_series else None)

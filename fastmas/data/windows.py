@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +13,9 @@ import pandas as pd
 
 from fastmas import domains
 from fastmas.data.doubtful import doubts, doubts_of_paths, gaps
-from fastmas.data.reading import MISSING, Reading, Wanted, read
+from fastmas.data.query import Query
+from fastmas.data.reading import Wanted, read
+from fastmas.data.told import Reading
 from fastmas.errors import DataError, ParameterError
 
 SERIES_HORIZON = 50  # steps; the paper's Delta
@@ -49,6 +51,8 @@ class Observations:
         What looks wrong in the values, by row, and what was left out; else nothing of it was changed.
     names, domains : tuple of str
         Of the observables, one each; a domain "" is decided by the data.
+    told : str
+        What was read, in one line.
     """
 
     x_obs: np.ndarray
@@ -63,6 +67,7 @@ class Observations:
     warnings: tuple[str, ...] = ()
     names: tuple[str, ...] = ("price",)
     domains: tuple[str, ...] = ("",)
+    told: str = ""
 
     @property
     def horizon(self) -> int:
@@ -96,7 +101,11 @@ def observe(
     horizon: int | None = None,
     stride: int | None = None,
     heldout_share: float = HELDOUT_SHARE,
+    symbol: str | None = None,
+    date_format: str | None = None,
+    duplicates: str = "error",
     missing: str = "error",
+    decimal: str | None = None,
 ) -> Observations:
     """Read prices or other observables, check every value, and set a part aside for testing the fit.
 
@@ -105,7 +114,7 @@ def observe(
     Parameters
     ----------
     data : str, Path, ndarray, Series, DataFrame, list or tensor
-        A built-in name ("sp500"); a .csv, .csv.gz, .parquet, .npz or .npy file; an array of one
+        A built-in name ("sp500"); a file of one of the forms of docs/files.md; an array of one
         series, shape (n_times,), or of many paths, shape (n_paths, n_times); a pandas object; whatever
         numpy.asarray makes an array of. A table with the columns `path` and `t` holds many paths. A single path
         is one series. Of k observables arrays are (n_times, k) or (n_paths, n_times, k). Paths of several lengths, in
@@ -129,6 +138,14 @@ def observe(
     heldout_share : float
         Share of the paths, or of the series' values at its end, held out: at least one path or
         one window. No window straddles the boundary.
+    symbol : str, optional
+        The one to read of several that are stacked in a table, or stand in a level of its columns.
+    date_format : str, optional
+        Form of the dates as `strptime` has it, for dates that do not tell day from month.
+    duplicates : {"error", "last", "all"}
+        Rows with one date are refused, or sorted by date with the last of each kept, or all.
+    decimal : {".", ","}, optional
+        The decimal mark, where a file does not tell it.
     missing : {"error", "drop"}
         Whether a missing value is an error, or its row is dropped: of many paths, the whole path.
 
@@ -140,7 +157,8 @@ def observe(
         If an option has a value outside its bounds or does not fit the data.
     """
     _check_options(horizon, stride, heldout_share)
-    wanted = _wanted(column, observable, domain, missing)
+    query = Query(column, (), symbol, date_format, duplicates, missing, decimal)
+    wanted = _wanted(query, observable, domain)
     seen = read(data, wanted)
     if seen.is_series or len(seen.values) == 1:
         return _from_series(seen, wanted, horizon, stride, heldout_share)
@@ -157,10 +175,8 @@ def _check_options(horizon: int | None, stride: int | None, heldout_share: float
         )
 
 
-def _wanted(column: Names | None, observable: Names | None, domain: Names | None, missing: str) -> Wanted:
-    if missing not in MISSING:
-        raise ParameterError(f"missing={missing!r} is no rule for missing values; give one of {', '.join(MISSING)}")
-    columns, names, kinds = (_listed(given) for given in (column, observable, domain))
+def _wanted(query: Query, observable: Names | None, domain: Names | None) -> Wanted:
+    columns, names, kinds = (_listed(given) for given in (query.columns or None, observable, domain))
     given = {"observable": names, "column": columns, "domain": kinds}
     counts = {name: len(one) for name, one in given.items() if one is not None}
     if len(set(counts.values())) > 1:
@@ -170,7 +186,8 @@ def _wanted(column: Names | None, observable: Names | None, domain: Names | None
     for kind in kinds or ():
         if kind:
             domains.get(kind)
-    return Wanted(names, columns, kinds or (("price",) if k == 1 else ("",) * k), missing)
+    usual = ("price",) if k == 1 else ("",) * k
+    return Wanted(names, columns, kinds or usual, replace(query, observables=names or ()))
 
 
 def _listed(given: Names | None) -> tuple[str, ...] | None:
@@ -201,10 +218,10 @@ def _from_paths(seen: Reading, wanted: Wanted, horizon: int | None, stride: int 
     n_train = n_paths - max(1, int(share * n_paths))
     names, kinds = _known(seen, wanted, values)
     _check_moves(values[:n_train], seen, names)
-    said = [*seen.told, *(text for j in _prices(kinds) for text in doubts_of_paths(values[..., j]))]
+    said = [*seen.left_out, *(text for j in _prices(kinds) for text in doubts_of_paths(values[..., j]))]
     return Observations(
         _shaped(values[:n_train]), _shaped(values[n_train:]), "paths", seen.source, seen.column,
-        warnings=tuple(f"{seen.place}: {text}" for text in said), names=names, domains=kinds)
+        warnings=tuple(f"{seen.place}: {text}" for text in said), names=names, domains=kinds, told=seen.told)
 
 
 def _from_series(seen: Reading, wanted: Wanted, horizon: int | None, stride: int | None, share: float) -> Observations:
@@ -220,10 +237,10 @@ def _from_series(seen: Reading, wanted: Wanted, horizon: int | None, stride: int
     stride = int(stride or max(1, horizon // 2))
     x_obs, x_heldout = _windows(train, horizon, stride), _windows(heldout, horizon, stride)
     _check_moves(x_obs if x_obs.ndim == 3 else x_obs[..., None], seen, names)
-    said = [*seen.told, *_doubts(seen, values, kinds)]
+    said = [*seen.left_out, *_doubts(seen, values, kinds)]
     return Observations(
         x_obs, x_heldout, "series", seen.source, seen.column, series, train, heldout, seen.dates,
-        tuple(f"{seen.place}: {text}" for text in said), names, kinds)
+        tuple(f"{seen.place}: {text}" for text in said), names, kinds, seen.told)
 
 
 def _known(seen: Reading, wanted: Wanted, values: np.ndarray) -> tuple[tuple[str, ...], tuple[str, ...]]:

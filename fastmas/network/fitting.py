@@ -35,7 +35,9 @@ AS_IT_IS = ("the verdict takes the network as it is: a model's parameters are fo
 def fit_network(
     data: Any, *, discriminator: str | None = None, objective: str | None = None, statistic: str | None = None,
     generations: int | None = None, paths: int | None = None, horizon: int | None = None, column: str | None = None,
-    heldout_share: float | None = None, seed: int = 1, n_threads: int | None = None, against: str | Path | None = None,
+    heldout_share: float | None = None, missing: str | None = None, symbol: str | None = None,
+    date_format: str | None = None, duplicates: str | None = None, decimal: str | None = None,
+    seed: int = 1, n_threads: int | None = None, against: str | Path | None = None,
     out: str | Path | None = None, overwrite: bool = False, budget: Budget | None = None,
     progress: Callable[[Mapping[str, Any]], None] | None = None,
 ) -> NetworkFit:
@@ -43,7 +45,7 @@ def fit_network(
 
     Parameters
     ----------
-    data, horizon, column, heldout_share
+    data, horizon, column, heldout_share, missing, symbol, date_format, duplicates, decimal
         As in `fastmas.calibrate`; the same data are split alike.
     discriminator : {"windowed", "path"}, optional
         Those of a calibration that are trained on the data; "windowed" by default.
@@ -76,7 +78,8 @@ def fit_network(
     RunDirectoryError, OutputError
         `against` is no such run; `out` exists already, or cannot be written.
     """
-    observations = observations_of(None, data, Asked(column, None, horizon, heldout_share, is_usual=False))
+    observations = observations_of(None, data, Asked(
+        column, None, horizon, heldout_share, missing, symbol, date_format, duplicates, decimal, is_usual=False))
     if len(observations.names) > 1:
         raise ParameterError(f"{observations.source}: a network imitates one observable, and these data have "
                              f"{len(observations.names)}; observe one of them")
@@ -89,6 +92,7 @@ def fit_network(
     frame = Frame.of(observed, settings.warmup)
     simulator = NetworkSimulator(build(frame, settings.seed), observed, Workers(n_threads), settings.seed)
     tell, seconds = progress or (lambda event: None), {}
+    tell({"phase": "data", "said": observations.told})
 
     with simulator.workers.at_work():
         began, before = time.perf_counter(), mean_moment_distance(simulator, effort)
