@@ -15,6 +15,8 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Agents": "fastmas.model",
+    "BlackBox": "fastmas.external",
+    "Executable": "fastmas.external",
     "Kernels": "fastmas.model",
     "Model": "fastmas.model",
     "Observable": "fastmas.model",

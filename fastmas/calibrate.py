@@ -33,6 +33,7 @@ from fastmas.calibration.simulator import Simulator
 from fastmas.calibration.start import find_start
 from fastmas.calibration.verdict import judge
 from fastmas.errors import ParameterError
+from fastmas.external.tally import Watch
 from fastmas.model import Model
 from fastmas.updaters.options import plain
 
@@ -164,10 +165,10 @@ def _run(simulator: Simulator, settings: Settings, record: Record, keeper: Keepe
     """The algorithm, from where the record stands."""
     tell = progress or (lambda event: None)
     timed = partial(_timed, record, tell)
-    simulator.n_simulated = record.paths_simulated
+    simulator.n_simulated, simulator.lost = record.paths_simulated, Watch(simulator.model, record.lost)
 
     def save(record: Record, at_once: bool) -> None:
-        record.paths_simulated = simulator.n_simulated
+        record.paths_simulated, record.lost = simulator.n_simulated, simulator.lost.now().plain()
         keeper.save(record, at_once)
 
     with simulator.workers.at_work(), keeper.at_work():

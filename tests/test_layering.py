@@ -23,7 +23,7 @@ FLOOR = {
     "language": 3,
     "lowering": 4,
     "models": 5, "engine": 5,
-    "simulate": 6, "statistics": 6, "data": 6, "export": 6,
+    "simulate": 6, "external": 6, "statistics": 6, "data": 6, "export": 6,
     "run_directory": 7, "conformance": 7, "settling": 7, "on_device": 7, "differentiate": 7,
     "report": 8, "estimators": 8,
     "discriminators": 9, "updaters": 9,

@@ -14,6 +14,7 @@ from fastmas.calibration.workers import Features, Workers
 from fastmas.engine import devices
 from fastmas.engine.job import Job
 from fastmas.estimators import Scene, chain
+from fastmas.external.tally import Watch
 from fastmas.model import Model
 from fastmas.parameters import ParameterSpace
 from fastmas.random.address import Address, Purpose
@@ -26,7 +27,7 @@ CHUNK_VALUES = 1 << 24  # values of a path array simulated at a time
 class Simulator:
     """Simulates a model at search coordinates z and looks at its paths as at the data.
 
-    `n_simulated` counts paths. `region` is the box of the search coordinates. `treatment`, if any, is what is done to
+    `n_simulated` counts paths, and `lost` those of a black box that failed. `region` is the box of the search coordinates. `treatment`, if any, is what is done to
     paths (n_paths, n_times) with a key for random numbers before anything looks at them.
     """
 
@@ -37,6 +38,7 @@ class Simulator:
         self.region = space.region
         self.treatment: Treatment | None = None
         self.n_simulated = 0
+        self.lost = Watch(model)
 
     def by_name(self, z: np.ndarray) -> dict[str, float]:
         """Values of z (d,) in natural units."""

@@ -76,14 +76,14 @@ def _show_code(model: Model) -> None:
 
     code = program_of(model).code
     if not code:
-        raise ModelError(f"model {model.name!r} has kernels of its own: their code is in its file")
+        raise ModelError(f"model {model.name!r} has {model.rules}: the code is in its file")
     print(code)
 
 
 def _lowering(model: Model) -> str:
     """How the rules run, in words."""
     if not model.sources:
-        return "kernels of its own"
+        return model.rules
     from fastmas.lowering.program import program_of
 
     program = program_of(model)
@@ -106,5 +106,5 @@ def _derivatives(model: Model) -> dict[str, str]:
 
 def _what(model: Model) -> str:
     """First paragraph of the docstring of the model's module, or of the model."""
-    text = sys.modules[type(model).__module__].__doc__ or type(model).__doc__ or ""
+    text = getattr(model, "doc", "") or sys.modules[type(model).__module__].__doc__ or type(model).__doc__ or ""
     return " ".join(text.strip().split("\n\n")[0].split())
