@@ -35,6 +35,7 @@ from fastmas.calibration.verdict import judge
 from fastmas.errors import ParameterError
 from fastmas.external.tally import Watch
 from fastmas.model import Model
+from fastmas.progress import Signs
 from fastmas.updaters.options import plain
 
 Progress = Callable[[Mapping[str, Any]], None]
@@ -163,7 +164,8 @@ def resume(path: str | Path, *, n_threads: int | None = None, progress: Progress
 
 def _run(simulator: Simulator, settings: Settings, record: Record, keeper: Keeper, progress: Progress | None) -> Fit:
     """The algorithm, from where the record stands."""
-    tell = progress or (lambda event: None)
+    signs = Signs(progress or (lambda event: None))
+    tell, simulator.sign = signs.tell, signs.sign
     timed = partial(_timed, record, tell)
     simulator.n_simulated, simulator.lost = record.paths_simulated, Watch(simulator.model, record.lost)
 

@@ -27,7 +27,8 @@ CHUNK_VALUES = 1 << 24  # values of a path array simulated at a time
 class Simulator:
     """Simulates a model at search coordinates z and looks at its paths as at the data.
 
-    `n_simulated` counts paths, and `lost` those of a black box that failed. `region` is the box of the search coordinates. `treatment`, if any, is what is done to
+    `n_simulated` counts paths, and `lost` those of a black box that failed;
+    `sign` hears how many there are while nothing else is told. `region` is the box of the search coordinates. `treatment`, if any, is what is done to
     paths (n_paths, n_times) with a key for random numbers before anything looks at them.
     """
 
@@ -39,6 +40,7 @@ class Simulator:
         self.treatment: Treatment | None = None
         self.n_simulated = 0
         self.lost = Watch(model)
+        self.sign: Callable[[str], None] = lambda text: None
 
     def by_name(self, z: np.ndarray) -> dict[str, float]:
         """Values of z (d,) in natural units."""
@@ -120,6 +122,8 @@ class Simulator:
 
     def _job(self, z: np.ndarray, n_paths: int, address: Address, common: bool, n_times: int | None) -> Job:
         self.n_simulated += len(z) * n_paths
+        if self.model.engine:  # it may be slow
+            self.sign(f"{self.n_simulated:,} paths")
         return self._uncounted(z, n_paths, address, common, n_times)
 
     def _uncounted(self, z: np.ndarray, n_paths: int, address: Address, common: bool, n_times: int | None) -> Job:

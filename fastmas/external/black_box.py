@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from fastmas import models
 from fastmas.errors import ModelError, ParameterError
 from fastmas.external import processes
 from fastmas.external.call import Call, takes
@@ -76,15 +77,24 @@ class BlackBox(Model):
         start_method: str | None = None,
     ) -> None:
         called = name or getattr(simulate, "__name__", "") or type(simulate).__name__
+        called = "black-box" if called in ("simulate", "<lambda>") else called
         _check_callable(simulate, called)
         _check_options(called, timeout, start_method)
         shown_rows = _observables(called, observables)
         vars(self).update(
-            name=called.strip("<>"), timeout=timeout, start_method=start_method,
+            name=called, timeout=timeout, start_method=start_method,
             observables=shown_rows, n_state=len(shown_rows), parameters=_parameters(called, parameters),
             doc=(inspect.getdoc(simulate) if inspect.isfunction(simulate) else "") or "a simulator outside fastmas")
         vars(self)["call"] = Call(simulate, self.parameters, len(shown_rows), takes(simulate, "n_steps"))
         self.space()  # two parameters of one name are refused
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """One of a file is pickled by its file, as models with a class are."""
+        loaded = getattr(self.call.function, "__module__", "").startswith("fastmas_user_")
+        return models.reduced(self) if models.PLACE in vars(self) and loaded else super().__reduce_ex__(protocol)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r})"
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in super().__getstate__().items() if name not in OWN}

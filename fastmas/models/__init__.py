@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copyreg
 import dataclasses
+import functools
 import hashlib
 import importlib
 import importlib.util
@@ -22,7 +23,9 @@ from typing import Any
 from fastmas.errors import ModelError
 from fastmas.language.relaxed import relaxed
 from fastmas.model import Model
+from fastmas.parameters import shown
 
+PLACE, MADE_WITH = "_place", "made_with"  # of a model that has no class of its own: FILE:NAME, and its options
 DIGEST = "__fastmas_digest__"  # of a user's file, as it was loaded
 
 
@@ -82,6 +85,8 @@ def origin(model: Model) -> str:
     ModelError
         If its class cannot be imported from a file, as in an interactive session or inside a function.
     """
+    if model.engine:
+        return _place_of(model)
     kind: Any = type(model)
     kind = kind.exact if model.relaxation else kind
     if kind.__module__.startswith(f"{__name__}."):
@@ -95,6 +100,22 @@ def origin(model: Model) -> str:
         raise ModelError(f"model {model.name!r}: its class {kind.__qualname__} cannot be found again; "
                          "define it at the top level of a file")
     return f"{Path(file).resolve()}:{kind.__qualname__}"
+
+
+def _place_of(model: Any) -> str:
+    """The file and the name that a model is bound to, which no class can say: the file it was got from, or any other.
+
+    One that a function made of options is that function's.
+    """
+    if PLACE in vars(model):
+        return vars(model)[PLACE]
+    for module in [sys.modules["__main__"], *list(sys.modules.values())]:
+        file = getattr(module, "__file__", None)
+        for name, value in list(vars(module).items()) if file and isinstance(module, ModuleType) else ():
+            if value is model:
+                return f"{Path(file).resolve()}:{name}"
+    raise ModelError(f"model {model.name!r} cannot be found again: bind it to a name at the top level of a file, as "
+                     "MODEL = fastmas.BlackBox(...)")
 
 
 def _built_in(name: str) -> Callable[..., Model]:
@@ -113,7 +134,29 @@ def _from_file(name: str) -> Callable[..., Model]:
         return _only_model(module, name)
     if not hasattr(module, attribute):
         raise ModelError(f"model {name!r}: {file} defines no {attribute!r}")
-    return getattr(module, attribute)
+    return _builder(getattr(module, attribute), path, attribute)
+
+
+def _builder(found: Any, path: Path, attribute: str) -> Callable[..., Model]:
+    """What builds a model from options: what was found in a file, or for a model itself a function of none."""
+    if isinstance(found, Model):
+        return lambda: found
+    if not callable(found):
+        raise ModelError(f"{path}: {attribute} is {shown(found)}, which is no model: bind it to a class with a `step`, a "
+                         "black box, or a function that gives either")
+    return found if isinstance(found, type) else _placed(found, f"{path}:{attribute}")
+
+
+def _placed(build: Callable[..., Any], place: str) -> Callable[..., Model]:
+    """A function of a file; a model that has no class of its own remembers who made it, and of what."""
+    @functools.wraps(build)
+    def made(**config: Any) -> Model:
+        model = build(**config)
+        if isinstance(model, Model) and model.engine and PLACE not in vars(model):
+            vars(model).update({PLACE: place, MADE_WITH: config})
+        return model
+
+    return made
 
 
 def _models_of(module: Any) -> list[type[Model]]:
@@ -124,20 +167,23 @@ def _models_of(module: Any) -> list[type[Model]]:
 
 def _only_model(module: Any, name: str) -> Callable[..., Model]:
     """What MODEL is bound to, or the only class of a model."""
+    path = Path(module.__file__)
     if hasattr(module, "MODEL"):
-        return module.MODEL
-    kinds = list(dict.fromkeys(_models_of(module)))
+        return _builder(module.MODEL, path, "MODEL")
+    found = {value: key for key, value in vars(module).items() if isinstance(value, Model) and value.engine}
+    kinds = [*dict.fromkeys(_models_of(module)), *found]
     if len(kinds) == 1:
-        return kinds[0]
+        return _builder(kinds[0], path, found.get(kinds[0], ""))
     if not kinds:
         raise ModelError(f"model {name!r}: the file defines no model: write a class with a `step`, or bind MODEL")
-    raise ModelError(f"model {name!r}: the file defines {', '.join(kind.__name__ for kind in kinds)}: bind one of them "
-                     f"to MODEL, or say {name}:{kinds[0].__name__}")
+    listed = [found.get(kind) or kind.__name__ for kind in kinds]
+    raise ModelError(f"model {name!r}: the file defines {', '.join(listed)}: bind one of them to MODEL, or say "
+                     f"{name}:{listed[0]}")
 
 
 def _import_file(path: Path) -> Any:
     """The module of a file, as the file is now."""
-    key = f"fastmas_user_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    key = _key(path)
     now = _digest(path)
     if key in sys.modules and getattr(sys.modules[key], DIGEST, "") == now:
         return sys.modules[key]
@@ -156,24 +202,36 @@ def _import_file(path: Path) -> Any:
         raise ModelError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
     setattr(module, DIGEST, now)
     for kind in _models_of(module):
-        copyreg.pickle(kind, _reduced)
+        copyreg.pickle(kind, reduced)
+    for key, value in vars(module).items():
+        if isinstance(value, Model) and value.engine and PLACE not in vars(value):
+            vars(value).update({PLACE: f"{path}:{key}"})
     return module
+
+
+def _key(path: Path) -> str:
+    return f"fastmas_user_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
 
 
 def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _reduced(model: Model) -> tuple[Any, ...]:
+def reduced(model: Model) -> tuple[Any, ...]:
     """How a model of a file is pickled: by its file, as it was when it was loaded, which other processes load too."""
-    module = sys.modules[type(model).__module__]
-    return _again, (origin(model), getattr(module, DIGEST), model.config)
+    place = origin(model)
+    return _again, (place, getattr(_loaded(place), DIGEST), model.config)
+
+
+def _loaded(place: str) -> Any:
+    """The module that was loaded from the file of this FILE:NAME."""
+    return sys.modules.get(_key(Path(place.rpartition(":")[0])))
 
 
 def _again(origin: str, digest: str, config: dict[str, Any]) -> Model:
     file = origin.rpartition(":")[0]
     model = get(origin, **config)
-    if getattr(sys.modules[type(model).__module__], DIGEST, "") != digest:
+    if getattr(_loaded(origin), DIGEST, "") != digest:
         raise ModelError(f"model {model.name!r}: {file} has changed since this model was pickled: pickle it again")
     return model
 
