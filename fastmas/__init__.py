@@ -37,12 +37,14 @@ _HOMES = {
     "simulate": "fastmas.simulate",
     "simulate_on_device": "fastmas.on_device",
 }
-__all__ = list(_HOMES) + ["models"]  # noqa: PLE0605, RUF005  -- one list of public names, above
+_ROOMS = {name: f"fastmas.{name}" for name in ("discriminators", "estimators", "models", "objectives", "statistics",
+                                                "updaters")} | {"adapters": "fastmas.external.adapters"}
+__all__ = list(_HOMES) + ["adapters", "models"]  # noqa: PLE0605, RUF005  -- one list of public names, above
 
 
 def __getattr__(name: str) -> Any:
-    if name == "models":
-        return importlib.import_module("fastmas.models")
+    if name in _ROOMS:
+        return importlib.import_module(_ROOMS[name])
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'fastmas' has no attribute {name!r}")

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from fastmas import models, updaters
+from fastmas import discriminators, models, objectives, updaters
 from fastmas.calibration import budget as budgets
 from fastmas.calibration.budget import Budget
 from fastmas.calibration.config import Config
@@ -20,6 +20,7 @@ from fastmas.calibration.interval import uncertainty
 from fastmas.calibration.isolation import isolated
 from fastmas.calibration.keeping import Keeper, Stored
 from fastmas.calibration.observed import Observed
+from fastmas.calibration.parts import kept
 from fastmas.calibration.posterior import posterior
 from fastmas.calibration.prepare import prepare
 from fastmas.calibration.record import Record
@@ -32,7 +33,6 @@ from fastmas.calibration.settling import stationarity
 from fastmas.calibration.simulator import Simulator
 from fastmas.calibration.start import find_start
 from fastmas.calibration.verdict import judge
-from fastmas.errors import ParameterError
 from fastmas.external.tally import Watch
 from fastmas.model import Model
 from fastmas.progress import Signs
@@ -45,7 +45,7 @@ T = TypeVar("T")
 @isolated()
 def calibrate(
     model: Model, data: Any, *, free: Iterable[str] | None = None, fixed: Mapping[str, Any] | None = None,
-    updater: str = "cma-es", discriminator: str | None = None, objective: str | None = None, statistic: Any = None,
+    updater: Any = "cma-es", discriminator: Any = None, objective: Any = None, statistic: Any = None,
     generations: int | None = None, paths: int | None = None, horizon: int | None = None,
     warmup: int | None = None, column: str | None = None, heldout_share: float | None = None,
     bounds: Mapping[str, Sequence[float]] | None = None, start: Mapping[str, float] | None = None,
@@ -64,14 +64,15 @@ def calibrate(
         Parameters to calibrate; the model's own choice for this regime if not given.
     fixed : mapping, optional
         Values of others in place of their defaults.
-    updater : {"cma-es", "parameter-score", "avo", "moments"}
+    updater : {"cma-es", "parameter-score", "avo", "moments"} or object
         Or one that moves by a gradient, which not every model has: "decision-score", "pathwise", "relaxed" or
-        "straight-through" (`fastmas.estimators`).
-    discriminator : {"amortised", "windowed", "path", "conditional", "closed-form"}, optional
+        "straight-through" (`fastmas.estimators`). `fastmas.updaters.CmaEs(popsize=20)` is one with options; an object
+        or a class of your own serves as well (docs/extending.md).
+    discriminator : {"amortised", "windowed", "path", "conditional", "closed-form"} or class, optional
         By default the one that the objective is for, or "amortised": conditioned on theta and trained on simulations
         alone. "windowed" and "path" (the paper's) are trained on the data; cma-es needs one that knows theta, as
         "conditional" does, or that is known, as those in closed form are.
-    objective : str, optional
+    objective : str or object, optional
         The divergence that is played for: "fisher" by default, "non-saturating" against discriminators that are
         trained on the data, or another of docs/objectives.md.
     statistic : str or callable, optional
@@ -125,6 +126,8 @@ def calibrate(
     Interrupted
         Ctrl-C; with `out` the state is saved.
     """
+    updater, options = updaters.named(updater, plain(updater_options or {}))
+    discriminator, objective = discriminators.named(discriminator), objectives.named(objective)
     observations = observations_of(data, column, horizon, heldout_share)
     settings = decide(
         observations, updater=updater, discriminator=discriminator, objective=objective, statistic=statistic,
@@ -134,30 +137,38 @@ def calibrate(
     start_of(space, start or {})
     settings = replace(settings, bounds={n: [float(x) for x in b] for n, b in (bounds or {}).items()},
                        start={n: float(x) for n, x in (start or {}).items()}, budget=budget or budgets.FULL,
-                       updater_options=plain(updater_options or {}), moment_start=bool(moment_start))
+                       updater_options=options, moment_start=bool(moment_start))
     simulator = prepare(model, space, Observed(observations, statistic or settings.statistic), settings,
                         n_threads=n_threads, device=device)
     keeper = Keeper()
     if out is not None:
-        if callable(statistic):
-            raise ParameterError("a run directory cannot keep a statistic that is a function: leave `out` away")
+        settings = kept(settings, statistic)
         config = Config.of(simulator, settings, models.origin(model))
         keeper = Keeper.create(out, config, observations, overwrite=overwrite)
     return _run(simulator, settings, Record(), keeper, progress)
 
 
 @isolated()
-def resume(path: str | Path, *, n_threads: int | None = None, progress: Progress | None = None) -> Fit:
+def resume(path: str | Path, *, n_threads: int | None = None, progress: Progress | None = None,
+           parts: Mapping[str, Any] | None = None) -> Fit:
     """Go on with a run where its last checkpoint left it; the result is bit for bit the uninterrupted one.
+
+    Parameters
+    ----------
+    parts : mapping, optional
+        Those of the run that are of no installed package, given again: {"updater": Mine}. No code of theirs is run
+        unless they are.
 
     Raises
     ------
+    ParameterError
+        A part that is of no installed package and is not given.
     RunDirectoryError
         If the folder is no run, is damaged, of another version, or finished already.
     """
-    stored = Stored(path)
+    stored = Stored(path, parts or {})
     settings = stored.settings
-    simulator = prepare(stored.model, stored.space, Observed(stored.observations, settings.statistic), settings,
+    simulator = prepare(stored.model, stored.space, Observed(stored.observations, stored.statistic), settings,
                         n_threads=n_threads, device=stored.device)
     return _run(simulator, settings, stored.record, Keeper(stored.run), progress)
 

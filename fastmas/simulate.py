@@ -92,7 +92,7 @@ def simulate(
     MemoryLimitError
         The array does not fit; `reduce` or `iterate_paths` do without it.
     SimulationError
-        A path left the finite numbers. Of a black box it is NaN, or what there is of it, and a `FastmasWarning` says so.
+        A path left the finite numbers. One of a black box is kept as it is, or NaN, and a `FastmasWarning` says so.
     """
     several = theta is not None and not isinstance(theta, Mapping)
     job = Job(

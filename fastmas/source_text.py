@@ -16,7 +16,6 @@ from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
-
 PACKAGE = str(Path(__file__).parent)
 LIBRARIES = tuple({place for key in ("stdlib", "platstdlib", "purelib", "platlib")
                    if (place := sysconfig.get_paths().get(key))})

@@ -15,6 +15,7 @@ from fastmas import models
 from fastmas.calibration.config import Config
 from fastmas.calibration.fit import Fit, write_result
 from fastmas.calibration.given import bounded
+from fastmas.calibration.parts import function_of, give_again
 from fastmas.calibration.record import Record
 from fastmas.calibration.settings import Settings
 from fastmas.data import Observations
@@ -70,7 +71,7 @@ class Keeper:
 
 
 class Stored:
-    """An unfinished run, read and checked: all that it needs to go on.
+    """An unfinished run, read and checked: all that it needs to go on. `parts` are those that it cannot get itself.
 
     Raises
     ------
@@ -83,9 +84,10 @@ class Stored:
     settings: Settings
     observations: Observations
     record: Record
+    statistic: Any
     device: str
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, parts: Mapping[str, Any] | None = None) -> None:
         self.run = run = RunDirectory.open(path)
         if run.has_result:
             raise RunDirectoryError(f"{path} is finished: see `fastmas report {quote(str(path))}`")
@@ -93,9 +95,11 @@ class Stored:
         if config.get("kind") == "network":
             raise RunDirectoryError(f"{path} is a network's, whose training cannot be resumed; train it anew with "
                                     "`fastmas network ... --overwrite`")
+        give_again(parts or {}, config)
         with _damage(run, CONFIG_FILE):
             self.model = models.get(config["model_factory"], **_plain_config(config["model_config"]))
             self.settings, self.device = Settings.of(config), config.get("device", "cpu")
+            self.statistic = function_of(self.settings.statistic)
             self.space = bounded(self.model.space(config["free"], config["values"]), self.settings.bounds)
         if not (run.path / DATA_FILE).exists():
             raise RunDirectoryError(f"{path} has no {DATA_FILE}: its run was stopped before it began; start it anew "

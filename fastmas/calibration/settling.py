@@ -16,8 +16,8 @@ from fastmas.statistics.stationarity import Halves, compare_halves
 
 P_VALUE, RATIO = 0.01, 1.2  # of halves of a series that are told to differ
 
-UNSEEN = ("the simulator's paths have a length of their own: whether they begin late enough was not looked at; give it a "
-          "parameter n_steps, and longer paths are compared")
+UNSEEN = ("the simulator's paths have a length of their own: whether they begin late enough was not looked at; give it "
+          "a parameter n_steps, and longer paths are compared")
 
 
 @dataclass(frozen=True)

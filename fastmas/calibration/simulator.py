@@ -27,9 +27,9 @@ CHUNK_VALUES = 1 << 24  # values of a path array simulated at a time
 class Simulator:
     """Simulates a model at search coordinates z and looks at its paths as at the data.
 
-    `n_simulated` counts paths, and `lost` those of a black box that failed;
-    `sign` hears how many there are while nothing else is told. `region` is the box of the search coordinates. `treatment`, if any, is what is done to
-    paths (n_paths, n_times) with a key for random numbers before anything looks at them.
+    `n_simulated` counts paths, and `lost` those of a black box that failed; `sign` hears how many there are while
+    nothing else is told. `region` is the box of the search coordinates. `treatment`, if any, is what is done to paths
+    (n_paths, n_times) with a key for random numbers before anything looks at them.
     """
 
     def __init__(self, model: Model, space: ParameterSpace, observed: Observed, workers: Workers, *, warmup: int,

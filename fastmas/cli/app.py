@@ -96,7 +96,8 @@ def _tell(error: BaseException) -> int:
                 INTERNAL)
 
 
-def _warn(message: Any, category: type[Warning], filename: str, lineno: int, *place: Any) -> None:
+def _warn(message: Warning | str, category: type[Warning], filename: str, lineno: int, file: Any = None,
+          line: str | None = None) -> None:
     """A warning of ours is for people: one line, without the line of code that gave it."""
     if issubclass(category, FastmasWarning):
         _say(f"fastmas: warning: {message}", 0)

@@ -18,7 +18,7 @@ N_PATHS, N_STEPS = 8, 100
 
 
 def examine(model: Model, theta: Mapping[str, Any] | None) -> Iterator[Finding]:
-    """One finding or more for each of the checks below; what a check raises is its finding, and ends the examination."""
+    """One finding or more for each of the checks below; what one raises is its finding, and ends the examination."""
     for check in (paths, seeds, bounds, place):
         try:
             yield from check(model, model.space(fixed=theta).base)
@@ -39,7 +39,7 @@ def paths(model: Model, base: np.ndarray) -> Iterator[Finding]:
 def seeds(model: Model, base: np.ndarray) -> Iterator[Finding]:
     """They alone decide, in whichever process a path is simulated."""
     again = [_simulated(model, base[None], n) for n in (1, 2)]
-    if not np.array_equal(*again, equal_nan=True):
+    if not np.array_equal(again[0], again[1], equal_nan=True):
         yield Finding(FAILED, "seeds", UNREPEATABLE)
     elif N_PATHS > 1 and (again[0] == again[0][:, :, :1]).all():
         yield Finding(WARNING, "seeds", "all paths are the same: nothing comes of the seed")
@@ -59,8 +59,8 @@ def bounds(model: Model, base: np.ndarray) -> Iterator[Finding]:
     if lost.any():
         worst = int(lost.argmax())
         lines = [line for line in watch.now().lines() if line != UNREPEATABLE]
-        yield Finding(WARNING, "bounds", f"with {space.free[worst // 2]}={corners[worst, worst // 2]:g} paths are lost; "
-                      + " ".join(lines))
+        at = f"{space.free[worst // 2]}={corners[worst, worst // 2]:g}"
+        yield Finding(WARNING, "bounds", f"with {at} paths are lost; {' '.join(lines)}")
     else:
         yield Finding(OK, "bounds", f"each of {len(corners)} gives paths")
 

@@ -68,6 +68,10 @@ class BlackBox(Model):
     rules = "rules of its own outside fastmas"
     seed_bits = SEED_BITS
 
+    call: Call
+    timeout: float | None
+    start_method: str | None
+
     __eq__ = object.__eq__  # each is what it calls, not what options it has
     __hash__ = object.__hash__
 
@@ -137,28 +141,30 @@ class BlackBox(Model):
 
 def _check_callable(simulate: Any, name: str) -> None:
     if not callable(simulate):
-        raise ModelError(f"black box: simulate={shown(simulate)} is no function; give one of (theta, seed) that returns "
-                         "a path")
+        raise ModelError(f"black box: simulate={shown(simulate)} is no function; give one of (theta, seed) that "
+                         "returns a path")
     try:
         inspect.signature(simulate).bind({}, 0)
     except TypeError as error:
         if not takes(simulate, "n_steps") or "n_steps" not in str(error):
-            raise ModelError(f"black box {name!r} ({defined(simulate)}): it is called as simulate(theta, seed), and {error}"
-                             ) from error
+            raise ModelError(f"black box {name!r} ({defined(simulate)}): it is called as simulate(theta, seed), and "
+                             f"{error}") from error
     except ValueError:  # a function in C may not say what it takes
         pass
 
 
 def defined(function: Any) -> str:
     """FILE:LINE of a function or of a class, and what stands there; nothing if it is neither."""
-    code = getattr(function, "__code__", None) or getattr(getattr(function, "__call__", None), "__code__", None)
+    called = inspect.getattr_static(type(function), "__call__", None)
+    code = getattr(function, "__code__", None) or getattr(called, "__code__", None)
     return line_of(code.co_filename, code.co_firstlineno) if code else ""
 
 
 def _check_options(name: str, timeout: Any, start_method: Any) -> None:
     is_number = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
     if timeout is not None and not (is_number and 0 < timeout < math.inf):
-        raise ParameterError(f"black box {name!r}: timeout={shown(timeout)}: give seconds above 0, or None for no limit")
+        raise ParameterError(f"black box {name!r}: timeout={shown(timeout)}: give seconds above 0, or None for no "
+                             "limit")
     if start_method is not None and start_method not in processes.METHODS:
         raise ParameterError(f"black box {name!r}: start_method={shown(start_method)} is none of: "
                              f"{', '.join(processes.METHODS)}")
@@ -176,8 +182,8 @@ def _parameters(name: str, given: Any) -> tuple[Parameter, ...]:
             raise ModelError(f"black box {name!r}: a parameter has no name; give a mapping of names, as "
                              "{'beta': fastmas.Parameter(0.3, 0.0, 1.0)}, or Parameter(..., name='beta')")
         if one.each:
-            raise ModelError(f"black box {name!r}: parameter {one.name!r} has each={one.each!r}, and there are no options; "
-                             "give n_agents=...")
+            raise ModelError(f"black box {name!r}: parameter {one.name!r} has each={one.each!r}, and there are no "
+                             "options; give n_agents=...")
     if not found:
         raise ModelError(f"black box {name!r} has no parameters; give {{'beta': fastmas.Parameter(0.3, 0.0, 1.0)}}")
     return found

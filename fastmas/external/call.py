@@ -93,8 +93,8 @@ class Call:
         if path.ndim != 2 or path.shape[1] != self.n_observables:
             raise BadPath(f"returned an array of shape {path.shape}: give {wanted}, one path")
         if self.takes_steps and not n_steps <= len(path) <= n_steps + 1:
-            raise BadPath(f"returned {len(path)} times for n_steps={n_steps}: give {n_steps + 1}, t = 0 to {n_steps}, or "
-                          f"{n_steps} without the first")
+            raise BadPath(f"returned {len(path)} times for n_steps={n_steps}: give {n_steps + 1}, t = 0 to {n_steps}, "
+                          f"or {n_steps} without the first")
         if len(path) < n_times:
             why = (" and n_steps has no 0 to begin with: give the first value, too" if self.takes_steps else
                    ": let it return more, or give it a parameter `n_steps`")

@@ -104,7 +104,7 @@ class _Run:
     def _compare(self, path: np.ndarray) -> None:
         self.first.append(path)
         if len(self.first) == 2:
-            self.model.tally.is_repeatable = np.array_equal(*self.first, equal_nan=True)
+            self.model.tally.is_repeatable = np.array_equal(self.first[0], self.first[1], equal_nan=True)
 
     def _where(self, task: Task) -> str:
         theta = self.model.call.theta(task.values)

@@ -35,7 +35,7 @@ class Command:
     def places(self) -> set[str]:
         return {name for word in self.words for name in PLACE.findall(word)}
 
-    def __call__(self, theta: Mapping[str, Any], seed: int, n_steps: int) -> np.ndarray:
+    def __call__(self, theta: Mapping[str, Any], seed: int, n_steps: int = 0) -> np.ndarray:
         given = {**theta, SEED: seed, STEPS: n_steps}
         words = [PLACE.sub(lambda found: str(given[found[1]]), word) for word in self.words]
         try:  # the group of the worker is the program's, too: it ends with it

@@ -5,6 +5,7 @@ Each has a few tasks ahead, so that none waits for another. What a path is does 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -59,8 +60,9 @@ class Pool:
             pause: Callable[[], bool], task_bytes: int = 0) -> None:
         """Have every task done by one of so many processes.
 
-        `sizes` are n_steps and n_times of a path, `task_bytes` those of its values; `hear` is told of each as it is done, in this thread, in any order.
-        `pause` is called now and then, and says whether to stop. Whatever `hear` raises ends it, and whoever is at work.
+        `sizes` are n_steps and n_times of a path, `task_bytes` those of its values. `hear` is told of each as it is
+        done, in this thread, in any order; what it raises ends the job, and whoever is at work. `pause` is called now
+        and then, and says whether to stop.
         """
         with self._lock:
             job = _Job(tasks, OVERHEAD + task_bytes, sizes, hear)
@@ -104,10 +106,8 @@ class Pool:
         if not worker.tasks and worker.is_ready:
             worker.since = time.monotonic()
         worker.tasks.append(task)
-        try:
+        with contextlib.suppress(OSError):  # it is dying, as will be seen when it is listened to
             worker.process.connection.send((task, *job.sizes))
-        except OSError:  # it is dying, as will be seen when it is listened to
-            pass
 
     def _listen(self, job: _Job, workers: list[_Worker]) -> None:
         """Hear from those who have something to say; see to those who are dead or take too long."""

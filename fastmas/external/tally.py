@@ -13,8 +13,8 @@ from fastmas.model import Model
 FIRST = {SLOW: 1, DIED: 3, RAISED: 3, SHAPE: 3, INFINITE: 3}  # paths that fail before any was good: it does not work
 WORDS = {RAISED: "raised an error", DIED: "ended their process", SLOW: "took too long", SHAPE: "had another shape",
          INFINITE: "were not finite"}
-UNREPEATABLE = ("the same seed and values gave two different paths, so that results cannot be repeated: draw all random "
-                "numbers from `seed`, as numpy.random.default_rng(seed) does")
+UNREPEATABLE = ("the same seed and values gave two different paths, so that results cannot be repeated: draw all "
+                "random numbers from `seed`, as numpy.random.default_rng(seed) does")
 _writing = threading.Lock()
 
 

@@ -20,12 +20,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from fastmas.errors import ModelError
+from fastmas import registry
+from fastmas.errors import ModelError, ParameterError
 from fastmas.language.relaxed import relaxed
 from fastmas.model import Model
+from fastmas.names import unknown
 from fastmas.parameters import shown
 
 PLACE, MADE_WITH = "_place", "made_with"  # of a model that has no class of its own: FILE:NAME, and its options
+_from_packages: dict[type, str] = {}  # classes of models that an entry point led to, with its name
 DIGEST = "__fastmas_digest__"  # of a user's file, as it was loaded
 
 
@@ -89,6 +92,8 @@ def origin(model: Model) -> str:
         return _place_of(model)
     kind: Any = type(model)
     kind = kind.exact if model.relaxation else kind
+    if kind in _from_packages:
+        return _from_packages[kind]
     if kind.__module__.startswith(f"{__name__}."):
         return kind.__module__.removeprefix(f"{__name__}.").replace("_", "-")
     module = sys.modules.get(kind.__module__)
@@ -111,17 +116,36 @@ def _place_of(model: Any) -> str:
         return vars(model)[PLACE]
     for module in [sys.modules["__main__"], *list(sys.modules.values())]:
         file = getattr(module, "__file__", None)
-        for name, value in list(vars(module).items()) if file and isinstance(module, ModuleType) else ():
-            if value is model:
+        for name, value in list(vars(module).items()) if isinstance(module, ModuleType) else ():
+            if value is model and file:
                 return f"{Path(file).resolve()}:{name}"
     raise ModelError(f"model {model.name!r} cannot be found again: bind it to a name at the top level of a file, as "
                      "MODEL = fastmas.BlackBox(...)")
 
 
 def _built_in(name: str) -> Callable[..., Model]:
-    if name not in names():
-        raise ModelError(f"unknown model {name!r}; there are: {', '.join(names())}, or FILE.py:NAME")
-    return importlib.import_module(f"fastmas.models.{name.replace('-', '_')}").MODEL
+    if name in names():
+        return importlib.import_module(f"fastmas.models.{name.replace('-', '_')}").MODEL
+    if name in brought():
+        return _of_package(name)
+    raise ModelError(unknown("model", name, [*names(), *brought()], ", or FILE.py:NAME"))
+
+
+def brought() -> list[str]:
+    """The models of other packages, by their entry points; none of them is loaded."""
+    return list(registry.brought(__name__, tuple(names())))
+
+
+def _of_package(name: str) -> Callable[..., Model]:
+    try:
+        found = registry.load(registry.brought(__name__, tuple(names()))[name], "model")
+    except ParameterError as error:
+        raise ModelError(str(error)) from error
+    if isinstance(found, type):
+        _from_packages[found] = name
+    elif isinstance(found, Model) and found.engine:
+        vars(found).update({PLACE: name})
+    return _builder(found, name)
 
 
 def _from_file(name: str) -> Callable[..., Model]:
@@ -134,17 +158,17 @@ def _from_file(name: str) -> Callable[..., Model]:
         return _only_model(module, name)
     if not hasattr(module, attribute):
         raise ModelError(f"model {name!r}: {file} defines no {attribute!r}")
-    return _builder(getattr(module, attribute), path, attribute)
+    return _builder(getattr(module, attribute), f"{path}:{attribute}")
 
 
-def _builder(found: Any, path: Path, attribute: str) -> Callable[..., Model]:
+def _builder(found: Any, place: str) -> Callable[..., Model]:
     """What builds a model from options: what was found in a file, or for a model itself a function of none."""
     if isinstance(found, Model):
         return lambda: found
     if not callable(found):
-        raise ModelError(f"{path}: {attribute} is {shown(found)}, which is no model: bind it to a class with a `step`, a "
-                         "black box, or a function that gives either")
-    return found if isinstance(found, type) else _placed(found, f"{path}:{attribute}")
+        raise ModelError(f"{place} is {shown(found)}, which is no model: give a class with a `step`, a black box, or a "
+                         "function that returns either")
+    return found if isinstance(found, type) else _placed(found, place)
 
 
 def _placed(build: Callable[..., Any], place: str) -> Callable[..., Model]:
@@ -169,11 +193,11 @@ def _only_model(module: Any, name: str) -> Callable[..., Model]:
     """What MODEL is bound to, or the only class of a model."""
     path = Path(module.__file__)
     if hasattr(module, "MODEL"):
-        return _builder(module.MODEL, path, "MODEL")
-    found = {value: key for key, value in vars(module).items() if isinstance(value, Model) and value.engine}
-    kinds = [*dict.fromkeys(_models_of(module)), *found]
+        return _builder(module.MODEL, f"{path}:MODEL")
+    found: dict[Any, str] = {one: name for name, one in vars(module).items() if isinstance(one, Model) and one.engine}
+    kinds: list[Any] = [*dict.fromkeys(_models_of(module)), *found]
     if len(kinds) == 1:
-        return _builder(kinds[0], path, found.get(kinds[0], ""))
+        return _builder(kinds[0], f"{path}:{found.get(kinds[0], '')}")
     if not kinds:
         raise ModelError(f"model {name!r}: the file defines no model: write a class with a `step`, or bind MODEL")
     listed = [found.get(kind) or kind.__name__ for kind in kinds]
@@ -237,7 +261,7 @@ def _again(origin: str, digest: str, config: dict[str, Any]) -> Model:
 
 
 def __getattr__(name: str) -> Callable[..., Model]:
-    if "-" in name or name.replace("_", "-") not in names():
+    if "-" in name or name.startswith("_") or name.replace("_", "-") not in [*names(), *brought()]:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return _built_in(name.replace("_", "-"))
 
