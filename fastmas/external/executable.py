@@ -19,7 +19,7 @@ from fastmas.external.call import BadPath, Failed
 from fastmas.model import Observable
 from fastmas.parameters import Parameter, shown
 
-PLACE = re.compile(r"\{(\w+)\}")
+PLACE = re.compile(r"\{\{|\}\}|\{(\w+)\}")
 SEED, STEPS = "seed", "n_steps"
 MOST_SAID = 200  # characters of what a program says when it fails
 
@@ -33,11 +33,12 @@ class Command:
 
     @property
     def places(self) -> set[str]:
-        return {name for word in self.words for name in PLACE.findall(word)}
+        return {name for word in self.words for name in PLACE.findall(word) if name}
 
     def __call__(self, theta: Mapping[str, Any], seed: int, n_steps: int = 0) -> np.ndarray:
         given = {**theta, SEED: seed, STEPS: n_steps}
-        words = [PLACE.sub(lambda found: str(given[found[1]]), word) for word in self.words]
+        words = [PLACE.sub(lambda found: str(given[found[1]]) if found[1] else found[0][0], word)
+                 for word in self.words]
         try:  # the group of the worker is the program's, too: it ends with it
             done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, check=False)
         except OSError as error:
@@ -70,7 +71,7 @@ class Executable(BlackBox):
     command : sequence of str
         The program and its arguments, with a place for each parameter by its name, for the seed and, if it is to be
         told, for the number of steps: ["./sim", "--beta", "{beta}", "--seed", "{seed}", "--steps", "{n_steps}"]. No
-        shell reads it.
+        shell reads it. Braces that are no place are written twice.
     parameters : mapping of str to Parameter, or sequence of named Parameters
         What calibration may move.
     observables : sequence of str or Observable
@@ -108,11 +109,11 @@ class Executable(BlackBox):
                           doc=f"the program {words[0]}")
 
     def _check_places(self, command: Command) -> None:
-        known = {one.name for one in self.parameters}
-        wrong = sorted(command.places - known - {SEED, STEPS})
+        known = [one.name for one in self.parameters]
+        wrong = sorted(command.places - {*known, SEED, STEPS})
         if wrong:
             raise ModelError(f"model {self.name!r}: the command has a place {{{wrong[0]}}}, which is no parameter; "
-                             f"there are: {', '.join([*known, SEED, STEPS])}")
+                             f"there are: {', '.join([*known, SEED, STEPS])}; braces of its own are written twice")
         missing = [name for name in (*known, SEED) if name not in command.places]
         if missing:
             raise ModelError(f"model {self.name!r}: the command has no place for {missing[0]}: write {{{missing[0]}}} "
