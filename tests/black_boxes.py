@@ -87,9 +87,17 @@ def now_and_then(theta, seed, n_steps):
     return ar1(theta, seed, n_steps)
 
 
+def unlucky(theta, seed, n_steps):
+    """An AR(1) of which one path in a hundred is lost."""
+    if seed % 100 == 0:
+        raise ValueError("bad luck")
+    return ar1(theta, seed, n_steps)
+
+
 def sleeps(theta, seed, n_steps):
     time.sleep(0.05)
     return ar1(theta, seed, n_steps)
 
 
 AR1 = fm.BlackBox(ar1, PARAMETERS, observables="price")
+UNLUCKY = fm.BlackBox(unlucky, PARAMETERS)
