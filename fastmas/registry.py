@@ -79,10 +79,10 @@ def brought(group: str, own: tuple[str, ...]) -> dict[str, metadata.EntryPoint]:
     for one in metadata.entry_points(group=group):
         kind = group.rpartition(".")[2].rstrip("s")
         if one.name in own:
-            warnings.warn(f"the package {_package(one)} brings a {kind} {one.name!r}, which fastmas has itself: it is "
-                          "left out", FastmasWarning, stacklevel=2)
+            warnings.warn(f"the package {_package(one)} brings the {kind} {one.name!r}, which fastmas has itself: it "
+                          "is left out", FastmasWarning, stacklevel=2)
         elif one.name in found and found[one.name].value != one.value:
-            warnings.warn(f"the packages {_package(found[one.name])} and {_package(one)} both bring a {kind} "
+            warnings.warn(f"the packages {_package(found[one.name])} and {_package(one)} both bring the {kind} "
                           f"{one.name!r}: that of {_package(found[one.name])} is used", FastmasWarning, stacklevel=2)
         else:
             found[one.name] = one

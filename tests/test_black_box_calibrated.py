@@ -40,8 +40,8 @@ def test_a_game_finds_an_ar1_from_far_away():
 
     Begun without a fit of moments the start is a hundred away, so that a game that does nothing is seen.
     """
-    fit = fm.calibrate(boxes.AR1, observed(), updater="cma-es", moment_start=False, start=START, generations=25,
-                       paths=40, **CHEAP)
+    fit = fm.calibrate(boxes.AR1, observed(), updater="cma-es", moment_start=False, start=START, generations=15,
+                       paths=24, **CHEAP)
     ended = fit.history[-1]
     for name, error in standard_errors().items():
         assert abs(START[name] - boxes.TRUTH[name]) > 50 * error
