@@ -194,5 +194,6 @@ def test_what_cannot_be_adapted_is_said(make, words):
 def test_the_place_of_a_class_is_named():
     with pytest.raises(ModelError) as error:
         fm.adapters.mesa(Seedless, "poor", GIVE)
-    line = next(i for i, text in enumerate(Path(__file__).read_text().splitlines(), start=1) if "class Seedless" in text)
+    lines = Path(__file__).read_text().splitlines()
+    line = next(i for i, text in enumerate(lines, start=1) if "class Seedless" in text)
     assert f"test_outside_programs.py:{line + 1}" in str(error.value)

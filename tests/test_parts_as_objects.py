@@ -109,7 +109,7 @@ def test_a_run_keeps_what_can_be_found_again_and_is_resumed_with_it(tmp_path, sm
 @pytest.mark.parametrize("given", [
     {"updater": own_parts.RandomSearch()}, {"statistic": lambda paths: np.asarray(paths)[:, -3:]}])
 def test_a_run_cannot_keep_what_cannot_be_found_again(given, tmp_path):
-    with pytest.raises(ParameterError, match=r"a run directory cannot keep .*: leave `out` away, or define it at the top"):
+    with pytest.raises(ParameterError, match=r"cannot keep .*: leave `out` away, or define it at the top level"):
         play(**given, out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
 

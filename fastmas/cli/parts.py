@@ -17,7 +17,8 @@ MODEL = "model"
 
 def parts(
     kind: Annotated[str | None, typer.Argument(
-        metavar="[KIND]", help="model, statistic, objective, discriminator, updater or estimator. By default all.")] = None,
+        metavar="[KIND]",
+        help="model, statistic, objective, discriminator, updater or estimator. By default all.")] = None,
 ) -> None:
     """List the parts of a calibration by their kind, those of other packages too, one line each."""
     from fastmas import registry
