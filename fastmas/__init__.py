@@ -12,8 +12,13 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what `_HOMES` loads, for those who read types
+    from fastmas import discriminators as discriminators
     from fastmas import errors as errors
+    from fastmas import estimators as estimators
     from fastmas import models as models
+    from fastmas import objectives as objectives
+    from fastmas import statistics as statistics
+    from fastmas import updaters as updaters
     from fastmas.calibrate import calibrate as calibrate
     from fastmas.calibrate import resume as resume
     from fastmas.calibration.fit import Fit as Fit
@@ -21,6 +26,9 @@ if TYPE_CHECKING:  # what `_HOMES` loads, for those who read types
     from fastmas.conformance import check as check
     from fastmas.data import observe as observe
     from fastmas.differentiate import differentiate as differentiate
+    from fastmas.external import BlackBox as BlackBox
+    from fastmas.external import Executable as Executable
+    from fastmas.external import adapters as adapters
     from fastmas.kernel import kernel as kernel
     from fastmas.language.relaxed import relaxed as relaxed
     from fastmas.model import Agents as Agents
@@ -41,6 +49,8 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Agents": "fastmas.model",
+    "BlackBox": "fastmas.external",
+    "Executable": "fastmas.external",
     "Fit": "fastmas.calibration.fit",
     "Kernels": "fastmas.model",
     "Model": "fastmas.model",
@@ -63,14 +73,16 @@ _HOMES = {
     "simulate": "fastmas.simulate",
     "simulate_on_device": "fastmas.on_device",
 }
-_MODULES = ("errors", "models")
-__all__ = [*_HOMES, *_MODULES]  # noqa: PLE0604  -- one list of public names, above
+_ROOMS = {name: f"fastmas.{name}" for name in (
+    "discriminators", "errors", "estimators", "models", "objectives", "statistics", "updaters")}
+_ROOMS["adapters"] = "fastmas.external.adapters"
+__all__ = [*_HOMES, *_ROOMS]  # noqa: PLE0604  -- one list of public names, above
 
 if not TYPE_CHECKING:  # else every name would be there, of any type
 
     def __getattr__(name: str) -> Any:
-        if name in _MODULES:
-            return importlib.import_module(f"fastmas.{name}")
+        if name in _ROOMS:
+            return importlib.import_module(_ROOMS[name])
         if name in _HOMES:
             return getattr(importlib.import_module(_HOMES[name]), name)
         raise AttributeError(f"module 'fastmas' has no attribute {name!r}")

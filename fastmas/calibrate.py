@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from fastmas import models, updaters
+from fastmas import discriminators, models, objectives, updaters
 from fastmas.calibration import budget as budgets
 from fastmas.calibration.budget import Budget
 from fastmas.calibration.config import Config
@@ -20,6 +20,7 @@ from fastmas.calibration.interval import uncertainty
 from fastmas.calibration.isolation import isolated
 from fastmas.calibration.keeping import Keeper, Stored
 from fastmas.calibration.observed import Observed
+from fastmas.calibration.parts import kept
 from fastmas.calibration.posterior import posterior
 from fastmas.calibration.prepare import prepare
 from fastmas.calibration.record import Record
@@ -32,8 +33,9 @@ from fastmas.calibration.settling import stationarity
 from fastmas.calibration.simulator import Simulator
 from fastmas.calibration.start import find_start
 from fastmas.calibration.verdict import judge
-from fastmas.errors import ParameterError
+from fastmas.external.tally import Watch
 from fastmas.model import Model
+from fastmas.progress import Signs
 from fastmas.updaters.options import plain
 
 Progress = Callable[[Mapping[str, Any]], None]
@@ -43,7 +45,7 @@ T = TypeVar("T")
 @isolated()
 def calibrate(
     model: Model, data: Any, *, free: Iterable[str] | None = None, fixed: Mapping[str, Any] | None = None,
-    updater: str = "cma-es", discriminator: str | None = None, objective: str | None = None, statistic: Any = None,
+    updater: Any = "cma-es", discriminator: Any = None, objective: Any = None, statistic: Any = None,
     generations: int | None = None, paths: int | None = None, horizon: int | None = None,
     warmup: int | None = None, column: Any = None, observable: Any = None, heldout_share: float | None = None,
     missing: str | None = None, symbol: str | None = None, date_format: str | None = None,
@@ -67,14 +69,15 @@ def calibrate(
         Parameters to calibrate; the model's own choice for this regime if not given.
     fixed : mapping, optional
         Values of others in place of their defaults.
-    updater : {"cma-es", "parameter-score", "avo", "moments"}
+    updater : {"cma-es", "parameter-score", "avo", "moments"} or object
         Or one that moves by a gradient, which not every model has: "decision-score", "pathwise", "relaxed" or
-        "straight-through" (`fastmas.estimators`).
-    discriminator : {"amortised", "windowed", "path", "conditional", "closed-form"}, optional
+        "straight-through" (`fastmas.estimators`). `fastmas.updaters.CmaEs(popsize=20)` is one with options; an object
+        or a class of your own serves as well (docs/extending.md).
+    discriminator : {"amortised", "windowed", "path", "conditional", "closed-form"} or class, optional
         By default the one that the objective is for, or "amortised": conditioned on theta and trained on simulations
         alone. "windowed" and "path" (the paper's) are trained on the data; cma-es needs one that knows theta, as
         "conditional" does, or that is known, as those in closed form are.
-    objective : str, optional
+    objective : str or object, optional
         The divergence that is played for: "fisher" by default, "non-saturating" against discriminators that are
         trained on the data, or another of docs/objectives.md.
     statistic : str or callable, optional
@@ -130,6 +133,8 @@ def calibrate(
     Interrupted
         Ctrl-C; with `out` the state is saved.
     """
+    updater, options = updaters.named(updater, plain(updater_options or {}))
+    discriminator, objective = discriminators.named(discriminator), objectives.named(objective)
     observations = observations_of(model, data, Asked(
         column, observable, horizon, heldout_share, missing, symbol, date_format, duplicates, decimal,
         is_usual=statistic is None))
@@ -141,13 +146,12 @@ def calibrate(
     start_of(space, start or {})
     settings = replace(settings, bounds={n: [float(x) for x in b] for n, b in (bounds or {}).items()},
                        start={n: float(x) for n, x in (start or {}).items()}, budget=budget or budgets.FULL,
-                       updater_options=plain(updater_options or {}), moment_start=bool(moment_start))
+                       updater_options=options, moment_start=bool(moment_start))
     simulator = prepare(model, space, Observed(observations, statistic or settings.statistic), settings,
                         n_threads=n_threads, device=device)
     if out is None:
         return _run(simulator, settings, Record(), Keeper(), progress)
-    if callable(statistic):
-        raise ParameterError("a run directory cannot keep a statistic that is a function: leave `out` away")
+    settings = kept(settings, statistic)
     config = Config.of(simulator, settings, models.origin(model))
     with Keeper.create(out, config, observations, overwrite=overwrite) as keeper:
         return _run(simulator, settings, Record(), keeper, progress)
@@ -155,37 +159,43 @@ def calibrate(
 
 @isolated()
 def resume(path: str | Path, *, n_threads: int | None = None, progress: Progress | None = None,
-           trust: bool = False) -> Fit:
+           trust: bool = False, parts: Mapping[str, Any] | None = None) -> Fit:
     """Go on with a run where its last checkpoint left it; the result is bit for bit the uninterrupted one.
 
     Parameters
     ----------
     trust : bool
         Run the code of a model that is neither built in nor installed, which the run names.
+    parts : mapping, optional
+        Those of the run that are of no installed package, given again: {"updater": Mine}. No code of theirs is run
+        unless they are.
 
     Raises
     ------
+    ParameterError
+        A part that is of no installed package and is not given.
     RunDirectoryError
         If the folder is no run, is damaged, of another version, or finished already; or its configuration, data or
         model are not those it began with.
     """
-    with Stored.opened(path, trust=trust) as stored, Keeper(stored.run).at_work() as keeper:
+    with Stored.opened(path, trust=trust, parts=parts) as stored, Keeper(stored.run).at_work() as keeper:
         settings = stored.settings
-        simulator = prepare(stored.model, stored.space, Observed(stored.observations, settings.statistic), settings,
+        simulator = prepare(stored.model, stored.space, Observed(stored.observations, stored.statistic), settings,
                             n_threads=n_threads, device=stored.device)
         return _run(simulator, settings, stored.record, keeper, progress)
 
 
 def _run(simulator: Simulator, settings: Settings, record: Record, keeper: Keeper, progress: Progress | None) -> Fit:
     """The algorithm, from where the record stands."""
-    tell = progress or (lambda event: None)
+    signs = Signs(progress or (lambda event: None))
+    tell, simulator.sign = signs.tell, signs.sign
     if simulator.observed.observations.told:
         tell({"phase": "data", "said": simulator.observed.observations.told})
     timed = partial(_timed, record, tell)
-    simulator.n_simulated = record.paths_simulated
+    simulator.n_simulated, simulator.lost = record.paths_simulated, Watch(simulator.model, record.lost)
 
     def save(record: Record, at_once: bool) -> None:
-        record.paths_simulated = simulator.n_simulated
+        record.paths_simulated, record.lost = simulator.n_simulated, simulator.lost.now().plain()
         keeper.save(record, at_once)
 
     with simulator.workers.at_work():

@@ -112,7 +112,7 @@ def reaches(model: Model) -> dict[str, Reach]:
         The model has kernels of its own, or lanes cannot follow its text.
     """
     if not model.sources:
-        raise ModelError(f"model {model.name!r} has kernels of its own, which fastmas cannot differentiate")
+        raise ModelError(f"model {model.name!r} has {model.rules}, which fastmas cannot differentiate")
     text = Text(model)
     try:
         step, start = read_step(text), read_start(text)

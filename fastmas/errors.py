@@ -37,5 +37,9 @@ class Interrupted(FastmasError):
     """Ctrl-C during a long run: the state is saved and the message says how to resume."""
 
 
+class FastmasWarning(UserWarning):
+    """What a user should know though all went on; the command line prints it in one line."""
+
+
 class DeviceError(FastmasError):
     """A device that is unknown or not there; names what is missing and how to get it."""

@@ -102,6 +102,8 @@ class Model(_Fixed):
     mode: ClassVar[str]  # of a text that counts agents it is an option: "auto", "agents" or "aggregate"
     relaxation: ClassVar[str] = ""  # of a relaxed twin: what its counts are
     sources: ClassVar[Mapping[str, Source | None]] = {}  # of a text: the source of each method
+    engine: ClassVar[str] = ""  # the module that simulates it in place of a device's, which then needs no kernels
+    rules: ClassVar[str] = "kernels of its own"  # what there is where there is no text, in words
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -71,6 +71,27 @@ class Line:
             self._stream.flush()
 
 
+class Signs:
+    """Signs of life between the events of a run: the last one again with a text of now, at most one a second."""
+
+    def __init__(self, tell: Progress, clock: Callable[[], float] = time.monotonic) -> None:
+        self._tell, self._clock = tell, clock
+        self._event: Mapping[str, Any] = {}
+        self._told = clock()
+
+    def tell(self, event: Mapping[str, Any]) -> None:
+        self._event, self._told = event, self._clock()
+        self._tell(event)
+
+    def sign(self, text: str) -> None:
+        """What is so now; nothing if something was told a moment ago."""
+        now = self._clock()
+        if now - self._told >= PATIENCE and self._event:
+            self._told = now
+            said = str(self._event.get("text") or "")
+            self._tell({**self._event, "text": f"{said}, {text}" if said else text})
+
+
 def after(patience: float, tell: Progress, clock: Callable[[], float] = time.monotonic) -> Progress:
     """`tell`, which hears nothing of the first seconds."""
     began = clock()

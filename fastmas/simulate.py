@@ -96,7 +96,7 @@ def simulate(
     MemoryLimitError
         The array does not fit; `reduce` or `iterate_paths` do without it.
     SimulationError
-        A path left the finite numbers.
+        A path left the finite numbers. One of a black box is kept as it is, or NaN, and a `FastmasWarning` says so.
     """
     several = theta is not None and not isinstance(theta, Mapping)
     job = Job(
@@ -104,7 +104,7 @@ def simulate(
         address=address_of(seed, run, purpose), common=common_random_numbers, dtype=dtype, device=device,
         observables=model.observed(observable), n_threads=count_threads(n_threads))
     limit = parse_bytes(memory_limit)
-    with counting_paths(progress, job.total) as tick:
+    with counting_paths(progress, job.total) as tick, devices.watched(model):
         if reduce is not None:
             return _reduce(job, reduce, limit, several, tick)
         paths = _axes(_simulate(job, limit, True, tick))
@@ -163,7 +163,7 @@ def iterate_paths(
 
 
 def _iterate(job: Job, size: int, several: bool, progress: bool | Progress | None) -> Iterator[Any]:
-    with counting_paths(progress, job.total) as tick:
+    with counting_paths(progress, job.total) as tick, devices.watched(job.model):
         for i, first, n in job.parts(size):
             done = _shifted(tick, i * job.n_paths + first)
             paths = _axes(_simulate(job.part(i, first, n), None, True, done, (i, first)))[0]
@@ -195,7 +195,8 @@ def _simulate(job: Job, limit: int | None, check: bool, tick: Tick | None, place
     _check_memory(job.total * job.path_bytes, limit)
     out = np.empty((len(job.observables), len(job.values), job.n_paths, job.n_times), dtype=job.dtype)
     flat = out.reshape(len(job.observables), -1, job.n_times)
-    engine, flaws = devices.engine_for(job.device), list[int]()
+    engine, flaws = devices.engine_of(job.model, job.device), list[int]()
+    check = check and not job.model.engine  # which says itself what went wrong, and goes on
 
     def finish(span: slice) -> None:
         _transform(flat[:, span], job.observables)
@@ -247,7 +248,7 @@ def _axes(layers: np.ndarray) -> np.ndarray:
 
 def _prepare(job: Job) -> None:
     """Compile in this thread, where Ctrl-C is heard."""
-    devices.engine_for(job.device).prepare(job)
+    devices.engine_of(job.model, job.device).prepare(job)
 
 
 def values_of(model: Model, theta: Theta) -> np.ndarray:

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
 import linecache
+import os
 import sys
+import sysconfig
+import traceback
 import types
 from collections.abc import Iterator
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
+
+PACKAGE = str(Path(__file__).parent)
+LIBRARIES = tuple({place for key in ("stdlib", "platstdlib", "purelib", "platlib")
+                   if (place := sysconfig.get_paths().get(key))})
 
 
 class Source(NamedTuple):
@@ -37,6 +45,27 @@ def source_of(function: FunctionType) -> Source | None:
             lines = whole.splitlines()[node.lineno - 1:node.end_lineno]
             return Source(code.co_filename, node.lineno, "\n".join(lines))
     return None
+
+
+def line_of(file: str, line: int) -> str:
+    """FILE:LINE and the text that stands there."""
+    text = linecache.getline(file, line).strip()
+    return f"{short(file)}:{line}, `{text}`" if text else f"{short(file)}:{line}"
+
+
+def short(file: str) -> str:
+    """A file as a message names it: from the current folder, where it lies in there."""
+    with contextlib.suppress(ValueError, OSError):
+        return str(Path(file).resolve().relative_to(Path(os.getcwd()).resolve()))
+    return file
+
+
+def raised_at(error: BaseException) -> str:
+    """FILE:LINE of the user's own code that an error came from: its last frame outside fastmas and any library."""
+    frames = traceback.extract_tb(error.__traceback__)
+    outside = [f for f in frames if not f.filename.startswith((PACKAGE, "<frozen"))] or frames
+    own = [f for f in outside if not f.filename.startswith(LIBRARIES)] or outside
+    return line_of(own[-1].filename, own[-1].lineno or 0) if own else ""
 
 
 def _texts(file: str, module: str) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,10 +11,12 @@ import pytest
 from scipy.stats import norm
 
 import fastmas as fm
+from fastmas.errors import FastmasWarning
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 
+import black_box  # noqa: E402
 import calibration  # noqa: E402
 import franke_westerhoff  # noqa: E402
 import lines  # noqa: E402
@@ -175,3 +178,18 @@ def test_the_likelihood_is_that_of_the_steps_given_the_shares():
     likely = norm.logpdf(np.diff(p)[1:], mean, sd)[n:].sum() + 0.5 * np.log(2 * np.pi) * len(mean[n:])
     # the share at the first price is a guess, and what is left of it after FORGETS steps shows in the fourth digit
     assert franke_westerhoff.log_likelihood(p, theta) == pytest.approx(likely, rel=1e-4)
+
+
+# -- black boxes ---------------------------------------------------------------------------------------
+
+
+def test_the_share_of_a_black_box_is_the_time_inside_it():
+    """A simulator of 2 ms, one process: most of the time, and never more than there is."""
+    model = black_box.box(2.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FastmasWarning)
+        row = black_box.simulated(model, 50, 2, 1)
+        idle = black_box.simulated(black_box.box(0.0), 50, 2, 1)
+    assert row["path_ms"] >= 2.0
+    assert idle["share"] < row["share"] <= 1.0
+    assert row["share"] == pytest.approx(row["path_ms"] * 100 / 1e3 / row["wall_s"])

@@ -16,6 +16,7 @@ SMALL = {
     "03_own_prices.py": (
         ["--days", "600", "--updater", "moments"], ["wrote prices.csv: 600 days", "rho: ", "report.html"]),
     "04_own_model.py": (["80", "moments"], ["follow: truth 0.6", "rho: truth 0.03", "misfit found"]),
+    "05_black_box.py": (["--paths", "60"], ["follow: truth 0.6", "news: truth 0.01", "misfit found"]),
 }
 LONGEST = 60  # lines
 

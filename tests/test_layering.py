@@ -17,14 +17,14 @@ PACKAGE = Path(fastmas.__file__).parent
 TOP = "__init__"
 # A file or folder of the package may import those of a lower floor and itself: never up, never sideways.
 FLOOR = {
-    "errors": 0, "region": 0, "evaluation": 0, "seeding": 0,
+    "errors": 0, "names": 0, "region": 0, "evaluation": 0, "seeding": 0,
     "kernel": 1, "parameters": 1, "progress": 1, "files": 1, "registry": 1, "datasets": 1, "source_text": 1,
     "domains": 1.2, "declarations": 1.5,
     "limits": 2, "distance": 2, "reductions": 2, "random": 2, "model": 2, "objectives": 2, "caching": 2,
     "language": 3,
     "lowering": 4,
     "models": 5, "engine": 5,
-    "simulate": 6, "statistics": 6, "data": 6, "export": 6,
+    "simulate": 6, "external": 6, "statistics": 6, "data": 6, "export": 6,
     "storage": 7, "conformance": 7, "settling": 7, "on_device": 7, "differentiate": 7,
     "report": 8, "estimators": 8,
     "discriminators": 9, "updaters": 9,
@@ -196,7 +196,7 @@ PUBLIC = """
 import types
 import fastmas as fm
 import fastmas.data
-names = [n for n in fm.__all__ if n not in ("calibrate", "fit_network", "load_network", "resume", "models")]
+names = [n for n in fm.__all__ if n not in ("calibrate", "fit_network", "load_network", "resume", "adapters", "models")]
 for name in names + names:
     assert not isinstance(getattr(fm, name), types.ModuleType), name
 """

@@ -15,6 +15,7 @@ from fastmas import models
 from fastmas.calibration.config import Config
 from fastmas.calibration.fit import Fit, write_result
 from fastmas.calibration.given import bounded
+from fastmas.calibration.parts import function_of, give_again
 from fastmas.calibration.record import Record
 from fastmas.calibration.settings import Settings
 from fastmas.data import Observations
@@ -82,7 +83,7 @@ class Keeper:
 
 
 class Stored:
-    """An unfinished run, read and checked: all that it needs to go on.
+    """An unfinished run, read and checked: all that it needs to go on. `parts` are those that it cannot get itself.
 
     Raises
     ------
@@ -95,9 +96,10 @@ class Stored:
     settings: Settings
     observations: Observations
     record: Record
+    statistic: Any
     device: str
 
-    def __init__(self, run: RunDirectory, trust: bool) -> None:
+    def __init__(self, run: RunDirectory, trust: bool, parts: Mapping[str, Any]) -> None:
         self.run, path = run, run.home
         if run.has_result:
             raise RunDirectoryError(f"{path} is finished: see `fastmas report {quote(str(path))}`")
@@ -105,10 +107,12 @@ class Stored:
         if config.get("kind") == "network":
             raise RunDirectoryError(f"{path} is a network's, whose training cannot be resumed; train it anew with "
                                     "`fastmas network ... --overwrite`")
+        give_again(parts, config)
         with _damage(run, CONFIG):
             _check_model(run, config["model_factory"], config["digests"]["model"], trust)
             self.model = models.get(config["model_factory"], **_plain_config(config["model_config"]))
             self.settings, self.device = Settings.of(config), config.get("device", "cpu")
+            self.statistic = function_of(self.settings.statistic)
             self.space = bounded(self.model.space(config["free"], config["values"]), self.settings.bounds)
         if not (run.path / DATA).exists():
             raise RunDirectoryError(f"{path} has no {DATA}: its run was stopped before it began; start it anew "
@@ -120,17 +124,20 @@ class Stored:
 
     @classmethod
     @contextmanager
-    def opened(cls, path: str | Path, *, trust: bool = False) -> Iterator[Stored]:
+    def opened(cls, path: str | Path, *, trust: bool = False,
+               parts: Mapping[str, Any] | None = None) -> Iterator[Stored]:
         """The unfinished run at a path, which other processes are kept out of.
 
         Parameters
         ----------
         trust : bool
             Run the code of a model that is neither built in nor installed.
+        parts : mapping, optional
+            Those of the run that are of no installed package.
         """
         RunDirectory.open(path, unfinished=True)  # before anything is written, a lock too
         with locked(Path(path)):
-            yield cls(RunDirectory.open(path, unfinished=True), trust)
+            yield cls(RunDirectory.open(path, unfinished=True), trust, parts or {})
 
 
 def _check_model(run: RunDirectory, factory: str, digest: str, trust: bool) -> None:

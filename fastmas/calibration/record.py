@@ -19,7 +19,7 @@ class Record:
 
     A round is one game within one region; `region` is its middle, and generations count from zero
     in each. `arrays` are the states of updater and discriminator before `generation`, and `outliers` what
-    a robust calibration looks through.
+    a robust calibration looks through. `lost` counts paths of a black box that failed.
     """
 
     start: MomentFit | None = None
@@ -34,6 +34,7 @@ class Record:
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     paths_simulated: int = 0
+    lost: dict[str, Any] | None = None
 
     def pack(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Arrays and plain values, for `RunDirectory.save_checkpoint`."""
@@ -49,7 +50,7 @@ class Record:
             arrays["centres"] = np.stack(self.centres)
         state = {"round": self.round, "generation": self.generation, "is_played": self.is_played,
                  "is_settled": self.is_settled, "rows": self.rows, "seconds": self.seconds,
-                 "paths_simulated": self.paths_simulated,
+                 "paths_simulated": self.paths_simulated, "lost": self.lost,
                  "degrees": None if self.start is None else self.start.degrees}
         return arrays, state
 
@@ -66,7 +67,8 @@ class Record:
         return cls(start=start, outliers=outliers, region=arrays.get("region"), round=state["round"],
                    generation=state["generation"], is_played=state["is_played"], is_settled=state["is_settled"],
                    centres=list(arrays.get("centres", ())), rows=list(state["rows"]), arrays=kept,
-                   seconds=dict(state["seconds"]), paths_simulated=state["paths_simulated"])
+                   seconds=dict(state["seconds"]), paths_simulated=state["paths_simulated"],
+                   lost=state.get("lost"))
 
     @property
     def d(self) -> int:

@@ -107,6 +107,7 @@ def fit_of(simulator: Simulator, settings: Settings, record: Record, found: Foun
         paths_simulated=simulator.n_simulated, seconds=sum(record.seconds.values()), seconds_by_phase=record.seconds,
         version=fastmas.__version__,
         warnings=[*simulator.observed.observations.warnings, *found.outliers, *found.stationarity.warnings(),
+                  *simulator.lost.now().lines(),
                   *warnings(space, record, settled.z, covariance, groups), *modes_in_words(space, settled),
                   *pairing_in_words(settings),
                   *([drawn.warning] if drawn and drawn.warning else [])],

@@ -17,23 +17,26 @@ from fastmas.statistics.stationarity import Halves, compare_halves
 
 P_VALUE, RATIO = 0.01, 1.2  # of halves of a series that are told to differ
 
+UNSEEN = ("the simulator's paths have a length of their own: whether they begin late enough was not looked at; give it "
+          "a parameter n_steps, and longer paths are compared")
+
 
 @dataclass(frozen=True)
 class Stationarity:
-    """Of the model at the estimate, and of the volatility of a series' halves."""
+    """Of the model at the estimate, unless its paths have one length, and of the volatility of a series' halves."""
 
-    model: Settling
+    model: Settling | None
     halves: Halves | None
     begins_with_the_model: bool
 
     def result(self) -> dict[str, Any]:
         """The content of `stationarity` in result.json."""
         data = None if self.halves is None else self.halves._asdict()
-        return {**plain(self.model), "data": data}
+        return {**({} if self.model is None else plain(self.model)), "data": data}
 
     def warnings(self) -> list[str]:
         """What is not stationary; paths of data that begin where the model does, a warm-up of 0, need not be."""
-        said = None if self.begins_with_the_model else warning(self.model)
+        said = None if self.begins_with_the_model else UNSEEN if self.model is None else warning(self.model)
         return [text for text in (said, self._of_data()) if text]
 
     def _of_data(self) -> str | None:
@@ -56,8 +59,9 @@ def stationarity(simulator: Simulator, z: np.ndarray) -> Stationarity:
         return simulator.simulate(z[None], N_PATHS, run, Purpose.STATIONARITY, n_times=n_times)[0]
 
     found = [examine(lambda n_times, run, view=view: view.of_paths(simulated(n_times, run)),  # type: ignore[misc]
-                     simulator.warmup, observed.n_times, view.scaling.logarithm) for view in observed.views]
-    seen = next((one for one in found if not one.is_long_enough), found[0])
+                     simulator.warmup, observed.n_times, view.scaling.logarithm)
+             for view in observed.views if getattr(simulator.model, "any_length", True)]
+    seen = next((one for one in found if not one.is_long_enough), found[0] if found else None)
     halves = _halves(observed)
     return Stationarity(seen, halves, begins_with_the_model=simulator.warmup == 0 and not observed.is_series)
 

@@ -15,6 +15,7 @@ from fastmas.engine import devices
 from fastmas.engine.job import Job
 from fastmas.errors import ParameterError
 from fastmas.estimators import Scene, chain
+from fastmas.external.tally import Watch
 from fastmas.model import Model, Observable
 from fastmas.parameters import ParameterSpace
 from fastmas.random.address import Address, Purpose
@@ -27,9 +28,10 @@ CHUNK_VALUES = 1 << 24  # values of a path array simulated at a time
 class Simulator:
     """Simulates a model at search coordinates z and looks at its paths as at the data.
 
-    Paths are (n_paths, n_times), or (n_paths, k, n_times) for k observables. `n_simulated` counts paths. `region` is
-    the box of the search coordinates. `treatment`, if any, is what is done to paths (n_paths, n_times) with a key for
-    random numbers before anything looks at them.
+    Paths are (n_paths, n_times), or (n_paths, k, n_times) for k observables. `n_simulated` counts paths, and `lost`
+    those of a black box that failed; `sign` hears how many there are while nothing else is told. `region` is the box of
+    the search coordinates. `treatment`, if any, is what is done to paths (n_paths, n_times) with a key for random
+    numbers before anything looks at them.
     """
 
     def __init__(self, model: Model, space: ParameterSpace, observed: Observed, workers: Workers, *, warmup: int,
@@ -45,6 +47,8 @@ class Simulator:
                                  "has no value at t = 0; give a warmup of 1 or more, and data from there on")
         self.treatment: Treatment | None = None
         self.n_simulated = 0
+        self.lost = Watch(model)
+        self.sign: Callable[[str], None] = lambda text: None
 
     def by_name(self, z: np.ndarray) -> dict[str, float]:
         """Values of z (d,) in natural units."""
@@ -129,6 +133,8 @@ class Simulator:
 
     def _job(self, z: np.ndarray, n_paths: int, address: Address, common: bool, n_times: int | None) -> Job:
         self.n_simulated += len(z) * n_paths
+        if self.model.engine:  # it may be slow
+            self.sign(f"{self.n_simulated:,} paths")
         return self._uncounted(z, n_paths, address, common, n_times)
 
     def _uncounted(self, z: np.ndarray, n_paths: int, address: Address, common: bool, n_times: int | None) -> Job:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -17,6 +18,7 @@ from fastmas.cli.calibrate import calibrate
 from fastmas.cli.check import check
 from fastmas.cli.models import models
 from fastmas.cli.network import network
+from fastmas.cli.parts import parts
 from fastmas.cli.report import report
 from fastmas.cli.reproduce import reproduce
 from fastmas.cli.resume import resume
@@ -24,7 +26,7 @@ from fastmas.cli.simulate import simulate
 from fastmas.cli.tables import printable
 from fastmas.cli.warmup import warmup
 from fastmas.cli.warmup_check import warmup_check
-from fastmas.errors import FastmasError, Interrupted
+from fastmas.errors import FastmasError, FastmasWarning, Interrupted
 
 INTERNAL, WRONG_INPUT, INTERRUPTED = 1, 2, 130
 
@@ -32,7 +34,7 @@ app = typer.Typer(
     name="fastmas", rich_markup_mode="rich", pretty_exceptions_enable=False, add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (models, check, simulate, calibrate, network, resume, report, warmup, warmup_check):
+for _command in (models, parts, check, simulate, calibrate, network, resume, report, warmup, warmup_check):
     app.command()(_command)
 app.add_typer(ablate, name="ablate")
 app.add_typer(bench, name="bench")
@@ -64,6 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Exit status: 0, 2 for a fault that the user can mend, 130 after Ctrl-C, 1 for a fault of ours.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
+    warnings.showwarning = _warn
     debug = "--debug" in given or os.environ.get("FASTMAS_DEBUG", "0") not in ("", "0")
     try:
         words = [word for word in given if word != "--debug"]
@@ -93,6 +96,15 @@ def _tell(error: BaseException) -> int:
         return _say(f"fastmas: error: {message}. See `{path} --help`.", WRONG_INPUT)
     return _say(f"fastmas: internal error: {type(error).__name__}: {error} (rerun with --debug to see where)",
                 INTERNAL)
+
+
+def _warn(message: Warning | str, category: type[Warning], filename: str, lineno: int, file: Any = None,
+          line: str | None = None) -> None:
+    """A warning of ours is for people: one line, without the line of code that gave it."""
+    if issubclass(category, FastmasWarning):
+        _say(f"fastmas: warning: {message}", 0)
+    else:
+        print(warnings.formatwarning(message, category, filename, lineno), file=sys.stderr, end="")
 
 
 def _say(message: str, status: int) -> int:

@@ -38,15 +38,23 @@ def models(
 def _list() -> None:
     from fastmas import models
 
-    found = [models.get(name) for name in models.names()]
-    output.table(("model", "what it is", "source"), [(m.name, _what(m), m.source) for m in found])
+    rows = []
+    for name in [*models.names(), *models.brought()]:
+        try:
+            model = models.get(name)
+            rows.append((name, what(model), model.source))
+        except ModelError as error:
+            if name in models.names():
+                raise
+            rows.append((name, str(error), ""))
+    output.table(("model", "what it is", "source"), rows)
 
 
 def _show(model: Model, values: dict[str, object]) -> None:
     from fastmas.model import choices_of
 
     space = model.space(fixed=values)
-    output.line(f"{model.name}: {_what(model)}")
+    output.line(f"{model.name}: {what(model)}")
     if model.source:
         output.line(f"Source: {model.source}")
     output.line(f"Rules: {_lowering(model)}\n")
@@ -75,14 +83,14 @@ def _show_code(model: Model) -> None:
 
     code = program_of(model).code
     if not code:
-        raise ModelError(f"model {model.name!r} has kernels of its own: their code is in its file")
+        raise ModelError(f"model {model.name!r} has {model.rules}: the code is in its file")
     print(code)
 
 
 def _lowering(model: Model) -> str:
     """How the rules run, in words."""
     if not model.sources:
-        return "kernels of its own"
+        return model.rules
     from fastmas.lowering.program import program_of
 
     program = program_of(model)
@@ -103,7 +111,7 @@ def _derivatives(model: Model) -> dict[str, str]:
     return {p.name: str(found.get(p.name, "whole number")) for p in model.parameters}
 
 
-def _what(model: Model) -> str:
+def what(model: Model) -> str:
     """First paragraph of the docstring of the model's module, or of the model."""
-    text = sys.modules[type(model).__module__].__doc__ or type(model).__doc__ or ""
+    text = getattr(model, "doc", "") or sys.modules[type(model).__module__].__doc__ or type(model).__doc__ or ""
     return " ".join(text.strip().split("\n\n")[0].split())

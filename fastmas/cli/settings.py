@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from fastmas.cli.tables import show
 from fastmas.errors import FastmasError, ModelError, ParameterError
+from fastmas.names import nearest
 
 if TYPE_CHECKING:
     from fastmas.model import Model
@@ -157,7 +157,7 @@ def _numbers(model: Model, options: Mapping[str, Any], name: str, text: str) -> 
 
 def _unknown(model: Model, options: Mapping[str, Any], name: str) -> str:
     names = [p.name for p in model.parameters]
-    alike = difflib.get_close_matches(name, [*names, *options], n=1)
+    alike = nearest(name, [*names, *options])
     hint = f", did you mean {alike[0]!r}?" if alike else ";"
     return (f"unknown name {name!r}{hint} model {model.name!r} has the parameters {', '.join(names)}"
             + (f" and the options {', '.join(options)}" if options else ""))

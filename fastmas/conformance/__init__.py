@@ -4,7 +4,8 @@ In three steps: what the model says of itself (`declared`); its kernels in plain
 index is looked at (`plain`); the compiled model (`compiled`), which runs only if the kernels stayed in
 their block, since compiled code that does not may do anything. The last two have processes of their own.
 What cannot be seen from outside is not checked: whether the rules are the right ones, and the types of
-whole numbers beyond what they change in the paths.
+whole numbers beyond what they change in the paths. Of a model whose rules are outside fastmas there are paths alone
+to look at (`outside`).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from fastmas.conformance import declared
+from fastmas.conformance import declared, outside
 from fastmas.conformance.report import FAILED, SKIPPED, Finding, Report
 from fastmas.conformance.subject import describe
 from fastmas.errors import ModelError
@@ -77,6 +78,9 @@ def check(model: Model, theta: Mapping[str, Any] | None = None, *,
 
 
 def _all(model: Model, theta: Mapping[str, Any] | None) -> Iterator[Finding]:
+    if model.engine:
+        yield from outside.examine(model, theta)
+        return
     sound = True
     for finding in declared.examine(model, theta):
         sound = sound and finding.status != FAILED

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from fastmas.conformance.draws import Draws, Origin
-from fastmas.engine.faults import PACKAGE, line_of
 from fastmas.lowering.program import Program
+from fastmas.source_text import PACKAGE, line_of
 
 LANE, ROW = "lane", "row"
 CANARY = np.uint32(0xA5C3960F)  # a word holds it by chance once in 2**32

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from fastmas.engine.faults import PACKAGE, line_of
 from fastmas.errors import FastmasError
+from fastmas.source_text import PACKAGE, line_of
 
 OK, WARNING, FAILED, SKIPPED = "ok", "warning", "failed", "skipped"
 HERE = str(Path(__file__).parent)

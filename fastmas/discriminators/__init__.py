@@ -33,8 +33,13 @@ from fastmas import objectives
 from fastmas.distance import Weight
 from fastmas.errors import ParameterError
 from fastmas.estimators import Rollout
+from fastmas.parameters import shown
 from fastmas.region import Region
-from fastmas.registry import find, parts
+from fastmas.registry import check_has, find, known_as, parts
+
+HAS = ("begin", "play", "evaluate", "report", "arrays", "restore", "statistics", "n_generations", "local",
+       "own_objective", "plays", "usual_objective", "training", "sees_data", "has_gradients", "knows_theta", "curves",
+       "caption")
 
 
 class Sampler(Protocol):
@@ -152,6 +157,22 @@ def seat(name: str, table: Table, objective: str) -> Any:
     """The discriminator of this name at a table, playing for this objective."""
     kind = get(name)
     return kind(table, objectives.get(objective) if kind.own_objective is None else None)
+
+
+def named(chosen: Any) -> str | None:
+    """The name of a discriminator that is given as a name or a class; None for none.
+
+    Raises
+    ------
+    ParameterError
+        What is no class of a discriminator.
+    """
+    if chosen is None or isinstance(chosen, str):
+        return chosen
+    if not isinstance(chosen, type):
+        raise ParameterError(f"discriminator={shown(chosen)}: give a name, or a class, which is built for each game")
+    check_has("discriminator", chosen, HAS)
+    return known_as("discriminator", chosen)
 
 
 def get(name: str) -> Any:

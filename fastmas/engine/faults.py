@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-import linecache
-import os
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 from numba.core.errors import NumbaError, UnsupportedBytecodeError
 
 from fastmas.errors import ModelError
+from fastmas.source_text import PACKAGE, line_of, short
 
 GENERATED = "fastmas_generated_"
-PACKAGE = str(Path(__file__).parents[1])
 PLACES = re.compile(r"(?:\bat |Raised from )(?P<file>\S.*?\.py) \((?P<line>\d+)\)")
 SIGNATURE = re.compile(r"found for signature:\s*>>> (?P<call>[^\n]+)")
 BOUND = re.compile(r"to signature '(?P<signature>\([^']*\))'")
@@ -43,12 +40,6 @@ def explain(page: str) -> str:
     return f"{_place(page)}{_reason(page)} (Numba tells more under --debug)"
 
 
-def line_of(file: str, line: int) -> str:
-    """FILE:LINE and the text that stands there."""
-    text = linecache.getline(file, line).strip()
-    return f"{short(file)}:{line}, `{text}`" if text else f"{short(file)}:{line}"
-
-
 def _place(page: str) -> str:
     places = [(p["file"], int(p["line"])) for p in PLACES.finditer(page) if GENERATED not in p["file"]]
     if not places:
@@ -67,13 +58,6 @@ def _reason(page: str) -> str:
     lines = [line.strip() for line in page.splitlines()]
     told = next((line for line in lines if line and not line.startswith(NOISE)), "Numba gives no reason")
     return re.sub(r"\.?\s*Raised from .*", "", told)
-
-
-def short(file: str) -> str:
-    """A file as a message names it: from the current folder, where it lies in there."""
-    with contextlib.suppress(ValueError, OSError):
-        return str(Path(file).resolve().relative_to(Path(os.getcwd()).resolve()))
-    return file
 
 
 def defined_at(function: object) -> str:

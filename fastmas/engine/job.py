@@ -68,7 +68,8 @@ class Job:
         self._check_sizes()
         vars(self).update(
             n_paths=int(self.n_paths), n_steps=int(self.n_steps), warmup=int(self.warmup),
-            n_threads=count_threads(self.n_threads), dtype=_dtype(self.dtype), device=devices.check(self.device),
+            n_threads=count_threads(self.n_threads), dtype=_dtype(self.dtype),
+            device=devices.check_for(self.model, self.device),
             observables=tuple(self.observables) or self.model.observables[:1])
         self._check_rows()
 

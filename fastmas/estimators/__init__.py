@@ -21,10 +21,13 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
+from fastmas import registry
 from fastmas.model import Model
 from fastmas.parameters import ParameterSpace
 from fastmas.random.address import Address
-from fastmas.registry import find, parts
+from fastmas.registry import find
+
+HAS = ("check", "way", "needs_tensors", "rollout")
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,4 +112,4 @@ def get(name: str) -> Estimator:
 
 def names() -> list[str]:
     """All estimators."""
-    return sorted(parts("fastmas.estimators", "ESTIMATOR"))
+    return registry.names("fastmas.estimators", "ESTIMATOR")

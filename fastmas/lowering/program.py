@@ -74,7 +74,8 @@ def program_of(model: Model, derivatives: Derivatives | None = None) -> Program:
     """
     made: dict[Derivatives | None, Program] = vars(model).setdefault(PROGRAMS, {})
     if derivatives not in made:
-        made[derivatives] = _of_text(model, derivatives) if model.sources else _hand_written(model, derivatives)
+        make = _of_text if model.sources else _outside if model.engine else _hand_written
+        made[derivatives] = make(model, derivatives)
     return made[derivatives]
 
 
@@ -89,10 +90,22 @@ def _of_text(model: Model, derivatives: Derivatives | None) -> Program:
     return lower(model, derivatives)
 
 
-def _hand_written(model: Model, derivatives: Derivatives | None) -> Program:
+def _outside(model: Model, derivatives: Derivatives | None) -> Program:
+    """Of a model whose paths come from elsewhere: its rows, and no kernels."""
+    _refuse(model, derivatives)
+    return Program(
+        label=model.name, init=None, step=None, homes=(), n_state=model.n_state, n_words=0, n_history=0,
+        history_dtype=REAL, n_counted=0, observed=rows_shown(model), split=model.split)
+
+
+def _refuse(model: Model, derivatives: Derivatives | None) -> None:
     if derivatives is not None:
-        raise ModelError(f"model {model.name!r} has kernels of its own, which fastmas cannot differentiate: "
+        raise ModelError(f"model {model.name!r} has {model.rules}, which fastmas cannot differentiate: "
                          "write its rules as a text, or take differences of two simulations")
+
+
+def _hand_written(model: Model, derivatives: Derivatives | None) -> Program:
+    _refuse(model, derivatives)
     kernels = model.kernels
     if not isinstance(kernels, Kernels):
         raise ModelError(f"model {model.name!r} has kernels={shown(kernels)}: give Kernels(init, step)")

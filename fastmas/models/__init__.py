@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copyreg
 import dataclasses
+import functools
 import hashlib
 import importlib
 import importlib.util
@@ -19,10 +20,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from fastmas.errors import ModelError
+from fastmas import registry
+from fastmas.errors import ModelError, ParameterError
 from fastmas.language.relaxed import relaxed
 from fastmas.model import Model
+from fastmas.names import unknown
+from fastmas.parameters import shown
 
+PLACE, MADE_WITH = "_place", "made_with"  # of a model that has no class of its own: FILE:NAME, and its options
+_from_packages: dict[type, str] = {}  # classes of models that an entry point led to, with its name
 DIGEST = "__fastmas_digest__"  # of a user's file, as it was loaded
 
 
@@ -84,7 +90,7 @@ def origin(model: Model) -> str:
         file has changed since.
     """
     found = _origin(model)
-    loaded = getattr(sys.modules.get(type(model).__module__), DIGEST, None)
+    loaded = getattr(_loaded(found), DIGEST, None)
     if loaded is not None and loaded != digest(found):
         raise ModelError(_stale(model, found.rpartition(":")[0]))
     return found
@@ -96,8 +102,12 @@ def _stale(model: Model, file: str) -> str:
 
 def _origin(model: Model) -> str:
     """`origin`, whether the file has changed or not."""
+    if model.engine:
+        return _place_of(model)
     kind: Any = type(model)
     kind = kind.exact if model.relaxation else kind
+    if kind in _from_packages:
+        return _from_packages[kind]
     if kind.__module__.startswith(f"{__name__}."):
         return kind.__module__.removeprefix(f"{__name__}.").replace("_", "-")
     module = sys.modules.get(kind.__module__)
@@ -124,19 +134,58 @@ def digest(origin: str) -> str:
     ModelError
         If the file cannot be read.
     """
-    if is_installed(origin):
-        return _digest(Path(str(importlib.import_module(_built_in(origin).__module__).__file__)))
-    file = origin.rpartition(":")[0]
+    file = str(_module_of(origin).__file__) if is_installed(origin) else origin.rpartition(":")[0]
     try:
         return _digest(Path(file))
     except OSError as error:
         raise ModelError(f"model {origin!r}: {file} cannot be read ({error.strerror or error})") from error
 
 
+def _module_of(name: str) -> ModuleType:
+    """The module of a built-in model, or of one that an entry point leads to."""
+    found = registry.brought(__name__, tuple(names()))
+    return importlib.import_module(found[name].module if name in found else f"{__name__}.{name.replace('-', '_')}")
+
+
+def _place_of(model: Any) -> str:
+    """The file and the name that a model is bound to, which no class can say: the file it was got from, or any other.
+
+    One that a function made of options is that function's.
+    """
+    if PLACE in vars(model):
+        return vars(model)[PLACE]
+    for module in [sys.modules["__main__"], *list(sys.modules.values())]:
+        file = getattr(module, "__file__", None)
+        for name, value in list(vars(module).items()) if isinstance(module, ModuleType) else ():
+            if value is model and file:
+                return f"{Path(file).resolve()}:{name}"
+    raise ModelError(f"model {model.name!r} cannot be found again: bind it to a name at the top level of a file, as "
+                     "MODEL = fastmas.BlackBox(...)")
+
+
 def _built_in(name: str) -> Callable[..., Model]:
-    if name not in names():
-        raise ModelError(f"unknown model {name!r}; there are: {', '.join(names())}, or FILE.py:NAME")
-    return importlib.import_module(f"fastmas.models.{name.replace('-', '_')}").MODEL
+    if name in names():
+        return importlib.import_module(f"fastmas.models.{name.replace('-', '_')}").MODEL
+    if name in brought():
+        return _of_package(name)
+    raise ModelError(unknown("model", name, [*names(), *brought()], ", or FILE.py:NAME"))
+
+
+def brought() -> list[str]:
+    """The models of other packages, by their entry points; none of them is loaded."""
+    return list(registry.brought(__name__, tuple(names())))
+
+
+def _of_package(name: str) -> Callable[..., Model]:
+    try:
+        found = registry.load(registry.brought(__name__, tuple(names()))[name], "model")
+    except ParameterError as error:
+        raise ModelError(str(error)) from error
+    if isinstance(found, type):
+        _from_packages[found] = name
+    elif isinstance(found, Model) and found.engine:
+        vars(found).update({PLACE: name})
+    return _builder(found, name)
 
 
 def _from_file(name: str) -> Callable[..., Model]:
@@ -149,7 +198,29 @@ def _from_file(name: str) -> Callable[..., Model]:
         return _only_model(module, name)
     if not hasattr(module, attribute):
         raise ModelError(f"model {name!r}: {file} defines no {attribute!r}")
-    return getattr(module, attribute)
+    return _builder(getattr(module, attribute), f"{path}:{attribute}")
+
+
+def _builder(found: Any, place: str) -> Callable[..., Model]:
+    """What builds a model from options: what was found in a file, or for a model itself a function of none."""
+    if isinstance(found, Model):
+        return lambda: found
+    if not callable(found):
+        raise ModelError(f"{place} is {shown(found)}, which is no model: give a class with a `step`, a black box, or a "
+                         "function that returns either")
+    return found if isinstance(found, type) else _placed(found, place)
+
+
+def _placed(build: Callable[..., Any], place: str) -> Callable[..., Model]:
+    """A function of a file; a model that has no class of its own remembers who made it, and of what."""
+    @functools.wraps(build)
+    def made(**config: Any) -> Model:
+        model = build(**config)
+        if isinstance(model, Model) and model.engine and PLACE not in vars(model):
+            vars(model).update({PLACE: place, MADE_WITH: config})
+        return model
+
+    return made
 
 
 def _models_of(module: Any) -> list[type[Model]]:
@@ -160,20 +231,23 @@ def _models_of(module: Any) -> list[type[Model]]:
 
 def _only_model(module: Any, name: str) -> Callable[..., Model]:
     """What MODEL is bound to, or the only class of a model."""
+    path = Path(module.__file__)
     if hasattr(module, "MODEL"):
-        return module.MODEL
-    kinds = list(dict.fromkeys(_models_of(module)))
+        return _builder(module.MODEL, f"{path}:MODEL")
+    found: dict[Any, str] = {one: name for name, one in vars(module).items() if isinstance(one, Model) and one.engine}
+    kinds: list[Any] = [*dict.fromkeys(_models_of(module)), *found]
     if len(kinds) == 1:
-        return kinds[0]
+        return _builder(kinds[0], f"{path}:{found.get(kinds[0], '')}")
     if not kinds:
         raise ModelError(f"model {name!r}: the file defines no model: write a class with a `step`, or bind MODEL")
-    raise ModelError(f"model {name!r}: the file defines {', '.join(kind.__name__ for kind in kinds)}: bind one of them "
-                     f"to MODEL, or say {name}:{kinds[0].__name__}")
+    listed = [found.get(kind) or kind.__name__ for kind in kinds]
+    raise ModelError(f"model {name!r}: the file defines {', '.join(listed)}: bind one of them to MODEL, or say "
+                     f"{name}:{listed[0]}")
 
 
 def _import_file(path: Path) -> Any:
     """The module of a file, as the file is now."""
-    key = f"fastmas_user_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    key = _key(path)
     now = _digest(path)
     if key in sys.modules and getattr(sys.modules[key], DIGEST, "") == now:
         return sys.modules[key]
@@ -192,30 +266,42 @@ def _import_file(path: Path) -> Any:
         raise ModelError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
     setattr(module, DIGEST, now)
     for kind in _models_of(module):
-        copyreg.pickle(kind, _reduced)
+        copyreg.pickle(kind, reduced)
+    for key, value in vars(module).items():
+        if isinstance(value, Model) and value.engine and PLACE not in vars(value):
+            vars(value).update({PLACE: f"{path}:{key}"})
     return module
+
+
+def _key(path: Path) -> str:
+    return f"fastmas_user_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
 
 
 def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _reduced(model: Model) -> tuple[Any, ...]:
+def reduced(model: Model) -> tuple[Any, ...]:
     """How a model of a file is pickled: by its file, as it was when it was loaded, which other processes load too."""
-    module = sys.modules[type(model).__module__]
-    return _again, (_origin(model), getattr(module, DIGEST), model.config)
+    place = _origin(model)
+    return _again, (place, getattr(_loaded(place), DIGEST), model.config)
+
+
+def _loaded(place: str) -> Any:
+    """The module that was loaded from the file of this FILE:NAME."""
+    return sys.modules.get(_key(Path(place.rpartition(":")[0])))
 
 
 def _again(origin: str, digest: str, config: dict[str, Any]) -> Model:
     file = origin.rpartition(":")[0]
     model = get(origin, **config)
-    if getattr(sys.modules[type(model).__module__], DIGEST, "") != digest:
+    if getattr(_loaded(origin), DIGEST, "") != digest:
         raise ModelError(f"model {model.name!r}: {file} has changed since this model was pickled: pickle it again")
     return model
 
 
 def __getattr__(name: str) -> Callable[..., Model]:
-    if "-" in name or name.replace("_", "-") not in names():
+    if "-" in name or name.startswith("_") or name.replace("_", "-") not in [*names(), *brought()]:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return _built_in(name.replace("_", "-"))
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from fastmas.registry import find
+from fastmas.registry import check_has, find, known_as
 
 ON_LOGITS = "conditional"  # its loss is stationary, so that every updater may play against it
 USUAL = "non-saturating"
@@ -65,4 +65,20 @@ def is_mean(objective: Objective) -> bool:
 
 def get(name: str) -> Any:
     """The objective of this name; ParameterError if there is none."""
-    return find("fastmas.objectives", "OBJECTIVE", name, "objective")
+    found = find("fastmas.objectives", "OBJECTIVE", name, "objective")
+    return found() if isinstance(found, type) else found
+
+
+def named(chosen: Any) -> str | None:
+    """The name of an objective that is given as a name, an object or a class; None for none.
+
+    Raises
+    ------
+    ParameterError
+        An object that is no objective.
+    """
+    if chosen is None or isinstance(chosen, str):
+        return chosen
+    if not hasattr(chosen, "distance_to"):
+        check_has("objective", chosen, ("discriminator_loss", "generator_loss"))
+    return known_as("objective", chosen)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from fastmas.errors import ParameterError
+from fastmas.names import nearest
 from fastmas.parameters.parameter import Parameter, shown
 from fastmas.region import Region
 
@@ -58,8 +59,10 @@ class _Layout:
             (parameter, first), agent = self._first[owned["name"]], int(owned["agent"])
             if parameter.n_agents is not None and agent < parameter.n_agents:
                 return parameter, range(first + agent, first + agent + 1), agent
-        known = ", ".join(p.name for p in self.parameters)
-        raise ParameterError(f"unknown parameter {name!r}; this model has: {known}")
+        known = [p.name for p in self.parameters]
+        alike = nearest(name, known)
+        hint = f" (did you mean {alike[0]!r}?)" if alike else ""
+        raise ParameterError(f"unknown parameter {name!r}{hint}; this model has: {', '.join(known)}")
 
 
 class Values(Mapping[str, float]):

@@ -9,6 +9,7 @@ between calls, has `of(options) -> updater` too, which gives each game an object
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -16,13 +17,16 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
+from fastmas import estimators
 from fastmas.errors import ParameterError
 from fastmas.estimators import Estimator
 from fastmas.evaluation import Evaluation
 from fastmas.region import Region
-from fastmas.registry import find, parts
+from fastmas.registry import check_has, find, known_as
+from fastmas.registry import names as names_of
 
 LEAST_POPULATION = 8
+HAS = ("start", "ask", "tell", "centre", "discriminator", "needs", "averaged", "is_game", "is_local")
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,9 +77,66 @@ S = TypeVar("S")
 
 def get(name: str) -> Updater:
     """The updater of this name; ParameterError if there is none."""
-    if name not in names():
-        raise ParameterError(f"unknown updater {name!r}; there are: {', '.join(names())}")
-    return find("fastmas.updaters", "UPDATER", name, "updater")
+    own = names_of("fastmas.updaters", "UPDATER")
+    if name not in own and name in estimators.names():  # of another package: ours are among `own`
+        return _descent(name)
+    found: Any = find("fastmas.updaters", "UPDATER", name, "updater")
+    found = found() if isinstance(found, type) else found
+    return _descent(name, found) if hasattr(found, "rollout") else found
+
+
+def named(chosen: Any, options: Mapping[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
+    """Name and options of an updater that is given as a name, an object, a class, or an estimator to move by.
+
+    Raises
+    ------
+    ParameterError
+        An object that is no updater, or options given twice.
+    """
+    given = dict(options or {})
+    if isinstance(chosen, Chosen):
+        if given:
+            raise ParameterError(f"updater_options={given!r}: {chosen!r} has its options already; give them once")
+        return chosen.name, dict(chosen.options)
+    if isinstance(chosen, str):
+        return chosen, given
+    if hasattr(chosen, "rollout"):
+        check_has("estimator", chosen, estimators.HAS)
+        return known_as("updater", chosen), given
+    check_has("updater", chosen, HAS)
+    return known_as("updater", chosen), given
+
+
+class Chosen:
+    """An updater of fastmas by its name and options, as `fastmas.updaters.CmaEs(popsize=20)` makes it."""
+
+    def __init__(self, name: str, options: Mapping[str, Any]) -> None:
+        self.name, self.options = name, dict(options)
+        self._made = make(name, self.options)
+
+    def __getattr__(self, attribute: str) -> Any:
+        if attribute.startswith("_"):
+            raise AttributeError(attribute)
+        return getattr(self._made, attribute)
+
+    def __repr__(self) -> str:
+        return f"fastmas.updaters.{_class_name(self.name)}({', '.join(f'{k}={v!r}' for k, v in self.options.items())})"
+
+
+def __getattr__(name: str) -> Any:
+    """`CmaEs` and so on: what makes the updater of that name with options."""
+    wanted = {_class_name(one): one for one in names()} if name[:1].isupper() else {}
+    if name not in wanted:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return lambda **options: Chosen(wanted[name], options)
+
+
+def _class_name(name: str) -> str:
+    return "".join(part.capitalize() for part in name.split("-"))
+
+
+def _descent(name: str, estimator: Any = None) -> Any:
+    return importlib.import_module("fastmas.updaters.descent").Descent(name, estimator=estimator)
 
 
 def make(name: str, options: Mapping[str, Any] | None = None) -> Updater:
@@ -96,7 +157,7 @@ def make(name: str, options: Mapping[str, Any] | None = None) -> Updater:
 
 def names() -> list[str]:
     """All updaters, and `moments`, which is the start of the others alone."""
-    return sorted(parts("fastmas.updaters", "UPDATER"))
+    return sorted({*names_of("fastmas.updaters", "UPDATER"), *estimators.names()})
 
 
 def population(d: int) -> int:

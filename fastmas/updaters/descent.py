@@ -14,6 +14,7 @@ import numpy as np
 
 from fastmas import estimators
 from fastmas.evaluation import GRADIENT, Evaluation
+from fastmas.registry import parts
 from fastmas.updaters import Search
 from fastmas.updaters.options import check_names, read
 from fastmas.updaters.pairs import State, adam, annealed, begin, memory
@@ -51,8 +52,9 @@ class Descent:
         """One with these options, Adam's and the estimator's."""
         ours, theirs = ([f.name for f in fields(one)] for one in (Options, self.estimator))
         check_names(self.name, options, [*ours, *theirs])
+        given = {n: v for n, v in options.items() if n in theirs}
         return Descent(self.name, read(Options, self.name, {n: v for n, v in options.items() if n in ours}),
-                       read(type(self.estimator), self.name, {n: v for n, v in options.items() if n in theirs}))
+                       read(type(self.estimator), self.name, given) if given else self.estimator)
 
     def start(self, search: Search) -> State:
         return begin(search)
@@ -74,4 +76,4 @@ class Descent:
         return state.mean
 
 
-UPDATERS = {name: Descent(name) for name in estimators.names()}
+UPDATERS = {name: Descent(name) for name in parts("fastmas.estimators", "ESTIMATOR")}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
@@ -12,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from fastmas.errors import ParameterError
+from fastmas.names import nearest
 
 T = TypeVar("T")
 
@@ -21,8 +21,7 @@ def check_names(updater: str, given: Iterable[str], known: Iterable[str], listed
     known = list(known)
     for name in given:
         if name not in known:
-            folded = {one.lower(): one for one in known}
-            alike = [folded[one] for one in difflib.get_close_matches(str(name).lower(), folded, n=2)]
+            alike = nearest(name, known, 2)
             hint = f"did you mean {' or '.join(alike)}?" if alike else f"there are: {listed or ', '.join(known)}"
             raise ParameterError(f"unknown option {name!r} of the updater {updater!r}; {hint}")
 

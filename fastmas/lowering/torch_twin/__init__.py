@@ -27,7 +27,7 @@ CONCRETE = "concrete"
 def text_of(model: Model, relaxed_by: str, through: bool, temperature: float | None) -> Text:
     """The text to read, with the width of its relaxed decisions among its parameters if it has any."""
     if not model.sources:
-        raise ModelError(f"model {model.name!r} has kernels of its own: only the rules of a text have a twin in torch")
+        raise ModelError(f"model {model.name!r} has {model.rules}: only the rules of a text have a twin in torch")
     if model.relaxation and (relaxed_by or through):
         raise ModelError(f"model {model.name!r} is relaxed already: leave relaxed= and through= out")
     text = Text(relaxed(model, relaxed_by) if relaxed_by in COUNTS else model)
