@@ -24,6 +24,7 @@ _HOMES = {
     "calibrate": "fastmas.calibrate",
     "check": "fastmas.conformance",
     "differentiate": "fastmas.differentiate",
+    "facts": "fastmas.facts",
     "fit_network": "fastmas.network.fitting",
     "iterate_paths": "fastmas.simulate",
     "kernel": "fastmas.kernel",

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from fastmas.errors import DataError
 from fastmas.report import figures, pairs
+from fastmas.report.dots import dots
 from fastmas.report.reading import Run
 from fastmas.statistics.stylised_facts import log_returns
 
@@ -36,6 +37,8 @@ def pictures(run: Run) -> Iterator[Picture]:
         yield _paths(run) if both is None or not run.one_series else _series(run)
         if both is not None:
             yield from _of_returns(*both)
+        if run.facts:
+            yield _facts(run)
     if run.n_generations:
         if run.free:
             yield _learning(run)
@@ -99,6 +102,16 @@ def _of_returns(observed: np.ndarray, simulated: np.ndarray) -> Iterator[Picture
             "Autocorrelation of returns (direction) and of their absolute values (volatility clusters); if "
             f"the model is right, the observed {shown} lies in the shaded range at nine lags in ten.",
             figures.autocorrelations(observed, simulated))
+
+
+def _facts(run: Run) -> Picture:
+    rows = [{"title": row.get("title") or row.get("name"), "value": row.get("observed"), "also": row.get("simulated"),
+             "band": [row["low"], row["high"]]} for row in run.facts]
+    return Picture(
+        "facts", "Real and simulated facts",
+        "Each stylised fact of the data, a dot, on the range where it lies nine times in ten if the model is right; a "
+        "triangle where it is further out than the picture. The number is that of the data.",
+        dots(rows, band="simulated, 90% range", value="observed", also="simulated, middle"))
 
 
 def _learning(run: Run) -> Picture:

@@ -220,4 +220,6 @@ def values_of(figures: Sequence[Figure], names: Sequence[str], means: np.ndarray
     """Figures (..., m) of mean features (..., k)."""
     named = dict(zip(names, np.moveaxis(means, -1, 0), strict=True))
     named["square"] = np.maximum(named["square"], LEAST_VARIANCE)
+    if "fourth" in named:  # that of paths which hardly move rounds to 0
+        named["fourth"] = np.maximum(named["fourth"], LEAST_VARIANCE**2)
     return np.stack([figure.of(named) for figure in figures], axis=-1)
