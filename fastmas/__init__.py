@@ -23,6 +23,7 @@ _HOMES = {
     "State": "fastmas.model",
     "calibrate": "fastmas.calibrate",
     "check": "fastmas.conformance",
+    "compare": "fastmas.compare",
     "differentiate": "fastmas.differentiate",
     "facts": "fastmas.facts",
     "fit_network": "fastmas.network.fitting",

@@ -17,6 +17,8 @@ class RandomWalk(Model):
     name = "random-walk"
     source = ("Osborne (1959), Brownian motion in the stock market, Operations Research 7, 145-173; Praetz (1972), The "
               "distribution of share price changes, J. Business 45, 49-55")
+    yardstick = True
+    variants = ({}, {"shocks": "student"})
 
     shocks: Literal["normal", "student"] = "normal"
 

@@ -29,17 +29,39 @@ def dots(rows: Sequence[Mapping[str, Any]], *, band: str, value: str = "", ends:
     band, value, ends, also : str
         What these are, for the legend.
     """
-    fig, (ax,) = panels(1, 1, height=0.9 + ROW * len(rows))
+    fig, ax = _axes([str(row["title"]) for row in rows], room=1.5)
     for i, row in enumerate(rows):
         _row(ax, len(rows) - 1 - i, row, (band, value, ends, also), colour)
-    ax.set_yticks(range(len(rows)), [_short(str(row["title"])) for row in reversed(rows)], fontsize=7)
-    ax.set(xlim=(-EDGE - 0.1, EDGE + 1.5), ylim=(-0.7, len(rows) - 0.3), xticks=[-1, 0, 1])
+    shared_legend(fig, [ax])
+    return fig
+
+
+def dots_of_many(titles: Sequence[str], values: Mapping[str, Sequence[tuple[float, Sequence[float]] | None]],
+                 styles: Mapping[str, Mapping[str, Any]], *, band: str) -> Figure:
+    """A row for each fact, with a dot for each of several: its value on its own band, or None."""
+    fig, ax = _axes(titles, room=0.1)
+    ax.barh(range(len(titles)), 2.0, left=-1.0, height=0.62, color=BAND, label=band)
+    for name, places in values.items():
+        at = [(len(titles) - 1 - i, one) for i, one in enumerate(places) if one is not None]
+        seen = [(y, (value - (low + high) / 2) / ((high - low) / 2 or 1.0)) for y, (value, (low, high)) in at]
+        for side, mark in ((-1, "<"), (0, styles[name]["marker"]), (1, ">")):
+            here = [(x, y) for y, x in seen if (abs(x) <= EDGE and side == 0) or (abs(x) > EDGE and x * side > 0)]
+            ax.plot([min(max(x, -EDGE), EDGE) for x, _ in here], [y for _, y in here], ls="", ms=5, alpha=0.85,
+                    label=name if side == 0 else "_", **{**styles[name], "marker": mark})
+    shared_legend(fig, [ax])
+    return fig
+
+
+def _axes(titles: Sequence[str], *, room: float) -> tuple[Figure, Axes]:
+    """A row for each title, the first on top, with room for numbers on the right."""
+    fig, (ax,) = panels(1, 1, height=0.9 + ROW * len(titles))
+    ax.set_yticks(range(len(titles)), [_short(title) for title in reversed(titles)], fontsize=7)
+    ax.set(xlim=(-EDGE - 0.1, EDGE + room), ylim=(-0.7, len(titles) - 0.3), xticks=[-1, 0, 1])
     ax.set_xticklabels(["low end", "", "high end"])
     ax.set_xlabel("place in the band")
     ax.set_ylabel("stylised fact")
     ax.grid(visible=False)
-    shared_legend(fig, [ax])
-    return fig
+    return fig, ax
 
 
 def _short(title: str) -> str:

@@ -23,7 +23,8 @@ def slope(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 def decay_exponent(correlations: np.ndarray) -> np.ndarray:
     """Return beta of a decay lag^-beta of autocorrelations (n_paths, n_lags), lags from 1.
 
-    It is the slope of a line through logarithms. Lags whose autocorrelation is not above 0 are left out; NaN where fewer than three are left.
+    It is the slope of a line through logarithms. Lags whose autocorrelation is not above 0 are left out; NaN where
+    fewer than three are left.
     """
     logs = np.log(np.where(correlations > 0, correlations, np.nan))
     return -slope(np.log(np.arange(1.0, correlations.shape[1] + 1)), logs)
