@@ -39,7 +39,7 @@ def compare(
              "built-in markets and 5,000 prices; cma-es takes two to four times as long.")] = None,
     limit: Annotated[float | None, typer.Option(
         metavar="MINUTES", rich_help_panel=SIZES,
-        help="CPU time of a model; one that would take longer is left out, unless --models names it. By default 10.",
+        help="CPU time of a model; one that would take longer is left out, unless --models names it. By default 5.",
         show_default=False)] = None,
     seed: Seed = None,
     threads: Threads = None,

@@ -86,7 +86,8 @@ def sentence(rows: Sequence[Row], source: str) -> str:
         fits = f"{len(fitting)} of {len(markets)} markets fit" if len(markets) > 1 else "The market fits"
         return f"{fits} {source}: {names}.{also}"
     best = markets[0]
-    off = f", with {best['figures_off']} named figures off" if best["figures_off"] else ""
+    n_off = best["figures_off"]
+    off = f", with {n_off} named figure{'' if n_off == 1 else 's'} off" if n_off else ""
     also = f" {' and '.join(beside)}, without agents, does." if beside else ""
     return (f"No market fits {source}. The one least off is {best['name']} (p = {best['p_value']:.2g}{off}): "
             f"{best['misfits'][0] if best['misfits'] else best['verdict']}.{also}")

@@ -39,7 +39,7 @@ from fastmas.statistics import library_facts
 from fastmas.statistics.stylised_facts import log_returns
 from fastmas.study_folder import StudyFolder
 
-LIMIT = 10.0  # minutes of CPU
+LIMIT = 5.0  # minutes of CPU
 UPDATER = "moments"
 RESULT, PAGE = "compare.json", "compare.html"
 SAMPLE = "sample.npz"
