@@ -24,7 +24,9 @@ import lines
 import numpy as np
 
 import fastmas as fm
+from fastmas.cli.progress import reporter
 from fastmas.compare.ranking import COLUMNS, cells, ranked, row_of
+from fastmas.compare.study import LIMIT
 from fastmas.engine.threads import count_threads
 
 N_SERIES, WARMUP = 200, 200  # simulated at an estimate: its sd is good to a per cent
@@ -42,48 +44,33 @@ def markets(options: argparse.Namespace) -> None:
     rows = lines.read(options.out)[1:]
     for updater in dict.fromkeys(row["updater"] for row in rows if "updater" in row):
         print(f"\nby {updater}\n")
-        print("| " + " | ".join([*COLUMNS, "CPU s"]) + " |\n|" + "---|" * (len(COLUMNS) + 1))
+        print("| " + " | ".join([*COLUMNS, "seconds"]) + " |\n|" + "---|" * (len(COLUMNS) + 1))
         shown = [row for row in rows if row.get("updater", updater) == updater]
         for place, row in enumerate(ranked(shown), start=1):
             said = ["" if cell is None else str(cell) for cell in cells(row, place)]
-            print("| " + " | ".join([*said, f"{row['cpu_seconds']:.0f}" if "cpu_seconds" in row else ""]) + " |")
+            print("| " + " | ".join([*said, f"{row['seconds']:.0f}" if "seconds" in row else ""]) + " |")
 
 
 def compared(options: argparse.Namespace, runs: Path) -> None:
     """Compare by moments, then calibrate the best markets by the default updater."""
-    clock = Clock()
-    found = fm.compare("sp500", seed=options.seed, n_threads=options.threads, out=runs / "compare",
-                       progress=clock.tell)
-    clock.tell({"phase": ""})
-    rows = [{**row, **clock.of(row["name"])} for row in found.rows]
+    with reporter() as progress:
+        found = fm.compare("sp500", seed=options.seed, n_threads=options.threads, out=runs / "compare",
+                           limit=options.limit, progress=progress)
+    rows = list(found.rows)
     for row in [row for row in found.rows if not row["yardstick"] and "failed" not in row][:options.best]:
-        cpu = sum(os.times()[:4])
-        fit = fm.calibrate(fm.models.get(row["name"], **row["options"]), "sp500", seed=options.seed, draws=0,
-                           interval=False, n_threads=options.threads, out=runs / f"{row['name']}-game", overwrite=True)
         what = {key: row[key] for key in ("name", "yardstick", "options")}
-        rows.append({**row_of(what, fit.result), "cpu_seconds": sum(os.times()[:4]) - cpu})
+        rows.append(row_of(what, game(fm.models.get(row["name"], **row["options"]), options, runs)))
     lines.write(options.out, [lines.head(seed=options.seed, threads=count_threads(options.threads), said=found.said,
                                          notes=found.notes), *rows])
 
 
-class Clock:
-    """CPU seconds of each model, by the phases that a comparison tells of."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self.name, self.since = "", 0.0
-
-    def tell(self, event: Any) -> None:
-        name = str(event.get("phase")).partition(":")[0]
-        if name != self.name:
-            now = sum(os.times()[:4])
-            if self.name:
-                self.seconds[self.name] = self.seconds.get(self.name, 0.0) + now - self.since
-            self.name, self.since = name, now
-            print(name, flush=True)
-
-    def of(self, name: str) -> Row:
-        return {"cpu_seconds": self.seconds[name]} if name in self.seconds else {}
+def game(model: fm.Model, options: argparse.Namespace, runs: Path) -> Row:
+    """The result of a calibration by the default updater, which may be there."""
+    place = runs / f"{model.name}-game"
+    if (place / "result.json").exists():
+        return json.loads((place / "result.json").read_text())
+    return fm.calibrate(model, "sp500", seed=options.seed, draws=0, interval=False, n_threads=options.threads,
+                        out=place, overwrite=True).result
 
 
 # ---- updaters
@@ -139,6 +126,7 @@ def main() -> None:
     parser.add_argument("part", nargs="?", default="markets", choices=PARTS)
     parser.add_argument("--updaters", default="moments,cma-es,parameter-score")
     parser.add_argument("--best", type=int, default=2, help="markets that the default updater calibrates, too")
+    parser.add_argument("--limit", type=float, default=LIMIT, help="minutes of CPU, as of fastmas compare")
     parser.add_argument("--runs", type=Path, help="folder for the runs, which goes on where it stopped")
     parser.add_argument("--print", action="store_true", help="the table of the file, and nothing is run")
     parser.add_argument("--seed", type=int, default=1)

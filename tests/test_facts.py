@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from scipy import stats
 
 import fastmas as fm
+from fastmas.cli.app import main
 from fastmas.errors import DataError, ModelError, ParameterError
 from fastmas.facts import facts_of
 from fastmas.report.dots import dots
@@ -158,18 +157,20 @@ def test_wrong_input_is_one_line():
         fm.facts(np.full(500, 3.0))
 
 
-def command(*arguments):
-    return subprocess.run([sys.executable, "-m", "fastmas", "facts", *arguments], check=False, capture_output=True,
-                          text=True, timeout=120)
-
-
-def test_the_command_prints_json_and_draws(tmp_path):
-    done = command("sp500", "--json", "--plot", str(tmp_path / "facts.png"))
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+def test_the_command_prints_json_and_draws(tmp_path, capsys):
+    assert main(["facts", "sp500", "--json", "--plot", str(tmp_path / "facts.png")]) == 0
+    found = json.loads(capsys.readouterr().out)
     assert found["in_band"] == found["with_band"]
     assert {row["name"]: row["band"] for row in found["facts"]}["ljung_box"] == [31.4, None]
     assert (tmp_path / "facts.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_command_prints_a_table(capsys):
+    assert main(["facts", "garch", "--paths", "20", "--steps", "300"]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("model garch: 20 series of 300 returns\n")
+    assert "above 31.4" in told
+    assert "lie in their band" in told
 
 
 @pytest.mark.parametrize(("arguments", "said"), [
@@ -178,9 +179,9 @@ def test_the_command_prints_json_and_draws(tmp_path):
     (["sp500", "--paths", "3"], "--paths is for a model, and sp500 are data"),
     (["garch", "--set", "alfa=1"], "did you mean 'alpha'?"),
     (["sp500", "--plot", "facts.gif"], "name a .png, .svg or .pdf file")])
-def test_a_wrong_command_is_one_line(arguments, said):
-    done = command(*arguments)
-    assert done.returncode == 2
-    assert said in done.stderr
-    assert done.stderr.count("\n") == 1
-    assert not done.stdout
+def test_a_wrong_command_is_one_line(arguments, said, capsys):
+    assert main(["facts", *arguments]) == 2
+    told = capsys.readouterr()
+    assert said in told.err
+    assert told.err.count("\n") == 1
+    assert not told.out

@@ -13,8 +13,10 @@ from fastmas.errors import ModelError, ParameterError
 from fastmas.markets import is_market, price_of
 from fastmas.model import Model
 from fastmas.simulate import simulate
+from fastmas.updaters.moments import FEW
 
-N_SERIES = 45_000  # that a fit of moments and its verdict simulate, about: docs/compare.md
+# Series that a fit of moments and its verdict simulate, about (docs/compare.md): few coordinates are each looked along.
+N_SERIES, N_SERIES_ALONG = 45_000, 140_000
 TRIED, TRIED_STEPS = 64, 200  # paths and steps whose time is taken
 
 
@@ -59,10 +61,11 @@ def candidates(given: Iterable[str | Model] | None) -> list[Candidate]:
 
 def minutes(model: Model, n_steps: int) -> float:
     """About how many minutes of CPU a calibration to one series of so many steps takes in simulating alone."""
+    n_series = N_SERIES_ALONG if 1 < len(model.default_free("series")) <= FEW else N_SERIES
     simulate(model, n_paths=TRIED, n_steps=2, n_threads=1)  # compiled before the clock runs
     began = time.process_time()
     simulate(model, n_paths=TRIED, n_steps=TRIED_STEPS, n_threads=1)
-    return (time.process_time() - began) / (TRIED * TRIED_STEPS) * n_steps * N_SERIES / 60
+    return (time.process_time() - began) / (TRIED * TRIED_STEPS) * n_steps * n_series / 60
 
 
 def _variants(model: Model) -> list[Candidate]:

@@ -14,6 +14,7 @@ from fastmas.errors import DataError
 from fastmas.report.dots import dots_of_many
 from fastmas.report.figures import ESTIMATE, HELD_OUT, OBSERVED, SIMULATED, panels
 from fastmas.report.pictures import Picture
+from fastmas.report.ticks import few_ticks
 from fastmas.statistics.stylised_facts import log_returns
 
 N_SHOWN = 3  # of the best
@@ -60,6 +61,7 @@ def _row(axes: Sequence[Axes], series: np.ndarray, colour: str, label: str, most
     left, right = axes
     left.plot(series / series[0], color=colour, lw=0.9)
     left.set_yscale("log")
+    few_ticks(left.yaxis, *left.get_ylim())
     left.set_ylabel(label, fontsize=9)
     try:
         r = 100 * log_returns(series[None].astype(np.float64))[0]
