@@ -26,7 +26,7 @@ import numpy as np
 import fastmas as fm
 from fastmas.cli.progress import reporter
 from fastmas.compare.ranking import COLUMNS, cells, ranked, row_of
-from fastmas.compare.study import LIMIT
+from fastmas.compare.study import LIMIT, UPDATER
 from fastmas.engine.threads import count_threads
 
 N_SERIES, WARMUP = 200, 200  # simulated at an estimate: its sd is good to a per cent
@@ -45,7 +45,7 @@ def markets(options: argparse.Namespace) -> None:
     for updater in dict.fromkeys(row["updater"] for row in rows if "updater" in row):
         print(f"\nby {updater}\n")
         print("| " + " | ".join([*COLUMNS, "seconds"]) + " |\n|" + "---|" * (len(COLUMNS) + 1))
-        shown = [row for row in rows if row.get("updater", updater) == updater]
+        shown = [row for row in rows if row.get("updater", UPDATER) == updater]
         for place, row in enumerate(ranked(shown), start=1):
             said = ["" if cell is None else str(cell) for cell in cells(row, place)]
             print("| " + " | ".join([*said, f"{row['seconds']:.0f}" if "seconds" in row else ""]) + " |")

@@ -78,7 +78,7 @@ def test_the_model_of_the_data_is_ahead_and_a_market_that_is_wrong_is_rejected(d
     assert row(found, "herd")["p_value"] == 0.002
     assert row(found, "random-walk")["p_value"] <= 0.01
     assert found.best == "herd"
-    assert found.said.startswith("No market fits array. The one least off is herd (p = 0.002, with ")
+    assert found.said.startswith("No market fits array. The one least off is herd (p < 0.002, with ")
     assert found.said.endswith(" garch, without agents, does.")
 
 

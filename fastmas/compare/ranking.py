@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from fastmas.calibration.bootstrap import N_SETS
 from fastmas.calibration.sentence import NO_MISFIT
 
 Row = dict[str, Any]
+LEAST_P = 1.0 / (N_SETS + 1) + 1e-9  # none of the simulated data sets differs as much
 KEPT = ("grade", "p_value", "verdict", "misfits", "estimate", "updater", "seed", "seconds", "paths_simulated",
         "stylised_facts", "warnings", "version")
 
@@ -89,8 +91,13 @@ def sentence(rows: Sequence[Row], source: str) -> str:
     n_off = best["figures_off"]
     off = f", with {n_off} named figure{'' if n_off == 1 else 's'} off" if n_off else ""
     also = f" {' and '.join(beside)}, without agents, does." if beside else ""
-    return (f"No market fits {source}. The one least off is {best['name']} (p = {best['p_value']:.2g}{off}): "
+    p = f"p {_equals(best)} {best['p_value']:.2g}"
+    return (f"No market fits {source}. The one least off is {best['name']} ({p}{off}): "
             f"{best['misfits'][0] if best['misfits'] else best['verdict']}.{also}")
+
+
+def _equals(row: Row) -> str:
+    return "<" if row["p_value"] <= LEAST_P else "="
 
 
 def cells(row: Row, place: int) -> list[Any]:
@@ -99,7 +106,7 @@ def cells(row: Row, place: int) -> list[Any]:
     if "failed" in row:
         return ["–", name, None, None, None, None, None, row["failed"]]
     low, high = row["auc_interval"]
-    p = f"{row['p_value']:.2g}" if row["grade"] == NO_MISFIT else f"{row['p_value']:.1g}"
+    p = f"{_equals(row)} {row['p_value']:.2g}".removeprefix("= ")
     facts = f"{row['facts_in_range']} of {row['n_facts']}" if row["n_facts"] else "–"
     worst = row["misfits"][0] if row["misfits"] else "no misfit found" if row["grade"] == NO_MISFIT else row["verdict"]
     return [str(place), name, p, str(row["figures_off"]), f"{row['auc']:.2f} ({low:.2f} to {high:.2f})", facts,
