@@ -251,6 +251,18 @@ def test_runs_stand_side_by_side(done, data, tmp_path, capsys):
 # ---- the command
 
 
+def test_the_command_calibrates_prints_and_says_where(data, tmp_path, monkeypatch, capsys):
+    np.save(tmp_path / "prices.npy", data)
+    monkeypatch.setattr(study, "FULL", SMALL)
+    monkeypatch.setattr(study, "candidates", lambda given: [Candidate(given[0], models.get(given[0]), asked=True)])
+    file, out = tmp_path / "prices.npy", tmp_path / "out"
+    assert main(["compare", "--data", str(file), "--models", "random-walk", "--threads", "1", "--out", str(out)]) == 0
+    told = capsys.readouterr()
+    assert "random-walk *" in told.out
+    assert f"written to {out / 'compare.html'}" in told.out.replace("\n", "")
+    assert "random-walk: start" in told.err
+
+
 @pytest.mark.parametrize(("arguments", "said"), [
     ([], "give --data FILE to calibrate every market to, or two finished runs or more"),
     (["--data", "sp500"], "give --out DIR"),
