@@ -34,6 +34,7 @@ N_NARROWING, WIDENED = 2000, 0.1  # draws that span the part where the second on
 NARROWER = 0.7  # volume of that part, from which on it is no gain
 CANDIDATES, MOST_CANDIDATES = 1 << 14, 1 << 18  # points of a box that are looked at to find those in the part
 RARE = 0.01  # share of them from which on the box itself is the part
+CHECKS = 3  # data sets for each summary, at least, where they are many
 NEAR_RUN, CHECK_RUN = 1 << 20, 1 << 21  # first run numbers of the second simulations and of the check
 CHUNK_VALUES = 1 << 22  # values simulated at a time
 TRIES = 100  # rounds of draws that must fall into the box
@@ -189,16 +190,18 @@ def summaries_of(simulator: Simulator, sets: np.ndarray) -> np.ndarray:
         if not observed.is_series:
             return moments
         with np.errstate(all="ignore"):
-            return np.concatenate([moments, level_summaries(observed.scaling, paths, observed.longest)], axis=1)
+            return np.concatenate([moments, *(level_summaries(view.scaling, view.of_paths(paths), observed.longest)
+                                              for view in observed.views if not view.domain.is_coded)], axis=1)
 
-    n, n_paths, n_times = sets.shape
-    return means(simulator.workers.each(features, sets.reshape(n * n_paths, n_times)).reshape(n, n_paths, -1))
+    n, n_paths = sets.shape[:2]
+    return means(simulator.workers.each(features, sets.reshape(n * n_paths, *sets.shape[2:])).reshape(n, n_paths, -1))
 
 
 def simulate_sets(simulator: Simulator, z: np.ndarray, first_run: int) -> DataSets:
     """One data set of the size of the data at each z (n, d), without those that ran away."""
-    n_paths, n_times = simulator.observed.x_all.shape
-    size = max(1, CHUNK_VALUES // (n_paths * n_times))
+    whole = simulator.observed.x_all
+    n_paths, n_times = len(whole), whole.shape[-1]
+    size = max(1, CHUNK_VALUES // whole.size)
     parts = []
     for i in range(0, len(z), size):
         some = simulator.simulate(z[i:i + size], n_paths, first_run + i, Purpose.POSTERIOR, common=False,
@@ -261,8 +264,9 @@ def _by_regression(simulator: Simulator, n_draws: int, effort: PosteriorEffort) 
     if first is None:
         return None
     last = nearer(simulator, first, sets, x, n - int(FIRST_SHARE * n), effort)
-    z = last.draw(x, max(n_draws, effort.n_check), simulator.seed, Purpose.POSTERIOR, FINAL)
-    if is_outside(simulator, z[:effort.n_check], x):
+    n_check = effort.n_check if observed.is_plain else max(effort.n_check, CHECKS * len(x))
+    z = last.draw(x, max(n_draws, n_check), simulator.seed, Purpose.POSTERIOR, FINAL)
+    if is_outside(simulator, z[:n_check], x):
         return None
     what = "series" if observed.is_series else "data sets"
     return Posterior(z[:n_draws], f"a regression on {len(x)} summaries of {n:,} simulated {what}, over "

@@ -15,7 +15,7 @@ import numpy as np
 
 from fastmas.calibrate import calibrate, resume
 from fastmas.calibration.budget import FULL, Budget
-from fastmas.calibration.given import observations_of
+from fastmas.calibration.given import Asked, observations_of
 from fastmas.calibration.keeping import arrays_of
 from fastmas.calibration.settings import decide
 from fastmas.compare.candidates import Candidate, candidates, minutes
@@ -122,7 +122,7 @@ def compare(
         Ctrl-C; what is done is kept.
     """
     chosen = candidates(models)
-    observations = observations_of(data, column, horizon, None)
+    observations = observations_of(None, data, Asked(column, horizon=horizon))
     decide(observations, updater=updater, discriminator=None, objective=None, statistic=None, generations=None,
            paths=None, warmup=None, seed=seed, interval=False)
     given = budget or FULL

@@ -43,11 +43,11 @@ class OtcMarket(Model):
     p_min = Parameter(99.0, 0.01, 1e4, "log", "price units", "lowest mid price", OPEN)
     p_max = Parameter(101.0, 0.01, 1e4, "log", "price units", "highest mid price", OPEN)
 
-    outcome = State(0, "1 for a trade, else 0")
-    traded_price = State(0, "half-spreads from the mid")
-    best_quote = State(0, "half-spreads from the mid")
-    cover_price = State(0, "half-spreads from the mid")
-    mid_price = State(0, "price units")
+    outcome = State(0, "1 for a trade, else 0", domain="category")
+    traded_price = State(0, "half-spreads from the mid", domain="real")
+    best_quote = State(0, "half-spreads from the mid", domain="real")
+    cover_price = State(0, "half-spreads from the mid", domain="real")
+    mid_price = State(0, "price units", domain="price")
 
     def step(self, t, draw):
         self.mid_price = self.p_min + (self.p_max - self.p_min) * draw.uniform()

@@ -26,8 +26,8 @@ class RandomWalk(Model):
     sigma = Parameter(1.2, 0.01, 20.0, "log", "% per step", "sd of the returns", HERE)
     nu = Parameter(4.0, 2.1, 50.0, "log", "", "degrees of freedom of Student's law; normal returns have none", HERE)
 
-    price = State(100, "price units")
-    log_return = State(0, "% per step")
+    price = State(100, "price units", domain="price")
+    log_return = State(0, "% per step", domain="real")
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
