@@ -23,12 +23,14 @@ if TYPE_CHECKING:  # what `_HOMES` loads, for those who read types
     from fastmas.calibrate import resume as resume
     from fastmas.calibration.fit import Fit as Fit
     from fastmas.calibration.loading import load as load
+    from fastmas.compare import compare as compare
     from fastmas.conformance import check as check
     from fastmas.data import observe as observe
     from fastmas.differentiate import differentiate as differentiate
     from fastmas.external import BlackBox as BlackBox
     from fastmas.external import Executable as Executable
     from fastmas.external import adapters as adapters
+    from fastmas.facts import facts as facts
     from fastmas.kernel import kernel as kernel
     from fastmas.language.relaxed import relaxed as relaxed
     from fastmas.model import Agents as Agents
@@ -60,7 +62,9 @@ _HOMES = {
     "State": "fastmas.model",
     "calibrate": "fastmas.calibrate",
     "check": "fastmas.conformance",
+    "compare": "fastmas.compare",
     "differentiate": "fastmas.differentiate",
+    "facts": "fastmas.facts",
     "fit_network": "fastmas.network.fitting",
     "iterate_paths": "fastmas.simulate",
     "kernel": "fastmas.kernel",

@@ -100,6 +100,7 @@ class Model(_Fixed):
     history_dtype: ClassVar[str] = "float32"
     variants: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
     mode: ClassVar[str]  # of a text that counts agents it is an option: "auto", "agents" or "aggregate"
+    yardstick: ClassVar[bool] = False  # no agents: what a market is measured against, in each of its variants
     relaxation: ClassVar[str] = ""  # of a relaxed twin: what its counts are
     sources: ClassVar[Mapping[str, Source | None]] = {}  # of a text: the source of each method
     engine: ClassVar[str] = ""  # the module that simulates it in place of a device's, which then needs no kernels

@@ -14,7 +14,7 @@ from fastmas.ablate import arms as arms_module
 from fastmas.ablate import design_of, smoothing, study
 from fastmas.ablate.arms import TWIN, arms_of
 from fastmas.ablate.fits import fit_row
-from fastmas.ablate.folder import PAGE, PICTURE, RESULT, ROWS, Folder
+from fastmas.ablate.folder import PAGE, PICTURE, RESULT, Folder
 from fastmas.ablate.functionals import FUNCTIONALS
 from fastmas.ablate.gradients import Setting, estimators, gradient_rows, truth_rows
 from fastmas.ablate.summary import errors, summary
@@ -23,6 +23,7 @@ from fastmas.cli.app import main
 from fastmas.errors import Interrupted, ModelError, ParameterError, RunDirectoryError
 from fastmas.language import Model, Parameter, State, above
 from fastmas.models.stock_market import stock_market
+from fastmas.study_folder import ROWS
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -18,7 +18,7 @@ from fastmas.statistics.compiled import LONG, WIDTH
 from fastmas.statistics.moments import BOUNDED, LAGS, QUANTILES, SIZE_LAGS, SPANS, moment_names, path_moments
 from fastmas.statistics.scaling import Scaling
 from fastmas.statistics.series import AVERAGED, MEMORY, series_moments, series_names
-from fastmas.updaters.moments import fit_moments
+from fastmas.updaters.moments import VAGUE, fit_moments
 from fastmas.updaters.scoring import Problem, covariance_at
 
 LOW, HIGH, TRUTH = np.array([-3.0, -1.5]), np.array([3.0, 1.5]), np.array([0.7, -0.4])
@@ -136,6 +136,16 @@ def test_a_model_that_always_runs_away_is_named(share):
 
 
 # ---------------------------------------------------------------------- other coordinates
+
+
+def test_a_look_along_a_coordinate_ends_where_paths_run_away():
+    """Data that leave a coordinate vague call for that look, here up to where all paths run away."""
+    def beyond(z, n, run, common):
+        return np.where(z[:, :1, None] > 1.5, np.nan, simulated(z, n, run, common))
+
+    vague = problem(0, simulated=beyond, n_observed=1)
+    assert errors(1)[0] > VAGUE * REGION.width[0]
+    assert abs(fit_moments(vague).z - maximum_likelihood(0)).max() < 4 * errors(N_OBSERVED).max()
 
 
 def test_a_whole_number_is_found():

@@ -1,8 +1,10 @@
 """What a user of the library sees: names, types, a fit that is saved, loaded, shown and compared."""
 
+import re
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -80,6 +82,11 @@ def test_names_are_there_to_see_and_nothing_else():
     assert set(fm.__all__) <= set(dir(fm))
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         fm.nonsense  # noqa: B018
+
+
+def test_types_are_told_of_every_public_name():
+    told = re.findall(r"^    from [\w.]+ import (\w+) as \1$", Path(fm.__file__).read_text(), flags=re.M)
+    assert sorted(told) == sorted(fm.__all__)
 
 
 USER = """

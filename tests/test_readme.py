@@ -196,7 +196,7 @@ def test_the_commands_for_a_model_of_ones_own_run(tmp_path):
 
 
 @pytest.mark.parametrize(("marker", "last"), [
-    ("main command", "fastmas calibrate stock-market --data sp500 --out run"),
+    ("main command", "fastmas calibrate kirman --data sp500 --out run"),
     ("test command", "python -m pytest -n 2 --dist loadfile")])
 def test_the_first_commands_are_one_line_each(marker, last):
     (line,) = after("README.md", marker).splitlines()

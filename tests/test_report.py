@@ -166,7 +166,7 @@ def names_of(directory):
 def test_report_is_one_whole_file(built, regime):
     report = Page((built[regime] / "report.html").read_text(encoding="utf-8"))
     assert report.open == []
-    assert len(report.links) == 5
+    assert len(report.links) == 6
     assert all(link.startswith("data:image/png;base64,") for link in report.links)
     for word in ("1.021", "0.98 to 1.06", "0.05 to 20", "price", "cannot tell the model", "is identified",
                  "kurtosis", "cma-es", "seed", "0.1.0", "n_noise"):
@@ -175,7 +175,7 @@ def test_report_is_one_whole_file(built, regime):
 
 @pytest.mark.parametrize("regime", SIZE)
 def test_figures_are_written_and_nothing_else(built, regime):
-    names = {"learning", "training", "paths", "returns", "autocorrelations"}
+    names = {"learning", "training", "paths", "returns", "autocorrelations", "facts"}
     files = {path.name for path in (built[regime] / "figures").iterdir()}
     assert files == {f"{name}.png" for name in names}
     for name in files:
@@ -265,7 +265,7 @@ def test_a_model_of_one_kind_of_rules_is_said_to_have_none_other(run):
 def test_columns_without_values_are_not_drawn(run):
     text = (run / "history.csv").read_text()
     (run / "history.csv").write_text(re.sub(r"^(\d+)(,[^,]*){5}", r"\1,,,,,", text, flags=re.MULTILINE))
-    assert names_of(run) == ["paths", "returns", "autocorrelations", "learning"]
+    assert names_of(run) == ["paths", "returns", "autocorrelations", "facts", "learning"]
 
 
 @pytest.mark.parametrize("fault", ["negative", "constant", "short"])
@@ -273,7 +273,7 @@ def test_prices_without_returns_are_drawn_as_paths_only(run, fault):
     x = lattice_paths(np.random.default_rng(1), 30, 0.5)
     damaged = {"negative": x - 200, "constant": np.ones_like(x), "short": x[:, :5]}[fault]
     np.savez(run / "sample.npz", x_obs=damaged, x_sim=x if fault == "constant" else damaged)
-    assert names_of(run) == ["paths", *(["returns"] if fault == "short" else []), "learning", "training"]
+    assert names_of(run) == ["paths", *(["returns"] if fault == "short" else []), "facts", "learning", "training"]
 
 
 def test_estimate_at_a_bound_is_a_warning(run):

@@ -16,6 +16,8 @@ from fastmas.cli.ablate import ablate
 from fastmas.cli.bench import bench
 from fastmas.cli.calibrate import calibrate
 from fastmas.cli.check import check
+from fastmas.cli.compare import compare
+from fastmas.cli.facts import facts
 from fastmas.cli.models import models
 from fastmas.cli.network import network
 from fastmas.cli.parts import parts
@@ -34,7 +36,8 @@ app = typer.Typer(
     name="fastmas", rich_markup_mode="rich", pretty_exceptions_enable=False, add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (models, parts, check, simulate, calibrate, network, resume, report, warmup, warmup_check):
+for _command in (models, parts, check, simulate, calibrate, compare, facts, network, resume, report, warmup,
+                 warmup_check):
     app.command()(_command)
 app.add_typer(ablate, name="ablate")
 app.add_typer(bench, name="bench")

@@ -11,7 +11,9 @@ per cent, as in the paper: 100 (p(t) - p(t-1)). A path starts at the fundamental
 
 from __future__ import annotations
 
-from fastmas.language import Model, Parameter, State, sigmoid, sqrt
+import numpy as np
+
+from fastmas.language import Model, Observable, Parameter, State, sigmoid, sqrt
 
 TABLE = "table 1, DCA-HPM"
 
@@ -34,6 +36,7 @@ class FrankeWesterhoff(Model):
     beta = Parameter(1.0, 0.01, 100.0, "log", "", "intensity of choice", "s. 3, a normalisation")
     log_value = Parameter(0.0, -100.0, 100.0, "linear", "log price", "fundamental value", "s. 3, a normalisation")
 
+    price = Observable(of="log_price", unit="price units", transform=np.exp, domain="price")
     log_return = State(0, "per cent", domain="real")
     log_price = State(log_value, "log price", domain="real")
     share = State(0.5, "share of fundamentalists", domain="share")

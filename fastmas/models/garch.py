@@ -16,6 +16,7 @@ BENCHMARK = "Fiorentini, Calzolari and Panattoni (1996)"
 
 class Garch(Model):
     source = "Bollerslev (1986), Generalized autoregressive conditional heteroskedasticity, J. Econometrics 31"
+    yardstick = True
 
     mu = Parameter(-0.00619041, -1.0, 1.0, "linear", "% per step", "mean of the returns", BENCHMARK)
     omega = Parameter(0.0107613, 1e-5, 10.0, "log", "%^2", "constant of the variance, alpha_0 in eq. (2)", BENCHMARK)

@@ -56,7 +56,7 @@ def document(title: str, parts: Iterable[str], more_style: str = "") -> str:
             f"<body>\n{body}\n</body>\n</html>\n")
 
 
-_FIT = {"paths", "returns", "autocorrelations"}  # figures that stand before the stylised facts
+_FIT = {"paths", "returns", "autocorrelations", "facts"}  # figures that stand before the stylised facts
 
 
 def _kind(picture: Picture) -> str:
@@ -239,7 +239,7 @@ def _span(ends: Sequence[Any] | None, digits: int = 4) -> str:
 
 
 def _facts(run: Run) -> str:
-    rows = [row for row in run.result.get("stylised_facts") or [] if isinstance(row, dict)]
+    rows = run.facts
     if not rows:
         return ""
     n_met = sum(bool(row.get("reproduced")) for row in rows)

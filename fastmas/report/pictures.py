@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from fastmas.report import figures, pairs
+from fastmas.report.dots import dots
 from fastmas.report.observables import Seen, observables
 from fastmas.report.reading import Run
 
@@ -33,6 +34,8 @@ def pictures(run: Run) -> Iterator[Picture]:
     if run.sample:
         for seen in observables(run.sample, run.config["data"]):
             yield from _of_observable(run, seen)
+        if run.facts:
+            yield _facts(run)
     if run.n_generations:
         if run.free:
             yield _learning(run)
@@ -103,6 +106,16 @@ def _of_moves(seen: Seen, observed: np.ndarray, simulated: np.ndarray) -> Iterat
 
 def _of_codes(seen: Seen) -> str:
     return f"How often {seen.name} has each of its codes, on a log scale."
+
+
+def _facts(run: Run) -> Picture:
+    rows = [{"title": row.get("title") or row.get("name"), "value": row.get("observed"), "also": row.get("simulated"),
+             "band": [row["low"], row["high"]]} for row in run.facts]
+    return Picture(
+        "facts", "Real and simulated facts",
+        "Each stylised fact of the data, a dot, on the range where it lies nine times in ten if the model is right; a "
+        "triangle where it is further out than the picture. The number is that of the data.",
+        dots(rows, band="simulated, 90% range", value="observed", also="simulated, middle"))
 
 
 def _learning(run: Run) -> Picture:

@@ -78,6 +78,12 @@ class Run:
         return regime == "series"
 
     @property
+    def facts(self) -> list[dict[str, Any]]:
+        """Stylised facts with the ends of their range."""
+        rows = [row for row in self.result.get("stylised_facts") or [] if isinstance(row, dict)]
+        return [row for row in rows if _is_pair([row.get("low"), row.get("high")])]
+
+    @property
     def ranges(self) -> dict[str, dict[str, Any]]:
         """Low, high, unit, scale and doc of each free parameter; `b[0]` may stand under `b`."""
         return {name: _range_of(self.config["parameters"], name) for name in self.free}

@@ -228,4 +228,6 @@ def values_of(figures: Sequence[Figure], names: Sequence[str], means: np.ndarray
     for name in names:
         if name.endswith("square"):
             named[name] = np.maximum(named[name], LEAST_VARIANCE)
+        if name.endswith("fourth"):  # that of paths which hardly move rounds to 0
+            named[name] = np.maximum(named[name], LEAST_VARIANCE**2)
     return np.stack([figure.of(named) for figure in figures], axis=-1)

@@ -156,14 +156,16 @@ def _profile(problem: Problem, z: np.ndarray, j: int, effort: Effort) -> np.ndar
     for side in order:
         rest, n_hopeless = np.delete(z, j), 0
         for value in side:
-            rest, distance = _refine(_without(problem, j, value), rest, effort.profile,
-                                     len(effort.stages))
+            try:
+                rest, distance = _refine(_without(problem, j, value), rest, effort.profile, len(effort.stages))
+            except SimulationError:  # paths run away there, and further on too
+                break
             found.append(np.insert(rest, j, value))
             least = min(least, distance)
             n_hopeless = n_hopeless + 1 if distance > HOPELESS * max(least, len(problem.observed)) else 0
             if n_hopeless == IN_A_ROW:
                 break
-    return np.stack(found)
+    return np.array(found).reshape(-1, len(z))
 
 
 def _without(problem: Problem, j: int, value: float) -> Problem:
