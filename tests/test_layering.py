@@ -196,7 +196,7 @@ PUBLIC = """
 import types
 import fastmas as fm
 import fastmas.data
-names = [n for n in fm.__all__ if n not in ("calibrate", "fit_network", "load_network", "resume", "adapters", "models")]
+names = [n for n in fm._HOMES if n not in ("calibrate", "compare", "fit_network", "load_network", "resume")]
 for name in names + names:
     assert not isinstance(getattr(fm, name), types.ModuleType), name
 """
