@@ -652,7 +652,7 @@ def test_a_series_too_short_for_its_statistic(small):
         return np.stack([paths.min(axis=1), paths.max(axis=1)], axis=-1)
 
     with pytest.raises(DataError, match="array: 51 prices to hold out give 0 samples of the statistic 'return-wind"):
-        calibrate(market_series(230))
+        calibrate(market_series(230), horizon=50)
     with pytest.raises(DataError, match="1 samples of the statistic 'extremes', and 8 are needed"):
         calibrate(market_series(300), statistic=extremes)
 
