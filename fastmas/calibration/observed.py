@@ -95,10 +95,13 @@ class Observed:
         return self.moments_of(self.x_train[:1]).shape[-1]
 
     def samples_of(self, paths: np.ndarray) -> np.ndarray:
-        """Samples (n_paths, n_samples, k) of paths (n_paths, n_times); one that ran away looks like nothing real."""
+        """Samples (n_paths, n_samples, k) of paths (n_paths, n_times).
+
+        One that ran away, or has no logarithm, looks like nothing real.
+        """
         with np.errstate(all="ignore"):
             samples = self.statistic(paths)
-        return samples if np.isfinite(paths).all() else np.nan_to_num(samples, nan=statistics.CLIP)
+        return samples if np.isfinite(samples).all() else np.nan_to_num(samples, nan=statistics.CLIP)
 
     def moments_of(self, paths: np.ndarray) -> np.ndarray:
         """Moments of each path, (n_paths, n_times) to (n_paths, k); not finite for one that ran away."""
