@@ -57,8 +57,9 @@ def test_a_small_epidemic_has_the_law_of_the_exact_chain(t):
     law = np.zeros(12)
     for (_, i_c, _, i_a), p in exact_law(THETA, t).items():
         law[3 * i_c + i_a] += p
+    groups = ("infected_children", "infected_adults")
     seen = [whole(simulate(models.sir_groups(**SMALL), THETA, n_paths=100_000, n_steps=t, warmup=t, seed=1,
-                           observable=name, dtype="float64"))[:, 0] for name in ("infected_children", "infected_adults")]
+                           observable=name, dtype="float64"))[:, 0] for name in groups]
     assert p_of_law(3 * seen[0] + seen[1], law) > UNLIKELY
 
 

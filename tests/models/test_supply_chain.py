@@ -49,8 +49,8 @@ def seen(name, theta, n_paths=20_000, n_steps=30, **more):
 @pytest.mark.statistical
 @pytest.mark.parametrize("lead_time", [2, 4])
 def test_the_chain_is_that_of_another_simulation(lead_time):
-    """Mean and mean square of orders and stocks of each stage, weeks 3 to 30: within 5 standard errors (432 of them); with
-    a lead time of one week more most are not."""
+    """Mean and mean square of orders and stocks of each stage, weeks 3 to 30: within 5 standard errors (of 432);
+    with a lead time of one week more most are not."""
     theta = THETA | {"lead_time": lead_time}
     ours = {"orders": seen("orders", theta), "net": seen("inventory", theta) - seen("backlog", theta)}
 
