@@ -54,7 +54,7 @@ N_PATHS, N_STEPS, N_ROUNDS = (1000, 10_000), 100, 3
 def game(case: str, number: int, updater: str) -> Row:
     """One game: distances and paths as they went."""
     market, truth, x = data_of((CASES | CHANCES)[case], 100 + number)
-    observations = observations_of(x, None, None, None)
+    observations = observations_of(market, x)
     settings = decide(
         observations, updater=updater, discriminator="windowed", objective=None, statistic=None, generations=None,
         paths=None, warmup=None, seed=number + 1, interval=False)

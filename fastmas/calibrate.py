@@ -15,7 +15,7 @@ from fastmas.calibration.budget import Budget
 from fastmas.calibration.config import Config
 from fastmas.calibration.fit import Fit
 from fastmas.calibration.game import Game
-from fastmas.calibration.given import bounded, observations_of, space_of, start_of
+from fastmas.calibration.given import Asked, bounded, observations_of, space_of, start_of
 from fastmas.calibration.interval import uncertainty
 from fastmas.calibration.isolation import isolated
 from fastmas.calibration.keeping import Keeper, Stored
@@ -45,7 +45,8 @@ def calibrate(
     model: Model, data: Any, *, free: Iterable[str] | None = None, fixed: Mapping[str, Any] | None = None,
     updater: str = "cma-es", discriminator: str | None = None, objective: str | None = None, statistic: Any = None,
     generations: int | None = None, paths: int | None = None, horizon: int | None = None,
-    warmup: int | None = None, column: str | None = None, heldout_share: float | None = None,
+    warmup: int | None = None, column: Any = None, observable: Any = None, heldout_share: float | None = None,
+    missing: str | None = None,
     bounds: Mapping[str, Sequence[float]] | None = None, start: Mapping[str, float] | None = None,
     moment_start: bool = True, seed: int = 1, n_threads: int | None = None, device: str = "cpu", interval: bool = True,
     draws: int = N_DRAWS, out: str | Path | None = None, overwrite: bool = False, progress: Progress | None = None,
@@ -58,6 +59,9 @@ def calibrate(
     data
         What `fastmas.observe` takes: a file, "sp500", an array of one series or of many paths, a
         pandas object; or its result.
+    observable : str or sequence of str, optional
+        Which of the model's observables, or of its states, the data are, in their order; the first one if not given.
+        Arrays of k observables are (n_times, k) or (n_paths, n_times, k).
     free : iterable of str, optional
         Parameters to calibrate; the model's own choice for this regime if not given.
     fixed : mapping, optional
@@ -73,13 +77,15 @@ def calibrate(
         The divergence that is played for: "fisher" by default, "non-saturating" against discriminators that are
         trained on the data, or another of docs/objectives.md.
     statistic : str or callable, optional
-        What the discriminator sees of a path; a function of paths (n_paths, n_times) is one, too.
+        What the discriminator sees of a path; a function of paths (n_paths, n_times), or (n_paths, n_times, k) of k
+        observables, is one, too.
     generations : int, optional
         Of a round; a game within a region plays another round while it leaves the region.
     paths : int, optional
         Simulated for each candidate: as many as observed, or 32 series.
-    horizon, column, heldout_share
-        As in `observe`; a tenth of many paths, at most 50, is held out, and the last fifth of a series.
+    horizon, column, heldout_share, missing
+        As in `observe`; a tenth of many paths, at most 50, is held out, and the last fifth of a series, or 60 values
+        or half of one below 295. Columns are found by the observables' names unless they are named.
     bounds : mapping of str to (low, high), optional
         Narrower bounds of free parameters, in natural units, inside the model's own.
     start : mapping of str to float, optional
@@ -123,7 +129,8 @@ def calibrate(
     Interrupted
         Ctrl-C; with `out` the state is saved.
     """
-    observations = observations_of(data, column, horizon, heldout_share)
+    observations = observations_of(model, data, Asked(
+        column, observable, horizon, heldout_share, missing, is_usual=statistic is None))
     settings = decide(
         observations, updater=updater, discriminator=discriminator, objective=objective, statistic=statistic,
         generations=generations, paths=paths, warmup=warmup, seed=seed, interval=interval,

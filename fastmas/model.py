@@ -29,19 +29,23 @@ come from `fastmas.random` with (address, t, slot). `fastmas check` examines all
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import inspect
 import re
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from fastmas.declarations import Agents, Observable, State, is_number, log_return
 from fastmas.errors import ModelError, ParameterError
 from fastmas.parameters import Parameter, ParameterSpace, is_whole, shown
 from fastmas.source_text import Source, source_of
+
+__all__ = ["Agents", "Kernels", "Model", "Observable", "State", "choices_of", "declared", "log_return", "width_of"]
 
 MODES = ("auto", "agents", "aggregate")
 COUNTS = "count"  # the draw that has modes
@@ -55,84 +59,6 @@ class Kernels(NamedTuple):
 
     init: Callable[..., None]
     step: Callable[..., None]
-
-
-@dataclass(frozen=True)
-class Observable:
-    """What a path shows.
-
-    `row` is the state row that holds it, found from `of`, the name of a state, in a class with a text; n_state + h
-    is row h of the history. An observable with a `transform` is computed from the stored paths of that row,
-    (..., n_times) to (..., n_times), for instance a log return.
-    """
-
-    name: str = ""
-    row: int = -1
-    unit: str = ""
-    transform: Callable[[np.ndarray], np.ndarray] | None = None
-    of: str = ""
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        object.__setattr__(self, "name", self.name or name)
-
-
-@dataclass(frozen=True, eq=False)
-class State:
-    """A number of a path that steps carry on.
-
-    Parameters
-    ----------
-    start : number or Parameter
-        Its value at t = 0, unless the model's `start` says otherwise.
-    unit : str
-    shown : bool
-        Whether it is an observable.
-    """
-
-    start: Any = 0.0
-    unit: str = ""
-    shown: bool = True
-    name: str = ""
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.start, Parameter) and not _is_number(self.start):
-            raise ModelError(f"State({shown(self.start)}): a state starts at a number or at a Parameter")
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        object.__setattr__(self, "name", name)
-
-
-@dataclass(frozen=True, eq=False)
-class Agents:
-    """A number of each agent that steps carry on.
-
-    Parameters
-    ----------
-    n : str or int
-        How many agents: a number, or the name of an option.
-    start : number
-        Of every agent at t = 0.
-    """
-
-    n: str | int
-    start: float = 0.0
-    name: str = ""
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.n, str) and not (is_whole(self.n) and self.n >= 0):
-            raise ModelError(f"Agents({shown(self.n)}): give a whole number of agents, or the name of an option")
-        if not _is_number(self.start):
-            raise ModelError(f"Agents(start={shown(self.start)}): give a number, and set others in `start`")
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        object.__setattr__(self, "name", name)
-
-
-def log_return(price: np.ndarray) -> np.ndarray:
-    """Log returns of prices (..., n); the first is NaN, so that times stay aligned."""
-    out = np.full(price.shape, np.nan, dtype=price.dtype)
-    np.log(price[..., 1:] / price[..., :-1], out=out[..., 1:])
-    return out
 
 
 class _Fixed:
@@ -237,7 +163,7 @@ class Model(_Fixed):
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
 
     def observable(self, name: str | None = None) -> Observable:
-        """The observable of this name, or the first one.
+        """The observable of this name, or the first one; any state is one.
 
         Raises
         ------
@@ -246,11 +172,41 @@ class Model(_Fixed):
         """
         if name is None:
             return self.observables[0]
-        for observable in self.observables:
+        for observable in (*self.observables, *self._hidden):
             if observable.name == name:
                 return observable
-        known = ", ".join(o.name for o in self.observables)
-        raise ModelError(f"model {self.name!r} has no observable {name!r}; it has: {known}")
+        known = [o.name for o in (*self.observables, *self._hidden)]
+        alike = difflib.get_close_matches(str(name), known, n=1)
+        hint = f", did you mean {alike[0]!r}?" if alike else ";"
+        raise ModelError(f"model {self.name!r} has no observable {name!r}{hint} it has: {', '.join(known)}")
+
+    def shows(self, name: str) -> bool:
+        """Whether it has an observable of this name."""
+        return any(one.name == name for one in (*self.observables, *self._hidden))
+
+    def observed(self, names: str | Sequence[str] | None = None) -> tuple[Observable, ...]:
+        """The observables of these names, or of one name, or the first one.
+
+        Raises
+        ------
+        ModelError
+            If there is none of a name, none is named, or one is named twice.
+        """
+        if names is None or isinstance(names, str):
+            return (self.observable(names),)
+        chosen = tuple(self.observable(name) for name in names)
+        twice = [one.name for i, one in enumerate(chosen) if one in chosen[:i]]
+        if twice or not chosen:
+            raise ModelError(f"observable={shown(list(names))}: " + (
+                f"{twice[0]!r} is named twice" if twice else "name at least one"))
+        return chosen
+
+    @property
+    def _hidden(self) -> tuple[Observable, ...]:
+        """States that are no observables unless named."""
+        states = declared(type(self), State).items() if self.sources else ()
+        return tuple(Observable(name, row, one.unit, domain=one.domain)
+                     for row, (name, one) in enumerate(states) if not one.shown)
 
     def split(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Values (n_theta, n_entries) as the kernels read them: float64 reals, which the engine casts, and int64."""
@@ -262,10 +218,6 @@ class Model(_Fixed):
 def width_of(model: Model) -> int:
     """The number of values of a theta, which is that of `ParameterSpace.base`."""
     return len(model._defaults.base)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
 
 
 def declared(cls: type, kind: Any) -> dict[str, Any]:
@@ -320,7 +272,7 @@ def _function(value: Any) -> Any:
 
 def _observable(cls: type[Model], one: State | Observable, rows: Mapping[str, int]) -> Observable:
     if isinstance(one, State):
-        return Observable(one.name, rows[one.name], one.unit)
+        return Observable(one.name, rows[one.name], one.unit, domain=one.domain)
     if one.of not in rows:
         raise ModelError(f"model {cls.name!r}: observable {one.name!r} is computed from {one.of!r}, which is no state; "
                          f"its states are: {', '.join(rows)}")
@@ -342,7 +294,7 @@ def _check_options(model: Model) -> None:
                 raise ParameterError(f"{field.name}={shown(value)}: give a whole number")
             value = int(value)
         if kind is float:
-            if not _is_number(value):
+            if not is_number(value):
                 raise ParameterError(f"{field.name}={shown(value)}: give a number")
             value = float(value)
         object.__setattr__(model, field.name, value)

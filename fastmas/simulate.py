@@ -28,11 +28,12 @@ CELLS_OF_A_LAUNCH = 64  # of a device that one cell would leave idle
 
 Theta = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 Tick = Callable[[int], None]
+Names = str | Sequence[str] | None
 
 
 def simulate(
     model: Model, theta: Theta = None, *, n_paths: int, n_steps: int, warmup: int = 0, seed: int = 0,
-    observable: str | None = None, common_random_numbers: bool = False, dtype: Any = "float32",
+    observable: Names = None, common_random_numbers: bool = False, dtype: Any = "float32",
     device: str = "cpu", reduce: Any = None, n_threads: int | None = None, memory_limit: int | str | None = None,
     progress: bool | Progress | None = None, run: int = 0, purpose: int = 0,
 ) -> Any:
@@ -50,8 +51,9 @@ def simulate(
         Steps simulated and not returned: a path has n_steps - warmup + 1 values, t = warmup..n_steps.
     seed : int
         In [0, 2**32). Same seed, same bits, whatever the number of threads.
-    observable : str, optional
-        One of `model.observables`; the first if not given.
+    observable : str or sequence of str, optional
+        One of `model.observables`, or another state; the first if not given. Several in a sequence stand in the last
+        axis of the paths.
     common_random_numbers : bool
         Give every theta the same random numbers, so that differences show theta alone.
     dtype : {"float32", "float64"}
@@ -62,9 +64,10 @@ def simulate(
         Hand back what this makes of the paths instead of the paths, which are never kept:
 
         - "moments" or another name of `fastmas.reductions`: moments over paths at each time;
-        - a function of paths (n, n_times), such as a statistic or a discriminator's loss, that returns
-          one number or one array a path, (n, ...), as NumPy or torch: its mean over all paths with the
-          standard error. It is called from several threads at once and may depend on its paths alone;
+        - a function of paths (n, n_times), or (n, n_times, k) of k observables, such as a statistic or a
+          discriminator's loss, that returns one number or one array a path, (n, ...), as NumPy or torch: its mean over
+          all paths with the standard error. It is called from several threads at once and may depend on its paths
+          alone;
         - an object with `update(paths)` and `result()`: it is given all paths in their order, a part at
           a time, in the calling thread. Several thetas have a copy each (a class: an object each).
 
@@ -81,7 +84,8 @@ def simulate(
 
     Returns
     -------
-    Array (n_paths, n_steps - warmup + 1) for one theta, (n_theta, n_paths, ...) for several. With
+    Array (n_paths, n_steps - warmup + 1) for one theta, (n_theta, n_paths, ...) for several; of k observables
+    (n_paths, n_steps - warmup + 1, k). With
     `reduce`: its result; for several thetas each array of it has the first axis n_theta, and objects
     of one's own give a list.
 
@@ -98,12 +102,12 @@ def simulate(
     job = Job(
         model=model, values=values_of(model, theta), n_paths=n_paths, n_steps=n_steps, warmup=warmup,
         address=address_of(seed, run, purpose), common=common_random_numbers, dtype=dtype, device=device,
-        observables=(model.observable(observable),), n_threads=count_threads(n_threads))
+        observables=model.observed(observable), n_threads=count_threads(n_threads))
     limit = parse_bytes(memory_limit)
     with counting_paths(progress, job.total) as tick:
         if reduce is not None:
             return _reduce(job, reduce, limit, several, tick)
-        paths = _simulate(job, limit, True, tick)[0]
+        paths = _axes(_simulate(job, limit, True, tick))
     return paths if several else paths[0]
 
 
@@ -124,7 +128,7 @@ def simulate_job(job: Job, *, check: bool = True) -> np.ndarray:
 
 def iterate_paths(
     model: Model, theta: Theta = None, *, n_paths: int, n_steps: int, warmup: int = 0, seed: int = 0,
-    observable: str | None = None, common_random_numbers: bool = False, dtype: Any = "float32", device: str = "cpu",
+    observable: Names = None, common_random_numbers: bool = False, dtype: Any = "float32", device: str = "cpu",
     n_threads: int | None = None, chunk_bytes: int = CHUNK_BYTES, memory_limit: int | str | None = None,
     progress: bool | Progress | None = None,
 ) -> Iterator[Any]:
@@ -151,7 +155,7 @@ def iterate_paths(
     job = Job(
         model=model, values=values_of(model, theta), n_paths=n_paths, n_steps=n_steps, warmup=warmup,
         address=address_of(seed, 0, 0), common=common_random_numbers, dtype=dtype, device=device,
-        observables=(model.observable(observable),), n_threads=count_threads(n_threads))
+        observables=model.observed(observable), n_threads=count_threads(n_threads))
     limit = parse_bytes(memory_limit)
     size = max(1, min(chunk_bytes, limit or chunk_bytes) // job.path_bytes)
     _check_memory(min(size, job.n_paths) * job.path_bytes, limit)
@@ -162,7 +166,7 @@ def _iterate(job: Job, size: int, several: bool, progress: bool | Progress | Non
     with counting_paths(progress, job.total) as tick:
         for i, first, n in job.parts(size):
             done = _shifted(tick, i * job.n_paths + first)
-            paths = _simulate(job.part(i, first, n), None, True, done, (i, first))[0, 0]
+            paths = _axes(_simulate(job.part(i, first, n), None, True, done, (i, first)))[0]
             yield (i, first, paths) if several else paths
 
 
@@ -218,8 +222,8 @@ def _reduce(job: Job, reduce: Any, limit: int | None, several: bool, tick: Tick 
 
     def look(item: tuple[int, int, int], stop: np.ndarray) -> tuple[int, int, int, list[Any]]:
         i, first, n = item
-        paths = _simulate(job.part(i, first, n), None, True, lambda k: under_way.__setitem__((i, first), k),
-                          (i, first), stop)[0, 0]
+        paths = _axes(_simulate(job.part(i, first, n), None, True, lambda k: under_way.__setitem__((i, first), k),
+                                (i, first), stop))[0]
         return i, first, n, [found[i].look(paths[k:k + cell]) for k in range(0, n, cell) if not stop[0]]
 
     def count() -> None:
@@ -234,6 +238,11 @@ def _reduce(job: Job, reduce: Any, limit: int | None, several: bool, tick: Tick 
         under_way.pop((i, first), None)
         count()
     return reductions.results(found, several)
+
+
+def _axes(layers: np.ndarray) -> np.ndarray:
+    """Paths (n_theta, n_paths, n_times) of layers, k first; of several observables k comes last."""
+    return layers[0] if len(layers) == 1 else np.ascontiguousarray(np.moveaxis(layers, 0, -1))
 
 
 def _prepare(job: Job) -> None:

@@ -19,6 +19,7 @@ TOP = "__init__"
 FLOOR = {
     "errors": 0, "region": 0, "evaluation": 0, "seeding": 0,
     "kernel": 1, "parameters": 1, "progress": 1, "files": 1, "registry": 1, "datasets": 1, "source_text": 1,
+    "domains": 1.2, "declarations": 1.5,
     "limits": 2, "distance": 2, "reductions": 2, "random": 2, "model": 2, "objectives": 2, "caching": 2,
     "language": 3,
     "lowering": 4,

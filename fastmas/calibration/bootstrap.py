@@ -19,7 +19,8 @@ from fastmas.calibration.judged import Judged
 from fastmas.calibration.observed import Observed
 from fastmas.distance import weigh
 from fastmas.random.address import Purpose
-from fastmas.statistics.named_figures import Figure, defined, values_of
+from fastmas.statistics.joint_features import JointFeatures
+from fastmas.statistics.named_figures import Figure, values_of
 from fastmas.statistics.path_features import PathFeatures
 from fastmas.updaters.differences import Differences, differences, without_noise
 
@@ -35,6 +36,7 @@ N_GROUPS, LEAST_GROUP, LEAST_GROUP_SERIES = 4, 128, 16  # of shared differences,
 N_SHARED_SERIES = 4800
 SLOPE_STEP, SLOPE_STEP_SERIES = 0.01, 0.03  # of the box
 
+Read = PathFeatures | JointFeatures
 WithFigures = Callable[[np.ndarray], np.ndarray]  # mean features (..., k) to features and figures (..., k + m)
 
 
@@ -49,7 +51,7 @@ class Bootstrap:
     are positive, fell to 0 or below; they are in none of the others.
     """
 
-    read: PathFeatures
+    read: Read
     figures: tuple[Figure, ...]
     features: np.ndarray
     named: np.ndarray
@@ -61,7 +63,7 @@ class Bootstrap:
     lost: float
 
 
-def simulate_bank(simulator: Judged, z: np.ndarray, read: PathFeatures,
+def simulate_bank(simulator: Judged, z: np.ndarray, read: Read,
                   effort: BootstrapEffort) -> tuple[np.ndarray, float]:
     """Features of the simulated paths that did not run away, (N, k), and the share of those that did."""
     features = _simulated(simulator, z, read, _bank_size(simulator.observed, effort), 0)
@@ -74,10 +76,10 @@ def is_enough(observed: Observed, bank: np.ndarray, lost: float) -> bool:
     return lost < 0.5 and (not observed.is_series or len(bank) >= LEAST_SETS)
 
 
-def bootstrap(simulator: Judged, z: np.ndarray, read: PathFeatures, bank: np.ndarray, lost: float,
+def bootstrap(simulator: Judged, z: np.ndarray, read: Read, bank: np.ndarray, lost: float,
               effort: BootstrapEffort) -> Bootstrap:
     """Draw data sets from the bank and move all of them, and the data, by one step of the moment fit."""
-    observed, figures = read(simulator.observed.x_train), defined(read.names)
+    observed, figures = read(simulator.observed.x_train), simulator.observed.figures
 
     def with_figures(means: np.ndarray) -> np.ndarray:
         return np.concatenate([means, values_of(figures, read.names, means)], axis=-1)
@@ -95,21 +97,16 @@ def bootstrap(simulator: Judged, z: np.ndarray, read: PathFeatures, bank: np.nda
     return Bootstrap(read, figures, rest[:, :k], rest[:, k:], mean[k:], data[k:], apart, bank, observed, lost)
 
 
-def features_of(observed: Observed) -> PathFeatures:
-    """What is read of a path of these data."""
-    return PathFeatures(observed.scaling, observed.n_times, observed.is_series, observed.longest)
-
-
 def _bank_size(observed: Observed, effort: BootstrapEffort) -> int:
     if observed.is_series:
         return N_SETS
-    affordable = max(FEWEST, 4 * min(observed.n, LARGEST_SET), BANK_VALUES // observed.n_times)
+    affordable = max(FEWEST, 4 * min(observed.n, LARGEST_SET), BANK_VALUES // (observed.n_times * observed.k))
     return min(affordable, max(effort.least_bank, min(effort.per_path * observed.n, MOST_BANK)))
 
 
-def _simulated(simulator: Judged, z: np.ndarray, read: PathFeatures, n_paths: int, run: int) -> np.ndarray:
+def _simulated(simulator: Judged, z: np.ndarray, read: Read, n_paths: int, run: int) -> np.ndarray:
     """Features of paths (n_paths, k), in chunks whose size does not depend on the threads."""
-    size = max(1, CHUNK_VALUES // simulator.observed.n_times)
+    size = max(1, CHUNK_VALUES // (simulator.observed.n_times * simulator.observed.k))
     counts = [min(size, n_paths - i) for i in range(0, n_paths, size)]
     chunks = (simulator.simulate(z[None], count, run + i, Purpose.BOOTSTRAP)[0] for i, count in enumerate(counts))
     return np.concatenate(list(simulator.workers.map(read, chunks)))
@@ -127,7 +124,7 @@ def _draw(simulator: Judged, bank: np.ndarray) -> np.ndarray:
     return mean + (sets - mean) * np.sqrt(drawn / n)
 
 
-def _slopes(simulator: Judged, z: np.ndarray, read: PathFeatures, with_figures: WithFigures, sd: np.ndarray,
+def _slopes(simulator: Judged, z: np.ndarray, read: Read, with_figures: WithFigures, sd: np.ndarray,
             effort: BootstrapEffort) -> np.ndarray:
     """Derivatives of mean features and figures in z, (d, k + m), under common random numbers.
 
@@ -177,7 +174,7 @@ def _fit_step(simulator: Judged, moments: np.ndarray, slopes: np.ndarray, gap: n
     its scale. A direction that they do not see moves no further than the box.
     """
     observed = simulator.observed
-    soft = np.arange(len(gap)) != features_of(observed).moment_names.index("square") if observed.is_series else None
+    soft = ~observed.features.is_hard if observed.is_series else None
     w = weigh(moments, 1.0 / observed.n, ridge=observed.regime.ridge, gap=gap, soft=soft).rows
     jacobian = w @ slopes.T
     return np.linalg.solve(jacobian.T @ jacobian + np.diag(simulator.region.precision), jacobian.T @ w)

@@ -60,4 +60,5 @@ def described(observed: Observed) -> dict[str, Any]:
     """Where the data come from, and how much of them there is."""
     data = observed.observations
     return {"source": data.source, "column": data.column, "regime": data.regime, "n_paths": len(data.x_obs),
-            "n_times": observed.n_times, "n_heldout": len(data.x_heldout), "warnings": list(data.warnings)}
+            "n_times": observed.n_times, "n_heldout": len(data.x_heldout), "warnings": list(data.warnings),
+            "names": list(data.names), "domains": list(data.domains)}

@@ -4,41 +4,108 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from fastmas import domains
 from fastmas.data import Observations, observe
-from fastmas.errors import ParameterError
-from fastmas.model import Model
+from fastmas.errors import DataError, ParameterError
+from fastmas.model import Model, Observable
 from fastmas.parameters import Parameter, ParameterSpace, shown
 
 HELDOUT_SERIES = 0.2
 HELDOUT_PATHS, MOST_HELDOUT_PATHS = 0.1, 50  # a share, and the number that is enough for a verdict
+SHORT_SERIES, HELDOUT_SHORT, SHORT_HORIZONS = 295, 60, 6  # values; the most held out, and a part that is a horizon
+PRICE = Observable("price", domain="price")
 EXAMPLES = {"bounds": "{'gamma': (0.1, 20)}", "start": "{'kappa': 1.5}"}
 
 
-def observations_of(data: Any, column: str | None, horizon: int | None, share: float | None) -> Observations:
-    """Data as `fastmas.observe` takes them, or its result, with a part held out.
+@dataclass(frozen=True)
+class Asked:
+    """How data are to be read; what is None is decided here. `missing` None is an error."""
+
+    column: str | Sequence[str] | None = None
+    observable: str | Sequence[str] | None = None
+    horizon: int | None = None
+    heldout_share: float | None = None
+    missing: str | None = None
+    is_usual: bool = True  # no statistic is named, whose needs would be others
+
+
+def observations_of(model: Model | None, data: Any, asked: Asked = Asked()) -> Observations:
+    """Data as `fastmas.observe` takes them, or its result, as these observables of a model, with a part held out.
+
+    Without a model they are one price.
 
     Raises
     ------
-    DataError, ParameterError
-        What `observe` says, or an option for data that are observed already.
+    DataError, ParameterError, ModelError
+        What `observe` says, an unknown observable, or an option for data that are observed already.
     """
     if isinstance(data, Observations):
-        for name, value in (("column", column), ("horizon", horizon), ("heldout_share", share)):
-            if value is not None:
-                raise ParameterError(f"{name}={value!r}: these data are observed already; give it to `observe`")
-        return data
-    if share is not None:
-        return observe(data, column=column, horizon=horizon, heldout_share=share)
-    seen = observe(data, column=column, horizon=horizon, heldout_share=HELDOUT_SERIES)
-    if seen.regime == "series":
+        for name in ("column", "horizon", "heldout_share", "missing"):
+            if getattr(asked, name) is not None:
+                raise ParameterError(f"{name}={getattr(asked, name)!r}: these data are observed already; give it to "
+                                     "`observe`")
+        return data if model is None else _as_observed(model, data, asked.observable)
+    chosen = (PRICE,) if model is None else model.observed(asked.observable)
+    names, kinds = [one.name for one in chosen], [_declared(one) for one in chosen]
+    # A lone price is looked for by the names that prices have; everything else by the observable's own.
+    by_name = names if asked.observable is not None or kinds != ["price"] else None
+    given: dict[str, Any] = {"column": asked.column, "observable": by_name, "domain": kinds, "horizon": asked.horizon,
+                             "missing": asked.missing or "error"}
+    seen = observe(data, heldout_share=HELDOUT_SERIES if asked.heldout_share is None else asked.heldout_share, **given)
+    if asked.heldout_share is None:
+        seen = _usual_share(data, seen, given, is_usual=asked.is_usual and asked.horizon is None)
+    return replace(seen, names=tuple(names))
+
+
+def _usual_share(data: Any, seen: Observations, given: dict[str, Any], *, is_usual: bool) -> Observations:
+    """With as much held out as a verdict needs."""
+    if seen.series is None:
+        n_paths = len(seen.x_obs) + len(seen.x_heldout)
+        return observe(data, heldout_share=min(HELDOUT_PATHS, (MOST_HELDOUT_PATHS + 0.5) / n_paths), **given)
+    n = len(seen.series)
+    if n >= SHORT_SERIES or not is_usual:
         return seen
-    n_paths = len(seen.x_obs) + len(seen.x_heldout)
-    share = min(HELDOUT_PATHS, (MOST_HELDOUT_PATHS + 0.5) / n_paths)
-    return observe(data, column=column, horizon=horizon, heldout_share=share)
+    share = min(HELDOUT_SHORT, n // 2) / n
+    short = observe(data, heldout_share=share, **{**given, "horizon": max(1, n // SHORT_HORIZONS)})
+    return replace(short, warnings=(*short.warnings, _short(short, n)))
+
+
+def _short(seen: Observations, n: int) -> str:
+    """What so short a series cannot tell."""
+    return (f"a series of {n} values is short: the size of its moves is known to {1 / np.sqrt(2 * n):.0%} at best, "
+            f"nothing is learned of what one step in {n} does or of memory beyond {n // 2} steps, and a verdict on it "
+            "finds gross misfits alone; look at the intervals, and give more data if there are any")
+
+
+def _as_observed(model: Model, data: Observations, observable: str | Sequence[str] | None) -> Observations:
+    """Data that have been observed, under the names and domains of the model's observables."""
+    k = len(data.names)
+    named = observable is not None or k > 1 or model.shows(data.names[0])
+    chosen = model.observed(observable or (data.names if named else None))
+    if len(chosen) != k:
+        raise ParameterError(f"{k} observable{'s' if k > 1 else ''} in the data ({', '.join(data.names)}) and "
+                             f"{len(chosen)} of the model ({', '.join(one.name for one in chosen)}): name as many with "
+                             "observable=")
+    kinds = tuple(_declared(one) or kind for one, kind in zip(chosen, data.domains, strict=True))
+    for j, (one, kind) in enumerate(zip(chosen, kinds, strict=True)):
+        if kind:
+            values = data.values[..., j]
+            wrong = domains.wrong_values(domains.get(kind), values)
+            if wrong.size:
+                raise DataError(f"{data.source}, observable {one.name!r}: "
+                                f"{domains.fault_of(domains.get(kind), values[tuple(wrong[0])])}")
+    return replace(data, names=tuple(one.name for one in chosen), domains=kinds)
+
+
+def _declared(one: Observable) -> str:
+    """The domain of an observable, "" where only the data can say."""
+    nothing = np.zeros(1)  # what is not positive is no price by its values
+    return one.domain or domains.resolved("", one.name, one.unit, nothing).replace("real", "")
 
 
 def space_of(model: Model, free: Iterable[str] | None, fixed: Mapping[str, Any] | None, regime: str) -> ParameterSpace:

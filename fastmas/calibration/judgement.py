@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fastmas.calibration import odd_paths
-from fastmas.calibration.bootstrap import N_SETS, Bootstrap, bootstrap, features_of, is_enough, simulate_bank
+from fastmas.calibration.bootstrap import N_SETS, Bootstrap, bootstrap, is_enough, simulate_bank
 from fastmas.calibration.budget import BootstrapEffort
 from fastmas.calibration.goodness import either, largest, quadratic_form, smallest_p, standardised
 from fastmas.calibration.judged import Judged
@@ -70,10 +70,10 @@ def judge_at(simulator: Judged, z: np.ndarray, effort: BootstrapEffort) -> Judge
     values lie counts only where it is far off.
     """
     observed = simulator.observed
-    read = features_of(observed)
+    read = observed.features
     bank, lost = simulate_bank(simulator, z, read, effort)
     n_paths = None if observed.is_series else observed.n
-    least, terms = 1.0 / (N_SETS + 1), Terms.of(observed.scaling)
+    least, terms = 1.0 / (N_SETS + 1), Terms.of(observed.scaling, observed.views[0].domain)
     if not is_enough(observed, bank, lost):
         return Judgement(least, least, least, None, (), (), lost, least, n_paths, terms.changes)
     seen = bootstrap(simulator, z, read, bank, lost, effort)

@@ -133,7 +133,8 @@ def _observations(run: RunDirectory) -> Observations:
         n = int(arrays["n_train"])
         parts = {"series": series, "series_train": series[:n], "series_heldout": series[n:]}
     return Observations(x_obs=arrays["x_obs"], x_heldout=arrays["x_heldout"], regime=data["regime"],
-                        source=data["source"], column=data["column"], warnings=tuple(data.get("warnings", ())), **parts)
+                        source=data["source"], column=data["column"], warnings=tuple(data.get("warnings", ())),
+                        names=tuple(data.get("names", ("price",))), domains=tuple(data.get("domains", ("",))), **parts)
 
 
 def _plain_config(config: Mapping[str, Any]) -> dict[str, Any]:

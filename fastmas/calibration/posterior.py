@@ -189,16 +189,18 @@ def summaries_of(simulator: Simulator, sets: np.ndarray) -> np.ndarray:
         if not observed.is_series:
             return moments
         with np.errstate(all="ignore"):
-            return np.concatenate([moments, level_summaries(observed.scaling, paths, observed.longest)], axis=1)
+            return np.concatenate([moments, *(level_summaries(view.scaling, view.of_paths(paths), observed.longest)
+                                              for view in observed.views if not view.domain.is_coded)], axis=1)
 
-    n, n_paths, n_times = sets.shape
-    return means(simulator.workers.each(features, sets.reshape(n * n_paths, n_times)).reshape(n, n_paths, -1))
+    n, n_paths = sets.shape[:2]
+    return means(simulator.workers.each(features, sets.reshape(n * n_paths, *sets.shape[2:])).reshape(n, n_paths, -1))
 
 
 def simulate_sets(simulator: Simulator, z: np.ndarray, first_run: int) -> DataSets:
     """One data set of the size of the data at each z (n, d), without those that ran away."""
-    n_paths, n_times = simulator.observed.x_all.shape
-    size = max(1, CHUNK_VALUES // (n_paths * n_times))
+    whole = simulator.observed.x_all
+    n_paths, n_times = len(whole), whole.shape[-1]
+    size = max(1, CHUNK_VALUES // whole.size)
     parts = []
     for i in range(0, len(z), size):
         some = simulator.simulate(z[i:i + size], n_paths, first_run + i, Purpose.POSTERIOR, common=False,

@@ -22,10 +22,10 @@ def problem_of(simulator: Simulator, features: Features, x: np.ndarray, settings
     """The fit of features to those of data x (n_paths, n_times)."""
     real = simulator.workers.each(features, x)
     n, regime, budget = len(x), simulator.observed.regime, settings.budget
-    return Problem(simulated=partial(simulator.featured, features, n_times=x.shape[1]), observed=real.mean(axis=0),
+    return Problem(simulated=partial(simulator.featured, features, n_times=x.shape[-1]), observed=real.mean(axis=0),
                    n_observed=n, n_sim=regime.n_sim(n), n_polish=regime.n_polish(n, budget.sizes),
                    n_weigh=regime.n_weigh(n, budget.sizes), region=simulator.region, seed=simulator.seed,
-                   soft=regime.soft(real.shape[1]), ridge=regime.ridge, first_run=first_run,
+                   soft=simulator.observed.soft(real.shape[1]), ridge=regime.ridge, first_run=first_run,
                    n_linearised=budget.n_linearised)
 
 
@@ -42,5 +42,5 @@ def n_last(observed: Observed, sizes: Sizes) -> int:
 def training_weight(observed: Observed, features: np.ndarray, gap: np.ndarray, n_simulated: int) -> Weight:
     """The weight of the training data's features against the mean of `n_simulated` paths like these (n, k)."""
     regime = observed.regime
-    return weigh(features, 1.0 / observed.n + 1.0 / n_simulated, gap=gap, soft=regime.soft(features.shape[1]),
+    return weigh(features, 1.0 / observed.n + 1.0 / n_simulated, gap=gap, soft=observed.soft(features.shape[1]),
                  ridge=regime.ridge or FAR_RIDGE)

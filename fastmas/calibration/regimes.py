@@ -92,7 +92,7 @@ class Series:
     most_rounds = 2
 
     def soft(self, k: int) -> np.ndarray:
-        """All but the first, its scale."""
+        """All but the first, the scale of a price."""
         return np.arange(k) > 0
 
     def n_candidate(self, n_observed: int) -> int:

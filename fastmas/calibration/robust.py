@@ -101,7 +101,8 @@ def replace_outliers(simulator: Simulator, settings: Settings,
     raw = simulator.observed
     if known is not None:
         return _see_through(simulator, raw, Contamination.from_arrays(known, logarithm=raw.scaling.logarithm))
-    found = _see_through(simulator, raw, Contamination.of(OutlierFilter.rough(raw.x_train), raw.x_train))
+    found = _see_through(simulator, raw, Contamination.of(
+        OutlierFilter.rough(raw.x_train, logarithm=raw.scaling.logarithm), raw.x_train))
     z = find_start(simulator, settings).z
     for i in range(N_ROUNDS):
         if i > 0:
@@ -113,7 +114,10 @@ def replace_outliers(simulator: Simulator, settings: Settings,
 
 def outliers_in_words(simulator: Simulator, z: np.ndarray) -> list[str]:
     """A warning of prices that the model at z (d,) never gives, if there are any."""
-    seen = _seen_by_model(simulator, simulator.observed, z)
+    observed = simulator.observed
+    if observed.k > 1 or observed.views[0].domain.is_coded:
+        return []  # a value beside others is judged by the verdict alone
+    seen = _seen_by_model(simulator, observed, z)
     if seen.share == 0:
         return []
     told = _told(simulator.observed.observations, seen.filter)

@@ -80,7 +80,7 @@ def _sharpened(simulator: Simulator, settings: Settings, record: Record, problem
     observed = simulator.observed
     if not observed.is_series or record.start is None or is_vague(simulator.region, record.start.spread):
         return problem
-    n_weigh = min(settings.budget.sizes.weigh_last, MOST_VALUES // observed.x_all.shape[1])
+    n_weigh = min(settings.budget.sizes.weigh_last, MOST_VALUES // observed.x_all[0].size)
     return replace(problem, ridge=SERIES_RIDGE, n_weigh=max(n_weigh, problem.n_weigh))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -50,14 +51,20 @@ def stationarity(simulator: Simulator, z: np.ndarray) -> Stationarity:
     """Of the model at z (d,), by paths of their own, and of the data."""
     observed = simulator.observed
 
-    def simulate(n_times: int, run: int) -> np.ndarray:
+    @cache
+    def simulated(n_times: int, run: int) -> np.ndarray:
         return simulator.simulate(z[None], N_PATHS, run, Purpose.STATIONARITY, n_times=n_times)[0]
 
-    seen = examine(simulate, simulator.warmup, observed.n_times, observed.scaling.logarithm)
+    found = [examine(lambda n_times, run, view=view: view.of_paths(simulated(n_times, run)),  # type: ignore[misc]
+                     simulator.warmup, observed.n_times, view.scaling.logarithm) for view in observed.views]
+    seen = next((one for one in found if not one.is_long_enough), found[0])
     halves = _halves(observed)
     return Stationarity(seen, halves, begins_with_the_model=simulator.warmup == 0 and not observed.is_series)
 
 
 def _halves(observed: Observed) -> Halves | None:
     """Only of a series, which is taken for stationary."""
-    return compare_halves(observed.scaling.increments(observed.x_all)[0]) if observed.is_series else None
+    if not observed.is_series:
+        return None
+    found = [compare_halves(view.scaling.increments(view.of_paths(observed.x_all))[0]) for view in observed.views]
+    return min(found, key=lambda halves: halves.p_value)

@@ -58,7 +58,7 @@ def tell_apart(simulator: Judged, z: np.ndarray, effort: ToldApartEffort) -> Tol
     observed, train = simulator.observed, partial(_train, simulator, effort)
     n_train, n_test = (8, 8) if observed.is_series else (len(observed.real), max(50, len(observed.heldout)))
     fake_train = simulator.sample(z[None], n_train, 0, Purpose.VERDICT)[0]
-    fake_test = simulator.sample(z[None], n_test, 1, Purpose.VERDICT, n_times=observed.x_heldout.shape[1])[0]
+    fake_test = simulator.sample(z[None], n_test, 1, Purpose.VERDICT, n_times=observed.x_heldout.shape[-1])[0]
     network = train(flat(observed.real), flat(fake_train))
     real, fake = _clusters(observed, network, observed.heldout), _clusters(observed, network, fake_test)
     auc, ends = _with_interval(real, fake)
@@ -75,7 +75,7 @@ def _of_simulated(simulator: Judged, z: np.ndarray, number: int, train: Train,
     observed, run = simulator.observed, NULL_RUN + 2 * number
     real = simulator.sample(z[None], len(observed.real), run, Purpose.VERDICT)[0]
     test = simulator.sample(z[None], len(observed.heldout), run + 1, Purpose.VERDICT,
-                            n_times=observed.x_heldout.shape[1])[0]
+                            n_times=observed.x_heldout.shape[-1])[0]
     network = train(flat(real), flat(fake[0]))
     return area_under_curve(_clusters(observed, network, test), _clusters(observed, network, fake[1]))[0]
 
@@ -83,6 +83,9 @@ def _of_simulated(simulator: Judged, z: np.ndarray, number: int, train: Train,
 def _piece(observed: Observed) -> str:
     """What one sample of the statistic is, in words."""
     known = statistics.pieces().get(observed.statistic_name)
+    if known and not observed.is_plain:
+        known += f", of {' and '.join(view.name for view in observed.views)}" if observed.k > 1 else ""
+        known += " (levels or codes in the place of returns, where it is no price)"
     return known or f"{observed.real.shape[-1]} numbers of the statistic {observed.statistic_name}"
 
 

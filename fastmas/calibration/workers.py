@@ -34,7 +34,7 @@ class Workers:
 
     def each(self, features: Features, paths: np.ndarray) -> np.ndarray:
         """Features (n_paths, k) of each path (n_paths, n_times), in pieces that the threads share."""
-        size = max(1, CACHED_VALUES // paths.shape[1])
+        size = max(1, CACHED_VALUES // max(1, paths[:1].size))
         return np.concatenate(list(self.map(features, (paths[i:i + size] for i in range(0, len(paths), size)))))
 
     @contextmanager

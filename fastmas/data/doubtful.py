@@ -99,6 +99,12 @@ def _stale(prices: np.ndarray, at: At) -> str | None:
     return f"{what} stale: {_listed(places)}; drop what was not traded"
 
 
+def gaps(dates: Sequence[str], at: At) -> list[str]:
+    """Gaps in the dates alone, in at most one line."""
+    said = _gaps(dates, at) if len(dates) >= LEAST_PRICES else None
+    return [] if said is None else [said]
+
+
 def _gaps(dates: Sequence[str], at: At) -> str | None:
     when = pd.to_datetime(pd.Series(list(dates)), format="ISO8601", utc=True)
     days = when.diff().dt.total_seconds().to_numpy()[1:] / 86400.0

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from fastmas import domains
 from fastmas.errors import DataError
 
 DATE_NAMES = ("datetime", "timestamp", "date", "time")
@@ -30,6 +31,7 @@ class Prices:
     dates: list[str] | None = None
     rows: np.ndarray | None = None
     from_zero: bool = True
+    told: tuple[str, ...] = ()
 
     @property
     def place(self) -> str:
@@ -99,7 +101,7 @@ def is_number(cell: Any) -> bool:
     return True
 
 
-def read_prices(table: Table, column: str | None) -> Prices:
+def read_prices(table: Table, column: str | None, domain: str = "price", *, keep_missing: bool = False) -> Prices:
     """Prices of `column`, or of the column that looks like one; see `fastmas.data.observe`.
 
     They are paths if the table has the columns `path` and `t` that `fastmas simulate` writes.
@@ -107,17 +109,20 @@ def read_prices(table: Table, column: str | None) -> Prices:
     Raises
     ------
     DataError
-        If there is no such column, a cell is no positive number, or the dates do not increase.
+        If there is no such column, a cell is no number of the domain, or the dates do not increase.
     """
     if table.frame.empty:
         raise DataError(f"{table.source}: a table without prices; give one row per price")
     path, t = (table.find(name) for name in PATH_NAMES[:2])
     if path and t:
         column = _price_column(table, column, PATH_NAMES)
-        return Prices(_pivot(table, path, t, column), table.source, column)
+        values = _prices(table, column, domain, keep_missing)
+        pivoted, told = _pivot(table, path, t, values)
+        return Prices(pivoted, table.source, column, told=told)
     date = next(filter(None, map(table.find, DATE_NAMES)), None)
     column = _price_column(table, column, (date,))
-    return Prices(_prices(table, column), table.source, column, _dates(table, date), table.rows, table.from_zero)
+    values = _prices(table, column, domain, keep_missing)
+    return Prices(values, table.source, column, _dates(table, date), table.rows, table.from_zero)
 
 
 def _price_column(table: Table, column: str | None, others: tuple[str | None, ...]) -> str:
@@ -134,21 +139,14 @@ def _price_column(table: Table, column: str | None, others: tuple[str | None, ..
     raise DataError(f"{table.source}: no price column found; name with column= one of: {listed}")
 
 
-def _prices(table: Table, column: str) -> np.ndarray:
+def _prices(table: Table, column: str, domain: str, keep_missing: bool) -> np.ndarray:
     prices = _numbers(table, column)
-    wrong = np.flatnonzero(~(np.isfinite(prices) & (prices > 0)))
+    kind = domains.get(domains.resolved(domain, column, "", prices[np.isfinite(prices)]))
+    wrong = domains.wrong_values(kind, prices, keep_missing=keep_missing)
     if wrong.size:
-        raise DataError(f"{table.at(wrong[0], column)}: {price_fault(prices[wrong[0]])}")
+        i = wrong[0, 0]
+        raise DataError(f"{table.at(i, column)}: {domains.fault_of(kind, prices[i])}")
     return prices
-
-
-def price_fault(price: float) -> str:
-    """What is wrong with a price that is not finite or not positive, and the remedy."""
-    if math.isnan(price):
-        return "nan is a missing price; fill or drop it"
-    if math.isinf(price):
-        return f"{float(price)} is infinite; correct or drop it"
-    return f"price {float(price)} is not positive; give prices, not returns, and correct or drop this one"
 
 
 def _numbers(table: Table, column: str) -> np.ndarray:
@@ -217,29 +215,36 @@ def _check_order(table: Table, column: str, when: pd.Series, shown: pd.Series) -
     raise DataError(f"{here} comes after {str(shown.iloc[i - 1])!r}; sort the rows by date, oldest first")
 
 
-def _pivot(table: Table, path: str, t: str, column: str) -> np.ndarray:
-    """Prices of shape (n_paths, n_times) from one row per path and time, in any order."""
+def _pivot(table: Table, path: str, t: str, prices: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Prices of shape (n_paths, n_times) from one row per path and time, in any order, and what was left out.
+
+    Paths that end earlier than others cut these.
+    """
     _check_one_theta(table)
     paths, times = _finite(table, path), _finite(table, t)
-    prices = _prices(table, column)
     order = np.lexsort((times, paths))
     again = (np.diff(paths[order]) == 0) & (np.diff(times[order]) == 0)
     if again.any():
         i = order[1:][again].min()
         raise DataError(f"{table.at(i, t)}: path {paths[i]:g} has t {times[i]:g} twice; drop one of the rows")
     ids, counts = np.unique(paths, return_counts=True)
-    if counts.min() < counts.max():
-        short = counts.argmin()
-        raise DataError(
-            f"{table.source}, column {t!r}: path {ids[short]:g} has {counts[short]} times and others "
-            f"{counts.max()}; give every path the same times"
-        )
+    told = (cut_in_words(counts.tolist()),) if counts.min() < counts.max() else ()
+    within = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
+    order = order[within < counts.min()]
     grid = times[order].reshape(len(ids), -1)
     other = np.flatnonzero((grid != grid[0]).any(axis=1))
     if other.size:
         first = f"{table.source}, column {t!r}: path {ids[other[0]]:g} has other times than path {ids[0]:g}"
         raise DataError(f"{first}; give every path the same times")
-    return prices[order].reshape(grid.shape)
+    return prices[order].reshape(grid.shape), told
+
+
+def cut_in_words(lengths: Sequence[int]) -> str:
+    """That paths were cut to the shortest, and what of them is not used."""
+    n, total = min(lengths), sum(lengths)
+    unused = total - n * len(lengths)
+    return (f"paths have {n} to {max(lengths)} values: all are cut to their first {n}, and {unused:,} of {total:,} "
+            f"values ({unused / total:.0%}) are not used")
 
 
 def _finite(table: Table, column: str) -> np.ndarray:

@@ -34,7 +34,8 @@ class Scene:
     `statistic` makes samples of paths (n_paths, n_times), of tensors too where it `reads_tensors`; sample s of a path
     reads nothing after time `ends[s]`. Windows begin after `warmup` steps and have `n_times` values. `spread` (d,) is
     the error expected of each search coordinate. `simulate(z (n, d), run)` gives paths (n, n_paths, n_times) at the
-    addresses that a rollout has, all thetas with the same random numbers.
+    addresses that a rollout has, all thetas with the same random numbers. `observable` is what paths are of, the
+    model's first if it is None.
     """
 
     model: Model
@@ -49,6 +50,7 @@ class Scene:
     address: Address
     simulate: Callable[[np.ndarray, int], np.ndarray]
     n_threads: int = 1
+    observable: str | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,8 +23,9 @@ def simulate(scene: Scene, model: Model, values: np.ndarray, names: tuple[str, .
              score: bool) -> PathDerivatives:
     """Paths of a model at `values` (n_entries,) with derivatives by entries, at a rollout's addresses."""
     job = Job(model=model, values=values[None], n_paths=scene.n_paths, n_steps=scene.warmup + scene.n_times - 1,
-              warmup=scene.warmup, address=scene.address._replace(run=run), observables=(derivable(model),),
-              derivatives=Derivatives(names, score), n_threads=scene.n_threads)
+              warmup=scene.warmup, address=scene.address._replace(run=run),
+              observables=(derivable(model, scene.observable),), derivatives=Derivatives(names, score),
+              n_threads=scene.n_threads)
     with np.errstate(all="ignore"):
         return differentiate_job(job, check=False)
 

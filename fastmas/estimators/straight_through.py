@@ -66,7 +66,7 @@ class TwinPaths:
         generator = seeded(*scene.address._replace(run=run))
         found = twin.simulate({**theta, **dict(zip(space.free, self.leaves, strict=True))}, n_paths=scene.n_paths,
                               n_steps=scene.warmup + scene.n_times - 1, generator=generator, dtype=torch.float32)
-        self.paths = found[derivable(scene.model).name][:, scene.warmup:]
+        self.paths = found[derivable(scene.model, scene.observable).name][:, scene.warmup:]
         self.samples = self.smooth = chain.samples_of(scene, self.paths.detach().numpy())
         self.n_simulated = scene.n_paths
 

@@ -37,8 +37,8 @@ class Alfi(Model):
     delta = Parameter(0.003, 0.0, 1.0, "linear", "", "favour of fundamentalism", HERE)
     value = Parameter(5000.0, 1.0, 1e6, "log", "price units", "p_f, the fundamental value", HERE)
 
-    price = State(value, "price units")
-    chartists = State(0, "traders")
+    price = State(value, "price units", domain="price")
+    chartists = State(0, "traders", domain="count")
 
     def __post_init__(self):
         super().__post_init__()

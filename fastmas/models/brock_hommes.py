@@ -48,9 +48,9 @@ class BrockHommes(Model):
     sigma = Parameter(0.04, 0.0, 1.0, "linear", "price units", "sd of the noise", PLATT)
     x_0 = Parameter(0.0, -10.0, 10.0, "linear", "price units", "deviation at t = 0 and before", "this project")
 
-    x = State(x_0, "price units")
-    x_1 = State(x_0, "price units", shown=False)
-    x_2 = State(x_0, "price units", shown=False)
+    x = State(x_0, "price units", domain="real")
+    x_1 = State(x_0, "price units", shown=False, domain="real")
+    x_2 = State(x_0, "price units", shown=False, domain="real")
 
     def __post_init__(self):
         super().__post_init__()

@@ -33,8 +33,8 @@ class Cont(Model):
                              "s. 4.3")
     price_0 = Parameter(100.0, 1e-2, 1e4, "log", "price units", "S(0)", "this project")
 
-    log_return = State(0, "per step")
-    price = State(price_0, "price units")
+    log_return = State(0, "per step", domain="real")
+    price = State(price_0, "price units", domain="price")
     threshold = Agents("n")
 
     def __post_init__(self):

@@ -34,10 +34,10 @@ class FrankeWesterhoff(Model):
     beta = Parameter(1.0, 0.01, 100.0, "log", "", "intensity of choice", "s. 3, a normalisation")
     log_value = Parameter(0.0, -100.0, 100.0, "linear", "log price", "fundamental value", "s. 3, a normalisation")
 
-    log_return = State(0, "per cent")
-    log_price = State(log_value, "log price")
-    share = State(0.5, "share of fundamentalists")
-    before = State(log_value, "log price", shown=False)
+    log_return = State(0, "per cent", domain="real")
+    log_price = State(log_value, "log price", domain="real")
+    share = State(0.5, "share of fundamentalists", domain="share")
+    before = State(log_value, "log price", shown=False, domain="real")
 
     def step(self, t, draw):
         n_f, n_c = self.share, 1 - self.share

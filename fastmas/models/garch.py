@@ -22,9 +22,9 @@ class Garch(Model):
     alpha = Parameter(0.153134, 0.0, 0.5, "linear", "", "weight of the last squared shock, eq. (2)", BENCHMARK)
     beta = Parameter(0.805974, 0.0, 0.99, "linear", "", "weight of the last variance, eq. (2)", BENCHMARK)
 
-    price = State(100, "price units")
-    log_return = State(0, "% per step")
-    variance = State(0, "%^2")
+    price = State(100, "price units", domain="price")
+    log_return = State(0, "% per step", domain="real")
+    variance = State(0, "%^2", domain="real")
 
     def start(self):
         self.variance = self.omega / max(1 - self.alpha - self.beta, 0.001)

@@ -9,8 +9,8 @@ class Herd(Model):
     n_traders: int = 20
     follow = Parameter(0.5, 0.0, 0.95, doc="how much a trader follows")
     rho = Parameter(0.05, 0.001, 0.5, scale="log", doc="price impact")
-    price = State(100, "price units")
-    mood = State(0)
+    price = State(100, "price units", domain="price")
+    mood = State(0, domain="real")
 
     def step(self, t, draw):
         buyers = draw.count(self.n_traders, 0.5 + 0.5 * self.follow * self.mood)

@@ -32,9 +32,9 @@ class Kirman(Model):
     impact = Parameter(1.0, 0.0, 10.0, "linear", "", "log price per unit of sentiment x, N_c T_c / (N_f T_f)", ALW)
     sigma_f = Parameter(0.03, 1e-4, 0.5, "log", "per step", "sd of the fundamental value's log returns", ALW)
 
-    price = State(100, "price units")
-    log_return = State(0, "per step")
-    k = State(0, "ants at the first source")
+    price = State(100, "price units", domain="price")
+    log_return = State(0, "per step", domain="real")
+    k = State(0, "ants at the first source", domain="count")
 
     def start(self):
         self.k = self.n_ants // 2

@@ -54,11 +54,11 @@ class LuxMarchesi(Model):
     chartists_0 = Parameter(50, 2 * LEAST, MOST, integer=True, unit="traders", source="s. 3",
                             doc="chartists at the start, half of them optimists; 10% of the traders")
 
-    price = State(p_f, "price units")
-    log_return = Observable(of="price", unit="per unit of time", transform=log_return)
-    optimists = State(0, "traders")
-    pessimists = State(0, "traders")
-    ticks = State(0, "0.01 price units", shown=False)
+    price = State(p_f, "price units", domain="price")
+    log_return = Observable(of="price", unit="per unit of time", transform=log_return, domain="real")
+    optimists = State(0, "traders", domain="count")
+    pessimists = State(0, "traders", domain="count")
+    ticks = State(0, "0.01 price units", shown=False, domain="count")
     past_ticks = Agents("micro_steps")
 
     def __post_init__(self):

@@ -28,9 +28,9 @@ class Sir(Model):
     gamma = Parameter(0.4545, 0.01, 5.0, "log", "per day", "rate of recovery", SCHOOL)
     n_infected_0 = Parameter(3, 1, 1000, "linear", "people", "infected at t = 0", "this project", True)
 
-    cases = State(0, "people per step")
-    infected = State(n_infected_0, "people")
-    susceptible = State(0, "people")
+    cases = State(0, "people per step", domain="count")
+    infected = State(n_infected_0, "people", domain="count")
+    susceptible = State(0, "people", domain="count")
 
     def start(self):
         self.susceptible = self.n_people - self.n_infected_0

@@ -33,10 +33,10 @@ class SirGroups(Model):
     gamma = Parameter(10.0, 0.1, 1000.0, "log", "per year", "rate of recovery", BOOK)
     n_infected_0 = Parameter(5, 0, 1000, "linear", "people", "children infected at t = 0", "this project", True)
 
-    infected = State(n_infected_0, "people")
-    infected_children = State(n_infected_0, "people")
-    infected_adults = State(0, "people")
-    cases = State(0, "people per step")
+    infected = State(n_infected_0, "people", domain="count")
+    infected_children = State(n_infected_0, "people", domain="count")
+    infected_adults = State(0, "people", domain="count")
+    cases = State(0, "people per step", domain="count")
     children = Agents("n_children", SUSCEPTIBLE)
     adults = Agents("n_adults", SUSCEPTIBLE)
 

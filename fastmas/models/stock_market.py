@@ -95,13 +95,13 @@ class StockMarket(Model):
     window_long = Parameter(3, 2, LONGEST_DRAWN, "linear", "steps", "prices in the long moving average", SECTION_4,
                             True)
 
-    price = State(price_0, "price units")
-    log_return = Observable(of="price", unit="per step", transform=log_return)
-    demand_noise = State(0, "units of the asset")
-    demand_technical = State(0, "units of the asset")
-    demand_fundamental = State(0, "units of the asset")
-    fundamental_value = State(value_0, "price units")
-    variance = State(variance_0, "price units^2", shown=False)
+    price = State(price_0, "price units", domain="price")
+    log_return = Observable(of="price", unit="per step", transform=log_return, domain="real")
+    demand_noise = State(0, "units of the asset", domain="real")
+    demand_technical = State(0, "units of the asset", domain="real")
+    demand_fundamental = State(0, "units of the asset", domain="real")
+    fundamental_value = State(value_0, "price units", domain="real")
+    variance = State(variance_0, "price units^2", shown=False, domain="real")
 
     # ---- the rules
     def step(self, t, draw):

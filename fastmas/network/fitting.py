@@ -13,11 +13,12 @@ from fastmas import discriminators
 from fastmas.calibration import budget as budgets
 from fastmas.calibration.budget import Budget
 from fastmas.calibration.config import described
-from fastmas.calibration.given import observations_of
+from fastmas.calibration.given import Asked, observations_of
 from fastmas.calibration.isolation import isolated
 from fastmas.calibration.observed import Observed
 from fastmas.calibration.verdict import Verdict, judge
 from fastmas.calibration.workers import Workers
+from fastmas.errors import ParameterError
 from fastmas.network.comparison import Mechanism, beside
 from fastmas.network.fit import KIND, NetworkFit
 from fastmas.network.game import mean_moment_distance, play
@@ -75,7 +76,10 @@ def fit_network(
     RunDirectoryError, OutputError
         `against` is no such run; `out` exists already, or cannot be written.
     """
-    observations = observations_of(data, column, horizon, heldout_share)
+    observations = observations_of(None, data, Asked(column, None, horizon, heldout_share, is_usual=False))
+    if len(observations.names) > 1:
+        raise ParameterError(f"{observations.source}: a network imitates one observable, and these data have "
+                             f"{len(observations.names)}; observe one of them")
     settings = decide(observations, discriminator=discriminator, objective=objective, statistic=statistic,
                       generations=generations, paths=paths, seed=seed)
     observed, effort = Observed(observations, settings.statistic), budget or budgets.FULL

@@ -14,7 +14,10 @@ STRIP = 256  # paths whose powers stay in a core's cache
 
 
 class Moments(NamedTuple):
-    """Moments over paths at each time, (n_times,) each; `sd` is the sample's, `kurtosis` is 0 for a normal."""
+    """Moments over paths at each time, (n_times,) each, or (n_times, k) of k observables.
+
+    `sd` is the sample's, `kurtosis` is 0 for a normal.
+    """
 
     mean: np.ndarray
     sd: np.ndarray
@@ -42,6 +45,7 @@ class MomentsOverPaths:
         self._sums: _Sums | None = None
 
     def look(self, paths: np.ndarray) -> _Sums:
+        shape, paths = paths.shape[1:], paths.reshape(len(paths), -1)  # several observables have an axis of their own
         mean = paths.mean(axis=0, dtype=np.float64)
         powers = np.zeros((3, paths.shape[1]))
         for first in range(0, len(paths), STRIP):
@@ -50,7 +54,8 @@ class MomentsOverPaths:
             powers[0] += square.sum(axis=0)
             powers[1] += np.einsum("ij,ij->j", square, apart)
             powers[2] += np.einsum("ij,ij->j", square, square)
-        return _Sums(len(paths), mean, powers[0], powers[1], powers[2], paths.min(axis=0), paths.max(axis=0))
+        parts = (mean, *powers, paths.min(axis=0), paths.max(axis=0))
+        return _Sums(len(paths), *(part.reshape(shape) for part in parts))
 
     def add(self, part: _Sums) -> None:
         self._sums = part if self._sums is None else _join(self._sums, part)

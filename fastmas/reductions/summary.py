@@ -9,7 +9,8 @@ import numpy as np
 
 
 class Summary(NamedTuple):
-    """Numbers over paths and times; those of log returns are NaN if a value is not positive."""
+    """Numbers over paths and times, or (k,) of k observables; those of log returns are NaN if a value is not positive.
+    """
 
     mean: np.ndarray
     sd: np.ndarray
@@ -40,14 +41,27 @@ class SummaryOfPaths:
     """The summary of all paths, cell after cell; NaN is left out, as in the first log return."""
 
     def __init__(self) -> None:
+        self._each: list[_OfOne] = []
+
+    def look(self, paths: np.ndarray) -> list[tuple[_Pool, _Pool | None]]:
+        return [_look(layer) for layer in ([paths] if paths.ndim == 2 else np.moveaxis(paths, -1, 0))]
+
+    def add(self, part: list[tuple[_Pool, _Pool | None]]) -> None:
+        self._each = self._each or [_OfOne() for _ in part]
+        for one, seen in zip(self._each, part, strict=True):
+            one.add(seen)
+
+    def result(self) -> Summary:
+        found = [one.result() for one in self._each]
+        return Summary(*(np.array(x if len(found) > 1 else x[0]) for x in zip(*found, strict=True)))
+
+
+class _OfOne:
+    """What is summed up of one observable."""
+
+    def __init__(self) -> None:
         self._values = self._returns = _Pool(0, math.nan, 0.0)
         self._is_positive = True
-
-    def look(self, paths: np.ndarray) -> tuple[_Pool, _Pool | None]:
-        values = paths.astype(np.float64)
-        if not (values > 0).all():
-            return _pool(values), None
-        return _pool(values), _pool(np.diff(np.log(values), axis=1))
 
     def add(self, part: tuple[_Pool, _Pool | None]) -> None:
         values, returns = part
@@ -56,9 +70,16 @@ class SummaryOfPaths:
         if returns is not None:
             self._returns = self._returns.joined(returns)
 
-    def result(self) -> Summary:
+    def result(self) -> tuple[float, float, float, float]:
         returns = self._returns if self._is_positive else _Pool(0, math.nan, 0.0)
-        return Summary(*(np.array(x) for x in (self._values.mean, self._values.sd, returns.mean, returns.sd)))
+        return self._values.mean, self._values.sd, returns.mean, returns.sd
+
+
+def _look(paths: np.ndarray) -> tuple[_Pool, _Pool | None]:
+    values = paths.astype(np.float64)
+    if not (values > 0).all():
+        return _pool(values), None
+    return _pool(values), _pool(np.diff(np.log(values), axis=1))
 
 
 def _pool(values: np.ndarray) -> _Pool:

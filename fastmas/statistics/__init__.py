@@ -2,19 +2,25 @@
 
 A statistic is a function that looks at the training data once and returns a `Statistic`: paths
 (n_paths, n_times) to samples (n_paths, n_samples, k) in float32, standardised by the data. Those of this
-folder take torch tensors too (`fastmas.statistics.tensors`) and leave them on their device.
+folder take torch tensors too (`fastmas.statistics.tensors`) and leave them on their device. One that takes a second
+argument, `scaling`, is given that of an observable which is no price; of several observables it is fitted to each, and
+their samples stand side by side.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import inspect
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastmas.errors import ParameterError
 from fastmas.registry import find, parts
-from fastmas.statistics.tensors import in_float32
+from fastmas.statistics.tensors import in_float32, join
+
+if TYPE_CHECKING:
+    from fastmas.statistics.views import View
 
 Statistic = Callable[[np.ndarray], np.ndarray]
 CLIP = 8.0  # standard deviations: a runaway path must not blow the discriminator up
@@ -25,11 +31,12 @@ def name_of(chosen: str | Callable[[Any], Any]) -> str:
     return chosen if isinstance(chosen, str) else getattr(chosen, "__name__", "function")
 
 
-def fit(chosen: str | Callable[[Any], Any], x_obs: np.ndarray) -> Statistic:
+def fit(chosen: str | Callable[[Any], Any], x_obs: np.ndarray, views: Sequence[View] = ()) -> Statistic:
     """The statistic of this name, or a user's function, standardised by `x_obs` (n_paths, n_times).
 
     A user's function takes paths (n_paths, n_times) as a NumPy array and returns a NumPy array or a
-    torch tensor (n_paths, k) or (n_paths, n_samples, k).
+    torch tensor (n_paths, k) or (n_paths, n_samples, k). Of several observables `x_obs` is (n_paths, k, n_times), and a
+    user's function takes (n_paths, n_times, k). Without `views` all is one price.
 
     Raises
     ------
@@ -38,7 +45,22 @@ def fit(chosen: str | Callable[[Any], Any], x_obs: np.ndarray) -> Statistic:
     """
     if callable(chosen):
         return _standardised(chosen, x_obs)
-    return find("fastmas.statistics", "STATISTIC", chosen, "statistic")(x_obs)
+    make = find("fastmas.statistics", "STATISTIC", chosen, "statistic")
+    if not views or (len(views) == 1 and views[0].is_plain):
+        return make(x_obs)
+    return _side_by_side(make, x_obs, views)
+
+
+def _side_by_side(make: Callable[..., Statistic], x_obs: np.ndarray, views: Sequence[View]) -> Statistic:
+    """One statistic of each observable, their samples joined."""
+    from fastmas.statistics.views import layers_of  # noqa: PLC0415  -- it reads this file
+
+    takes_scaling = "scaling" in inspect.signature(make).parameters
+    parts = []
+    for layer in layers_of(views, x_obs):
+        given = {"scaling": layer.scaling} if takes_scaling else {}
+        parts.append((layer, make(layer.of_paths(x_obs), **given)))
+    return lambda paths: join([one(layer.of_paths(paths)) for layer, one in parts])
 
 
 def pieces() -> dict[str, str]:
@@ -50,7 +72,8 @@ def _standardised(function: Callable[[Any], Any], x_obs: np.ndarray) -> Statisti
     name = getattr(function, "__name__", function)
 
     def samples(paths: np.ndarray) -> np.ndarray:
-        values = function(np.asarray(paths))
+        seen = np.asarray(paths)
+        values = function(seen if seen.ndim == 2 else np.swapaxes(seen, 1, 2))
         if hasattr(values, "detach"):  # a torch tensor may carry its gradient
             values = values.detach()
         values = np.asarray(values, dtype=np.float64)

@@ -8,10 +8,10 @@ from fastmas.statistics import Statistic, clipped
 from fastmas.statistics.scaling import Scaling
 
 
-def log_returns(x_obs: np.ndarray) -> Statistic:
+def log_returns(x_obs: np.ndarray, scaling: Scaling | None = None) -> Statistic:
     """One sample per path, k = n_times - 1."""
-    scaling = Scaling.of(x_obs)
-    return lambda paths: clipped(scaling.increments(paths))[:, None, :]
+    fitted = scaling or Scaling.of(x_obs)
+    return lambda paths: clipped(fitted.increments(paths))[:, None, :]
 
 
 STATISTIC = log_returns

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fastmas.domains import Domain
 from fastmas.statistics.path_features import BLOCK, GRID, LONG_BLOCK
 from fastmas.statistics.scaling import Scaling
 
@@ -31,8 +32,10 @@ class Terms:
     scaling: Scaling
 
     @classmethod
-    def of(cls, scaling: Scaling) -> Terms:
-        """Returns of prices where the data are positive, changes of values elsewhere."""
+    def of(cls, scaling: Scaling, domain: Domain | None = None) -> Terms:
+        """Those of the domain, or returns of prices where the data are positive and changes of values elsewhere."""
+        if domain is not None:
+            return cls(domain.change, domain.changes, domain.values, scaling)
         return cls("return", "returns", "prices", scaling) if scaling.logarithm else cls(
             "change", "changes", "values", scaling)
 
@@ -219,5 +222,7 @@ def defined(names: Sequence[str]) -> tuple[Figure, ...]:
 def values_of(figures: Sequence[Figure], names: Sequence[str], means: np.ndarray) -> np.ndarray:
     """Figures (..., m) of mean features (..., k)."""
     named = dict(zip(names, np.moveaxis(means, -1, 0), strict=True))
-    named["square"] = np.maximum(named["square"], LEAST_VARIANCE)
+    for name in names:
+        if name.endswith("square"):
+            named[name] = np.maximum(named[name], LEAST_VARIANCE)
     return np.stack([figure.of(named) for figure in figures], axis=-1)

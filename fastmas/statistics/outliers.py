@@ -29,9 +29,9 @@ class OutlierFilter:
     outer: float = np.inf
 
     @classmethod
-    def rough(cls, paths: np.ndarray) -> OutlierFilter:
+    def rough(cls, paths: np.ndarray, *, logarithm: bool | None = None) -> OutlierFilter:
         """Limits of ROUGH robust sds of what is no outlier in these paths (n_paths, n_times)."""
-        seen = cls(bool((paths > 0).all()))
+        seen = cls(bool((paths > 0).all()) if logarithm is None else logarithm)
         level = kept = seen.level(paths)
         for _ in range(ROUNDS):
             narrower = cls(seen.logarithm, ROUGH * _scale(_bends(kept)), ROUGH * _scale(np.diff(kept, axis=1)))

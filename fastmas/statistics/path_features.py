@@ -13,6 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
+from fastmas.domains import Domain
 from fastmas.statistics import CLIP
 from fastmas.statistics.moments import moment_names, path_moments
 from fastmas.statistics.scaling import Scaling
@@ -31,13 +32,14 @@ class PathFeatures:
     """The features of paths of `n_times` values; `longest` is that of `path_moments`.
 
     Called with paths (n, n_times), it gives (n, k) in float64, in the order of `names`: NaN for a path
-    that ran away, or that falls to 0 or below where the data are positive.
+    that ran away, or that falls to 0 or below where the data are positive. `domain` has the words for them.
     """
 
     scaling: Scaling
     n_times: int
     is_series: bool
     longest: int | None = None
+    domain: Domain | None = None
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -48,6 +50,11 @@ class PathFeatures:
     @cached_property
     def moment_names(self) -> tuple[str, ...]:
         return moment_names(self.n_times, level=not self.is_series, longest=self.longest)
+
+    @cached_property
+    def is_hard(self) -> np.ndarray:
+        """Which moments are matched before the others where a model is wrong: the scale, (n_moments,)."""
+        return np.array([name == "square" for name in self.moment_names])
 
     @cached_property
     def resolution(self) -> np.ndarray:

@@ -8,10 +8,10 @@ from fastmas.statistics import Statistic, clipped
 from fastmas.statistics.scaling import Scaling
 
 
-def prices(x_obs: np.ndarray) -> Statistic:
+def prices(x_obs: np.ndarray, scaling: Scaling | None = None) -> Statistic:
     """One sample per path, k = n_times."""
-    scaling = Scaling.of(x_obs)
-    return lambda paths: clipped(scaling.level(paths))[:, None, :]
+    fitted = scaling or Scaling.of(x_obs)
+    return lambda paths: clipped(fitted.level(paths))[:, None, :]
 
 
 STATISTIC = prices

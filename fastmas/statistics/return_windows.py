@@ -16,9 +16,12 @@ WIDTH = 11
 AVERAGES = (5, 20, 50)
 
 
-def return_windows(x_obs: np.ndarray) -> Statistic:
-    """k = width + one per average that fits into half a path; averages end before the latest return."""
-    scaling = Scaling.of(x_obs)
+def return_windows(x_obs: np.ndarray, scaling: Scaling | None = None) -> Statistic:
+    """k = width + one per average that fits into half a path; averages end before the latest return.
+
+    Of what keeps its level the levels stand in the place of returns.
+    """
+    scaling = scaling or Scaling.of(x_obs)
     n_returns = x_obs.shape[-1] - 1
     width = min(WIDTH, n_returns)
     spans = [a for a in AVERAGES if a < n_returns // 2]
@@ -26,7 +29,7 @@ def return_windows(x_obs: np.ndarray) -> Statistic:
 
     def samples(paths: np.ndarray) -> np.ndarray:
         # asinh: a crash day is far out, not ten times as far out as a large one.
-        returns = asinh(clipped(scaling.increments(paths)))
+        returns = asinh(clipped(scaling.moves(paths)))
         n = returns.shape[-1]
         if n <= first:
             return no_samples(returns, width + len(spans))

@@ -17,6 +17,11 @@ def in_float64(values: Any) -> Any:
     return values.double() if is_tensor(values) else np.asarray(values, dtype=np.float64)
 
 
+def as_numbers(truths: Any) -> Any:
+    """1 where it is true and 0 elsewhere."""
+    return truths.double() if is_tensor(truths) else truths.astype(np.float64)
+
+
 def no_samples(paths: Any, k: int) -> Any:
     """Samples (n_paths, 0, k) of paths that are too short for one."""
     shape = (len(paths), 0, k)

@@ -14,15 +14,20 @@ from fastmas.statistics.tensors import join, no_samples, sliding_windows
 WIDTH = 11  # returns: the longest moving average of the paper's market and the return it decides
 
 
-def windows(x_obs: np.ndarray) -> Statistic:
-    """n_times - width samples per path; k = width + 1, the level last, before the latest return."""
-    scaling = Scaling.of(x_obs)
+def windows(x_obs: np.ndarray, scaling: Scaling | None = None) -> Statistic:
+    """n_times - width samples per path; k = width + 1, the level last, before the latest return.
+
+    Of what keeps its level the window is one of levels.
+    """
+    scaling = scaling or Scaling.of(x_obs)
     width = min(WIDTH, x_obs.shape[-1] - 1)
 
     def samples(paths: np.ndarray) -> np.ndarray:
-        returns = clipped(scaling.increments(paths))
+        returns = clipped(scaling.moves(paths))
         if returns.shape[-1] < width:
-            return no_samples(returns, width + 1)
+            return no_samples(returns, width + (not scaling.keeps_level))
+        if scaling.keeps_level:
+            return sliding_windows(returns, width)
         before = clipped(scaling.level(paths))[:, width - 1:-1, None]
         return join([sliding_windows(returns, width), before])
 
