@@ -1,8 +1,8 @@
 """Write simulated paths from a stream of blocks that fits any memory.
 
-A table (.parquet, .csv) has one row per path and time: `path`, `t` and the observable, after `theta`
+A table (.parquet, .csv) has one row per path and time: `path`, `t` and a column of each observable, after `theta`
 where there are several. A .npz has `paths` (n_paths, n_times), or (n_theta, n_paths, n_times) for
-several thetas, and the times `t` (n_times,).
+several thetas, and the times `t` (n_times,); of several observables `paths` has these last.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ROWS = 1 << 20  # rows of a table in memory at a time: about 30 MB
 
 
 def write_paths(
-    path: str | Path, chunks: Iterable[Block], *, observable: str, times: Sequence[int] | np.ndarray,
+    path: str | Path, chunks: Iterable[Block], *, observable: str | Sequence[str], times: Sequence[int] | np.ndarray,
     several: bool = False, overwrite: bool = False, dtype: str = "float32",
 ) -> int:
     """Write paths to a file whose suffix says how: .parquet, .csv or .npz.
@@ -41,10 +41,11 @@ def write_paths(
     Parameters
     ----------
     chunks : iterable of (int, int, ndarray)
-        Index of theta, index of the first path, and paths of shape (n, n_times), in this order.
+        Index of theta, index of the first path, and paths of shape (n, n_times), or (n, n_times, k) of k observables,
+        in this order.
         Nothing of it is drawn before the place has been checked.
-    observable : str
-        What the values are: the name of their column.
+    observable : str or sequence of str
+        What the values are: the names of their columns.
     times : (n_times,) whole numbers
     several : bool
         Whether there are several thetas.
@@ -65,7 +66,8 @@ def write_paths(
     path = Path(path)
     write = _writer(path)
     check_place(path, overwrite)
-    stream = _Stream(chunks, observable, np.asarray(times, dtype=np.int64), several, np.dtype(dtype).newbyteorder("<"))
+    names = (observable,) if isinstance(observable, str) else tuple(observable)
+    stream = _Stream(chunks, names, np.asarray(times, dtype=np.int64), several, np.dtype(dtype).newbyteorder("<"))
     with replacing(path) as file:
         write(file, stream)
     return stream.n_paths
@@ -104,7 +106,7 @@ class _Stream:
     """The blocks as they pass, checked and counted."""
 
     chunks: Iterable[Block]
-    observable: str
+    names: tuple[str, ...]
     times: np.ndarray
     several: bool
     dtype: np.dtype
@@ -120,7 +122,8 @@ class _Stream:
         each = next(iter(self.counts.values()), 0)
         if any(count != each for count in self.counts.values()):
             raise ValueError(f"thetas with different numbers of paths: {self.counts}")
-        return (len(self.counts), each, len(self.times)) if self.several else (each, len(self.times))
+        own = (each, len(self.times), len(self.names))[:None if len(self.names) > 1 else 2]
+        return (len(self.counts), *own) if self.several else own
 
     def __iter__(self) -> Iterator[Block]:
         for theta, first, block in self.chunks:
@@ -139,9 +142,10 @@ class _Stream:
             for start in range(0, len(block), step):
                 part = block[start:start + step]
                 index = np.arange(first + start, first + start + len(part), dtype=np.int64)
-                head = {"theta": np.full(part.size, theta, dtype=np.int64)} if self.several else {}
+                head = {"theta": np.full(len(part) * n_times, theta, dtype=np.int64)} if self.several else {}
+                values = part.reshape(-1, len(self.names)).T
                 yield {**head, "path": np.repeat(index, n_times), "t": np.tile(self.times, len(part)),
-                       self.observable: part.ravel()}
+                       **dict(zip(self.names, values, strict=True))}
 
 
 def _writer(path: Path) -> Callable[[BinaryIO, _Stream], None]:
@@ -154,7 +158,8 @@ def _writer(path: Path) -> Callable[[BinaryIO, _Stream], None]:
 
 def _schema(stream: _Stream) -> Any:
     names = (["theta"] if stream.several else []) + ["path", "t"]
-    return pa.schema([*((name, pa.int64()) for name in names), (stream.observable, pa.from_numpy_dtype(stream.dtype))])
+    kind = pa.from_numpy_dtype(stream.dtype)
+    return pa.schema([*((name, pa.int64()) for name in names), *((name, kind) for name in stream.names)])
 
 
 def _write_parquet(file: BinaryIO, stream: _Stream) -> None:

@@ -80,14 +80,21 @@ class Fit:
         return arviz.from_dict({"posterior": chain})
 
     def plot(self) -> list[Any]:
-        """The report's pictures as matplotlib figures: learning curves, paths, distribution, correlations."""
-        from fastmas.report import figures
-        from fastmas.statistics.stylised_facts import log_returns
+        """The report's pictures as matplotlib figures: learning curves, paths, distribution, correlations.
 
-        x_obs, x_sim = self.sample["x_obs"], self.sample["x_sim"]
-        r_obs, r_sim = log_returns(x_obs), log_returns(x_sim)
-        drawn = [figures.price_paths(x_obs, x_sim), figures.return_distribution(r_obs, r_sim),
-                 figures.autocorrelations(r_obs, r_sim)]
+        Of several observables each has its own paths, distribution and correlations.
+        """
+        from fastmas.report import figures
+        from fastmas.report.observables import observables
+
+        paths = {name: self.sample[name] for name in ("x_obs", "x_sim")}
+        drawn = []
+        for seen in observables(paths, self.config["data"]):
+            drawn.append(figures.price_paths(seen.sample["x_obs"], seen.sample["x_sim"], label=seen.label))
+            both = seen.moves()
+            if both is not None:
+                drawn += [figures.return_distribution(*both, label=seen.unit, has_quantiles=not seen.domain.is_coded),
+                          figures.autocorrelations(*both, label=seen.units)]
         if self.history:
             columns = {name: np.array([row[name] for row in self.history]) for name in self.history[0]}
             drawn.insert(0, figures.learning_curves(

@@ -18,7 +18,9 @@ from fastmas.cli.options import (
     Column,
     DataFile,
     Device,
+    Missing,
     ModelName,
+    Observable,
     Overwrite,
     Seed,
     Settings,
@@ -26,14 +28,16 @@ from fastmas.cli.options import (
 )
 from fastmas.cli.progress import reporter
 from fastmas.cli.result import print_fit, print_report
-from fastmas.cli.settings import build, names_of
+from fastmas.cli.settings import build, names_of, one_or_several
 
 
 def calibrate(
     model: ModelName,
     *,
     data: DataFile,
+    observable: Observable = None,
     column: Column = None,
+    missing: Missing = None,
     free: Annotated[str | None, typer.Option(
         metavar="NAMES", help="Parameters to calibrate, separated by commas: kappa,gamma.")] = None,
     bounds: Annotated[list[str] | None, typer.Option(
@@ -101,7 +105,8 @@ def calibrate(
     from fastmas.calibrate import calibrate as play
 
     chosen: dict[str, Any] = {
-        "column": column, "free": names_of(free), "updater": updater, "discriminator": discriminator,
+        "observable": one_or_several(observable), "column": one_or_several(column), "missing": missing,
+        "free": names_of(free), "updater": updater, "discriminator": discriminator,
         "objective": objective, "statistic": statistic, "generations": generations, "paths": paths,
         "draws": draws, "bounds": read.bounds(bounds) if bounds else None,
         "start": read.start(start) if start else None,

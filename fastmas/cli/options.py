@@ -11,10 +11,19 @@ GAME, SIZES, PLACE = "The game", "Sizes and seed", "Where results go"
 ModelName = Annotated[str, typer.Argument(
     metavar="MODEL", help="A model of `fastmas models`, or FILE.py:NAME for one of yours.")]
 DataFile = Annotated[str, typer.Option(
-    "--data", metavar="FILE", help="Prices to calibrate to: a .csv, .parquet, .npz or .npy file, or the name of "
+    "--data", metavar="FILE", help="Data to calibrate to: a .csv, .parquet, .npz or .npy file, or the name of "
                                    "built-in data such as sp500.")]
 Column = Annotated[str | None, typer.Option(
-    "--column", metavar="NAME", help="Column of the prices, or array of a .npz file. By default it is recognised.")]
+    "--column", metavar="NAMES",
+    help="Column of the data, or array of a .npz file; of several observables one for each, in their order: "
+         "close,volume. By default it has the observable's name, or is recognised as a price.")]
+Observable = Annotated[str | None, typer.Option(
+    "--observable", metavar="NAMES",
+    help="What of the model is observed, of `fastmas models MODEL`; several are separated by commas: price,volume. "
+         "By default the first one.")]
+Missing = Annotated[str | None, typer.Option(
+    "--missing", metavar="RULE",
+    help="What to do about missing values: error, or drop the rows that have one (of many paths, the whole paths).")]
 Settings = Annotated[list[str] | None, typer.Option(
     "--set", metavar="NAME=VALUE",
     help="Give a parameter a value in its own unit, or an option of the model: kappa=1.5, rule=smoothed, "

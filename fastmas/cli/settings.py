@@ -101,6 +101,12 @@ def names_of(text: str | None) -> list[str] | None:
     return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
+def one_or_several(text: str | None) -> str | list[str] | None:
+    """A name as it is, or a list of those between commas."""
+    names = names_of(text) or []
+    return names if len(names) > 1 else text
+
+
 def value(text: str) -> Any:
     """int, float or str; "a,b" is a tuple of them, and "2:5" or "2:5,3:8" a tuple of pairs."""
     if ":" in text:

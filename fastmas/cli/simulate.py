@@ -6,16 +6,16 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fastmas.cli import output
-from fastmas.cli.options import PLACE, SIZES, Device, Dtype, ModelName, Overwrite, Seed, Settings, Threads
+from fastmas.cli.options import PLACE, SIZES, Device, Dtype, ModelName, Observable, Overwrite, Seed, Settings, Threads
 from fastmas.cli.progress import reporter
-from fastmas.cli.settings import build
+from fastmas.cli.settings import build, one_or_several
 from fastmas.progress import PATIENCE
 
 if TYPE_CHECKING:
@@ -28,8 +28,7 @@ def simulate(
     model: ModelName,
     *,
     settings: Settings = None,
-    observable: Annotated[str | None, typer.Option(
-        metavar="NAME", help="What to observe, of `fastmas models MODEL`. By default the first one.")] = None,
+    observable: Observable = None,
     paths: Annotated[int, typer.Option(metavar="N", rich_help_panel=SIZES, help="Number of paths.")] = 1000,
     steps: Annotated[int, typer.Option(
         metavar="N", rich_help_panel=SIZES, help="Steps of a path, counted from t = 0.")] = 100,
@@ -55,15 +54,15 @@ def simulate(
     if out is not None:
         check_place(out, overwrite)
     built, theta = build(model, settings or [])
-    name = built.observable(observable).name
+    names = [one.name for one in built.observed(one_or_several(observable))]
     given: dict[str, Any] = {
-        "n_paths": paths, "n_steps": steps, "warmup": warmup, "seed": 1 if seed is None else seed, "observable": name,
+        "n_paths": paths, "n_steps": steps, "warmup": warmup, "seed": 1 if seed is None else seed, "observable": names,
         "n_threads": threads, "dtype": dtype, "device": device, "memory_limit": memory_limit}
 
     with output.stoppable():
         iterate_paths(built, theta, **given)  # sees what cannot be, and draws nothing
         if out is not None:
-            check_space(out, paths * (steps - warmup + 1), dtype)
+            check_space(out, paths * (steps - warmup + 1) * len(names), dtype)
         warm_up(built, dtype, device)  # before the clock runs
         with reporter(patience=PATIENCE) as progress:
             began, summary = time.perf_counter(), None
@@ -71,12 +70,12 @@ def simulate(
                 summary = run(built, theta, reduce="summary", progress=progress, **given)
             else:
                 blocks = iterate_paths(built, theta, progress=progress, **given)
-                write_paths(out, _numbered(blocks), observable=name, times=range(warmup, steps + 1),
+                write_paths(out, _numbered(blocks), observable=names, times=range(warmup, steps + 1),
                             overwrite=overwrite, dtype=dtype)
             seconds = time.perf_counter() - began
     output.line(f"{paths} paths of {steps} steps{_mode(built)} in {seconds:.3g} s, {paths / seconds:,.0f} paths/s")
     if summary is not None:
-        _print_summary(name, *map(float, summary))
+        _print_summary(names, summary)
     else:
         output.line(f"written to {out}, t = {warmup} to {steps}")
 
@@ -88,10 +87,13 @@ def _mode(model: Model) -> str:
     return f", mode {mode}," if mode else ""
 
 
-def _print_summary(name: str, mean: float, sd: float, return_mean: float, return_sd: float) -> None:
-    rows = [(name, mean, sd)]
-    if not math.isnan(return_mean):
-        rows.append((f"log return of {name}", return_mean, return_sd))
+def _print_summary(names: Sequence[str], summary: Iterable[np.ndarray]) -> None:
+    rows = []
+    each = zip(*(part.ravel().tolist() for part in summary), strict=True)
+    for name, (mean, sd, return_mean, return_sd) in zip(names, each, strict=True):
+        rows.append((name, mean, sd))
+        if not math.isnan(return_mean):
+            rows.append((f"log return of {name}", return_mean, return_sd))
     output.table(("observable", "mean", "sd"), rows)
 
 

@@ -86,7 +86,8 @@ def training_curves(history: History, columns: Mapping[str, Sequence[str]],
     return fig
 
 
-def price_paths(x_obs: np.ndarray, x_sim: np.ndarray, *, first_step: int = 0, n_shown: int = 5) -> Figure:
+def price_paths(x_obs: np.ndarray, x_sim: np.ndarray, *, first_step: int = 0, n_shown: int = 5,
+                label: str = "price") -> Figure:
     """Draw the first few paths of each side on one axis, with the 5% and 95% quantiles over all.
 
     Parameters
@@ -94,59 +95,74 @@ def price_paths(x_obs: np.ndarray, x_sim: np.ndarray, *, first_step: int = 0, n_
     x_obs, x_sim : (n, T) and (m, T) prices
     first_step : int
         Step of the first column.
+    label : str
+        What they are, if no prices.
     """
     fig, (ax,) = panels(1, 1, height=3.6)
     steps = first_step + np.arange(x_obs.shape[1])
-    for x, colour, label in ((x_obs, OBSERVED, "observed"), (x_sim, SIMULATED, "simulated")):
-        ax.plot(steps, x[:n_shown].T, color=colour, lw=0.7, alpha=0.75, label=_first(label, x[:n_shown]))
+    for x, colour, side in ((x_obs, OBSERVED, "observed"), (x_sim, SIMULATED, "simulated")):
+        ax.plot(steps, x[:n_shown].T, color=colour, lw=0.7, alpha=0.75, label=_first(side, x[:n_shown]))
         if len(x) >= 20:  # fewer have no 5% quantile
             ax.plot(steps, np.quantile(x, [0.05, 0.95], axis=0).T, color=colour, lw=1.8, ls=(0, (4, 2)),
-                    label=_first(f"{label}, 5% and 95% of all", [0, 1]))
-    ax.set(xlabel="step", ylabel="price", xlim=(steps[0], steps[-1]))
+                    label=_first(f"{side}, 5% and 95% of all", [0, 1]))
+    ax.set(xlabel="step", ylabel=label, xlim=(steps[0], steps[-1]))
     shared_legend(fig, [ax])
     return fig
 
 
-def price_series(series_obs: np.ndarray, series_sim: np.ndarray, *, n_shown: int = 4) -> Figure:
-    """Draw one observed series and the first few simulated ones, each relative to its first price.
+def price_series(series_obs: np.ndarray, series_sim: np.ndarray, *, n_shown: int = 4, label: str = "price",
+                 is_relative: bool = True) -> Figure:
+    """Draw one observed series and the first few simulated ones, prices each relative to its first.
 
     Parameters
     ----------
     series_obs, series_sim : (n,) and (k, n) prices above 0
+    label : str
+        What they are, if no prices.
+    is_relative : bool
+        Divide by the first value, which prices are worth looking at.
     """
     fig, (ax,) = panels(1, 1, height=3.6)
-    shown = series_sim[:n_shown]
-    ax.plot((shown / shown[:, :1]).T, color=SIMULATED, lw=0.7, alpha=0.75, label=_first("simulated", shown))
-    ax.plot(series_obs / series_obs[0], color=OBSERVED, lw=1.2, label="observed")
-    drawn = np.concatenate([(shown / shown[:, :1]).ravel(), series_obs / series_obs[0]])
-    if drawn.max() > 5 * drawn.min():
+    shown, observed = series_sim[:n_shown], series_obs
+    if is_relative:
+        shown, observed = shown / shown[:, :1], observed / observed[0]
+    ax.plot(shown.T, color=SIMULATED, lw=0.7, alpha=0.75, label=_first("simulated", shown))
+    ax.plot(observed, color=OBSERVED, lw=1.2 if is_relative else 0.8, label="observed")
+    drawn = np.concatenate([shown.ravel(), observed])
+    if is_relative and drawn.max() > 5 * drawn.min():
         ax.set_yscale("log")
-    ax.set(xlabel="step", ylabel="price / first price", xlim=(0, len(series_obs) - 1))
+    ax.set(xlabel="step", ylabel=f"{label} / first {label}" if is_relative else label, xlim=(0, len(series_obs) - 1))
     shared_legend(fig, [ax])
     return fig
 
 
-def return_distribution(r_obs: np.ndarray, r_sim: np.ndarray) -> Figure:
+def return_distribution(r_obs: np.ndarray, r_sim: np.ndarray, *, label: str = "log return",
+                        has_quantiles: bool = True) -> Figure:
     """Draw the distribution of log returns on a log scale, and their quantiles against each other.
 
     Parameters
     ----------
     r_obs, r_sim : (n, T) and (m, T) log returns, not all equal
+    label : str
+        What one of them is, if no return.
+    has_quantiles : bool
+        Codes have none.
     """
     observed, simulated = np.ravel(r_obs), np.ravel(r_sim)
-    fig, (top, bottom) = panels(2, 1, height=6.2)
+    fig, (top, *below) = panels(2 if has_quantiles else 1, 1, height=6.2 if has_quantiles else 3.4)
     top.set_yscale("log")  # first, so that the limits are found on this scale
     if _is_lattice(observed, simulated):
         _masses(top, observed, simulated)
     else:
         _densities(top, observed, simulated)
-    top.set_xlabel("log return per step")
+    top.set_xlabel(f"{label} per step" if label == "log return" else label)
     top.legend(frameon=False, fontsize=9)
-    _quantiles(bottom, observed, simulated)
+    for ax in below:
+        _quantiles(ax, observed, simulated, label)
     return fig
 
 
-def autocorrelations(r_obs: np.ndarray, r_sim: np.ndarray) -> Figure:
+def autocorrelations(r_obs: np.ndarray, r_sim: np.ndarray, *, label: str = "returns") -> Figure:
     """Draw the autocorrelation of returns and of their sizes, with the range expected of the data.
 
     One observed series is compared with the 90% range of single simulated series, many paths with the 90%
@@ -155,13 +171,15 @@ def autocorrelations(r_obs: np.ndarray, r_sim: np.ndarray) -> Figure:
     Parameters
     ----------
     r_obs, r_sim : (n, T) and (m, T) log returns, m at least 2, T at least 8
+    label : str
+        What they are, if no returns.
     """
     lags = np.arange(1, min(100, r_obs.shape[1] // 4) + 1)
     fig, axes = panels(2, 1, height=5.2, sharex=True)
-    for ax, sizes, label in zip(axes, (False, True), ("returns", "|returns|"), strict=True):
+    for ax, sizes, what in zip(axes, (False, True), (label, f"|{label}|"), strict=True):
         transform = np.abs if sizes else np.asarray
         _autocorrelation(ax, lags, transform(r_obs), transform(r_sim))
-        ax.set_ylabel(f"autocorrelation of {label}")
+        ax.set_ylabel(f"autocorrelation of {what}", fontsize=10 if label == "returns" else 8)
     axes[-1].set_xlabel("lag [steps]")
     shared_legend(fig, axes)
     return fig
@@ -306,7 +324,7 @@ def _bins(observed: np.ndarray, simulated: np.ndarray) -> np.ndarray:
     return edges
 
 
-def _quantiles(ax: Axes, observed: np.ndarray, simulated: np.ndarray) -> None:
+def _quantiles(ax: Axes, observed: np.ndarray, simulated: np.ndarray, label: str) -> None:
     tail = np.geomspace(1 / len(observed), 0.05, 25)
     levels = np.unique(np.concatenate([tail, np.linspace(0.05, 0.95, 37), 1 - tail]))
     sd = observed.std()
@@ -314,7 +332,8 @@ def _quantiles(ax: Axes, observed: np.ndarray, simulated: np.ndarray) -> None:
     ends = [min(of_observed[0], of_simulated[0]), max(of_observed[-1], of_simulated[-1])]
     ax.plot(ends, ends, color=MUTED, ls=":", lw=1.4, label="equal")
     ax.plot(of_observed, of_simulated, ls="", marker="o", ms=3.5, color=SIMULATED, label="quantiles")
-    ax.set(xlabel="quantile of observed log returns", ylabel="quantile of simulated")
+    ax.set(xlabel=f"quantile of observed {f'{label}s' if label == 'log return' else label}",
+           ylabel="quantile of simulated")
     ax.legend(frameon=False, fontsize=9)
 
 

@@ -41,8 +41,8 @@ def page(run: Run, drawn: Sequence[tuple[Picture, bytes]]) -> str:
         _against(run), _estimates(run),
         *(figure(picture, image) for picture, image in drawn if picture.name == "posterior"),
         _search(run), _gradients(run), _figures(run), _told_apart(run), _stationarity(run),
-        *(figure(picture, image) for picture, image in drawn if picture.name in _FIT), _facts(run),
-        *(figure(picture, image) for picture, image in drawn if picture.name not in _FIT | {"posterior"}),
+        *(figure(picture, image) for picture, image in drawn if _kind(picture) in _FIT), _facts(run),
+        *(figure(picture, image) for picture, image in drawn if _kind(picture) not in _FIT | {"posterior"}),
         _settings(run)]
     return document(title, parts)
 
@@ -57,6 +57,11 @@ def document(title: str, parts: Iterable[str], more_style: str = "") -> str:
 
 
 _FIT = {"paths", "returns", "autocorrelations"}  # figures that stand before the stylised facts
+
+
+def _kind(picture: Picture) -> str:
+    """What a picture shows, of whichever observable."""
+    return picture.name.partition("-")[0]
 
 
 def number(value: Any, digits: int = 4) -> str:
@@ -80,11 +85,20 @@ def _opening(run: Run) -> str:
         f"Trained: {number(result.get('n_parameters'))} weights of a network in place of a model." if run.is_network
         else f"Calibrated: {', '.join(run.free)} of the {run.config['model']} model{_rules(run.config)}.",
         f"Data: {_source(run)}{column}, {number(data.get('n_paths'))} {kind} of "
-        f"{number(data.get('n_times'))} prices, {number(data.get('n_heldout'))} held out from training."]
+        f"{number(data.get('n_times'))} {_values(data)}, {number(data.get('n_heldout'))} held out from training."]
     if run.finished:
         sentences.append(f"The search simulated {number(result.get('paths_simulated'))} paths in "
                          f"{_duration(result.get('seconds'))}.")
     return f'<p class="soft">{escape(" ".join(sentences))}</p>'
+
+
+def _values(data: Mapping[str, Any]) -> str:
+    """What the data are: prices, or the observables by name with their domains."""
+    names, kinds = data.get("names") or ["price"], data.get("domains") or [""]
+    if len(names) == 1 and kinds[0] in ("", "price"):
+        return "prices"
+    named = [f"{name} ({kind or 'by its values'})" for name, kind in zip(names, kinds, strict=False)]
+    return f"times of {', '.join(named)}"
 
 
 def _rules(config: Mapping[str, Any]) -> str:

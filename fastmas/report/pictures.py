@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
-from fastmas.errors import DataError
 from fastmas.report import figures, pairs
+from fastmas.report.observables import Seen, observables
 from fastmas.report.reading import Run
-from fastmas.statistics.stylised_facts import log_returns
 
 
 @dataclass(frozen=True)
@@ -27,15 +26,13 @@ class Picture:
 def pictures(run: Run) -> Iterator[Picture]:
     """Draw the figures for which the run has data, in the order of the report.
 
-    Prices that are not all above 0 have no log returns, and then no figure of them.
+    Each observable has its own. Prices that are not all above 0 have no log returns, and then no figure of them.
     """
     if len(run.draws):
         yield _posterior(run)
     if run.sample:
-        both = returns(run)
-        yield _paths(run) if both is None or not run.one_series else _series(run)
-        if both is not None:
-            yield from _of_returns(*both)
+        for seen in observables(run.sample, run.config["data"]):
+            yield from _of_observable(run, seen)
     if run.n_generations:
         if run.free:
             yield _learning(run)
@@ -55,50 +52,57 @@ def _posterior(run: Run) -> Picture:
                         modes=modes))
 
 
-def returns(run: Run) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return observed and simulated log returns, (n, T) and (m, T), or None if prices are not all above 0."""
-    sample = run.sample
-    try:
-        if run.one_series:
-            return log_returns(sample["series_obs"])[None], log_returns(sample["series_sim"])
-        return log_returns(sample["x_obs"]), log_returns(sample["x_sim"])
-    except DataError:
-        return None
+def _of_observable(run: Run, seen: Seen) -> Iterator[Picture]:
+    both = seen.moves()
+    yield _paths(run, seen) if both is None or not run.one_series else _series(seen)
+    if both is not None:
+        yield from _of_moves(seen, *both)
 
 
-def _series(run: Run) -> Picture:
+def _series(seen: Seen) -> Picture:
+    is_price = seen.domain.logarithm
+    first = ", each relative to its first price" if is_price else ""
+    title = "Real and simulated prices" if is_price and not seen.of else f"Real and simulated series{seen.of}"
     return Picture(
-        "paths", "Real and simulated prices",
-        "The observed series and the first simulated ones of the same length, each relative to its first "
-        "price; single series need not lie on each other, only look alike.",
-        figures.price_series(run.sample["series_obs"], run.sample["series_sim"]))
+        f"paths{seen.mark}", title,
+        f"The observed series and the first simulated ones of the same length{first}; single series need not lie on "
+        "each other, only look alike.",
+        figures.price_series(seen.sample["series_obs"], seen.sample["series_sim"], label=seen.label,
+                             is_relative=is_price))
 
 
-def _paths(run: Run) -> Picture:
+def _paths(run: Run, seen: Seen) -> Picture:
     warmup = run.config.get("warmup")
     first_step = warmup if isinstance(warmup, int) and not run.one_series else 0
     return Picture(
-        "paths", "Real and simulated paths",
+        f"paths{seen.mark}", f"Real and simulated paths{seen.of}",
         "The first observed and simulated paths (not picked), and the band that holds 90% of all paths of "
         "either kind at each step.",
-        figures.price_paths(run.sample["x_obs"], run.sample["x_sim"], first_step=first_step))
+        figures.price_paths(seen.sample["x_obs"], seen.sample["x_sim"], first_step=first_step, label=seen.label))
 
 
-def _of_returns(observed: np.ndarray, simulated: np.ndarray) -> Iterator[Picture]:
+def _of_moves(seen: Seen, observed: np.ndarray, simulated: np.ndarray) -> Iterator[Picture]:
     if np.ptp(observed) == 0 or np.ptp(simulated) == 0:
         return
+    what = f"{seen.units}{seen.of if seen.domain.logarithm else ''}"
     yield Picture(
-        "returns", "Distribution of returns",
-        "How often each size of return occurs, on a log scale so that the tails show, and below it the "
-        "quantiles against each other, which lie on the dotted line where the two laws agree.",
-        figures.return_distribution(observed, simulated))
+        f"returns{seen.mark}", f"Distribution of {what}", _of_codes(seen) if seen.domain.is_coded else
+        f"How often each size of {'return' if seen.domain.logarithm else 'value'} occurs, on a log scale so that the "
+        "tails show, and below it the quantiles against each other, which lie on the dotted line where the two laws "
+        "agree.",
+        figures.return_distribution(observed, simulated, label=seen.unit, has_quantiles=not seen.domain.is_coded))
     if observed.shape[1] >= 8 and len(simulated) >= 2:
         shown = "curve" if len(observed) == 1 else "mean over paths"
+        read = ("Autocorrelation of returns (direction) and of their absolute values (volatility clusters)"
+                if seen.domain.logarithm else f"Autocorrelation of {seen.units} and of their sizes")
         yield Picture(
-            "autocorrelations", "Memory of returns and of their sizes",
-            "Autocorrelation of returns (direction) and of their absolute values (volatility clusters); if "
-            f"the model is right, the observed {shown} lies in the shaded range at nine lags in ten.",
-            figures.autocorrelations(observed, simulated))
+            f"autocorrelations{seen.mark}", f"Memory of {what} and of their sizes",
+            f"{read}; if the model is right, the observed {shown} lies in the shaded range at nine lags in ten.",
+            figures.autocorrelations(observed, simulated, label=seen.units))
+
+
+def _of_codes(seen: Seen) -> str:
+    return f"How often {seen.name} has each of its codes, on a log scale."
 
 
 def _learning(run: Run) -> Picture:

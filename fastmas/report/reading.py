@@ -38,8 +38,8 @@ class Run:
     history : dict of str to (n_generations,) float64
         Columns of history.csv, NaN where a cell is empty; empty before the first generation.
     sample : dict of str to array
-        x_obs (n, T), x_sim (m, T) and for one series series_obs (n,), series_sim (k, n), in prices; may be
-        empty if the run is not finished.
+        x_obs (n, T), x_sim (m, T) and for one series series_obs (n,), series_sim (k, n); several observables are
+        last in each. May be empty if the run is not finished.
     draws : dict of str to (n_draws,) float64
         From the posterior, by parameter; empty if none were made.
     """
@@ -197,7 +197,8 @@ def _sample(path: Path, *, finished: bool) -> dict[str, np.ndarray]:
         if name not in sample:
             raise RunDirectoryError(f"{path} is damaged: no array {name!r}")
     for name, array in sample.items():
-        if array.ndim != _SAMPLE_DIMENSIONS[name] or array.size == 0:
+        own_axis = sample["x_obs"].ndim == 3  # of several observables
+        if array.ndim != _SAMPLE_DIMENSIONS[name] + own_axis or array.size == 0:
             raise RunDirectoryError(f"{path} is damaged: {name!r} has shape {array.shape}")
         if not np.isfinite(array).all():
             raise RunDirectoryError(f"{path} is damaged: {name!r} holds numbers that are not finite")
