@@ -7,7 +7,8 @@ Tasks, each with 20 data sets; searches begin with a scan of the model's own box
 - `sir2`: cases of 41 days in 100 schools; beta and gamma free.
 - `supply-chain`: orders and inventory of the retailer in 50 games of 50 weeks; five free, of which one is an integer.
 
-A run is one line of the file, written when it is there: an interrupted benchmark goes on where it stopped.
+Verdicts are rough: a tenth of the usual effort goes into them, the usual one into estimates and intervals. A run is one
+line of the file, written when it is there: an interrupted benchmark goes on where it stopped.
 
     python benchmarks/systems.py [--tasks otc6,sir2] [--sets 0-19] [--updater moments] [--print] [--out FILE]
 """
@@ -29,7 +30,10 @@ from lines import Row
 from scipy.stats import binomtest
 
 import fastmas as fm
+from fastmas.calibration.budget import BootstrapEffort, Budget, ToldApartEffort
 
+ROUGH = Budget(bootstrap=BootstrapEffort(least_bank=2000, per_path=10, n_slope=4800),
+               told_apart=ToldApartEffort(steps=40, n_null=1))
 SEEDS = 5000  # of the data of set 0
 CLOSE = 0.05  # of the truth
 STEP = 1e-3  # of a parameter, in a slope
@@ -80,12 +84,13 @@ TASKS = {
 
 
 def one(name: str, number: int, updater: str, **more: Any) -> Row:
-    """The row of a calibration; one that fails says why."""
+    """The row of a calibration; one that fails says why. `more` goes to `fastmas.calibrate`."""
     task, named = TASKS[name], {"task": name, "set": number, "updater": updater}
     began = sum(os.times()[:2])
     try:
         fit = fm.calibrate(task.build(), task.data(number), observable=task.observable, free=list(task.truth),
-                           warmup=task.sizes["warmup"], updater=updater, seed=number + 1, n_threads=1, draws=0, **more)
+                           warmup=task.sizes["warmup"], updater=updater, seed=number + 1, n_threads=1, draws=0,
+                           **{"budget": ROUGH} | more)
     except Exception as error:  # the other runs are worth having
         return named | {"failed": f"{type(error).__name__}: {error}"}
     inside = {n: fit.interval[n][0] <= x <= fit.interval[n][1] for n, x in task.truth.items()}
