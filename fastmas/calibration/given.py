@@ -91,15 +91,20 @@ def _as_observed(model: Model, data: Observations, observable: str | Sequence[st
         raise ParameterError(f"{k} observable{'s' if k > 1 else ''} in the data ({', '.join(data.names)}) and "
                              f"{len(chosen)} of the model ({', '.join(one.name for one in chosen)}): name as many with "
                              "observable=")
-    kinds = tuple(_declared(one) or kind for one, kind in zip(chosen, data.domains, strict=True))
-    for j, (one, kind) in enumerate(zip(chosen, kinds, strict=True)):
-        if kind:
-            values = data.values[..., j]
-            wrong = domains.wrong_values(domains.get(kind), values)
-            if wrong.size:
-                raise DataError(f"{data.source}, observable {one.name!r}: "
-                                f"{domains.fault_of(domains.get(kind), values[tuple(wrong[0])])}")
+    kinds = tuple(_kept(data, j, one, kind) for j, (one, kind) in enumerate(zip(chosen, data.domains, strict=True)))
     return replace(data, names=tuple(one.name for one in chosen), domains=kinds)
+
+
+def _kept(data: Observations, j: int, one: Observable, seen_as: str) -> str:
+    """The domain of observable j: as the model has it, which the data must meet, else as they were read."""
+    kind, declared = _declared(one) or seen_as, _declared(one)
+    if not kind:
+        return ""
+    values, domain = data.values[..., j], domains.get(kind)
+    wrong = domains.wrong_values(domain, values)
+    if wrong.size and declared:
+        raise DataError(f"{data.source}, observable {one.name!r}: {domains.fault_of(domain, values[tuple(wrong[0])])}")
+    return "" if wrong.size else kind
 
 
 def _declared(one: Observable) -> str:

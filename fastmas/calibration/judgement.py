@@ -82,7 +82,7 @@ def judge_at(simulator: Judged, z: np.ndarray, effort: BootstrapEffort) -> Judge
     p_figures, p_without_grid = _of_figures(seen, figures)
     if observed.is_series:
         on_grid = np.array([f.on_grid for f in seen.figures])
-        p_figures = least if np.abs(figures[0, on_grid]).max() > GROSS else p_without_grid
+        p_figures = least if np.abs(figures[0, on_grid]).max(initial=0.0) > GROSS else p_without_grid
     p_oddest, odd = (None, []) if observed.is_series else _odd(seen)
     p = p_figures if p_oddest is None else either(p_figures, p_oddest)
     least = least if p_oddest is None else either(least, 1.0)
@@ -92,14 +92,14 @@ def judge_at(simulator: Judged, z: np.ndarray, effort: BootstrapEffort) -> Judge
 
 
 def _figure_resolution(seen: Bootstrap, resolution: np.ndarray) -> np.ndarray:
-    """That of the feature which a figure on the grid is, (m,)."""
+    """That of the feature which a figure on the grid, or a share, is, (m,)."""
     of_feature = dict(zip(seen.read.names, resolution, strict=True))
-    return np.array([of_feature[f.needs[0]] if f.on_grid else 0.0 for f in seen.figures])
+    return np.array([of_feature[f.needs[0]] if f.on_grid or f.is_share else 0.0 for f in seen.figures])
 
 
 def _of_figures(seen: Bootstrap, figures: np.ndarray) -> tuple[float, float]:
     """P-value of features and figures, with what sees the grid and without."""
-    grid_feature = seen.read.resolution > 0
+    grid_feature = seen.read.on_grid
     grid_figure = np.array([f.on_grid for f in seen.figures])
     whole = smallest_p([quadratic_form(seen.features), largest(figures)])
     return whole, smallest_p([quadratic_form(seen.features[:, ~grid_feature]), largest(figures[:, ~grid_figure])])

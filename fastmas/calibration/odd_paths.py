@@ -44,6 +44,8 @@ def _weighted_moments(excess: np.ndarray) -> tuple[float, float]:
     Where excesses are few these are as good as scipy's maximum likelihood, which takes a hundred times as long.
     """
     m = len(excess)
+    if not m:  # a few codes leave few distances, and none beyond the threshold
+        return 0.0, CONSTANT
     mean = excess.mean()
     weighted = (excess * (1.0 - (np.arange(1, m + 1) - 0.35) / m)).mean()
     shape = min(max(2.0 - mean / (mean - 2.0 * weighted), 0.0), MOST_SHAPE)

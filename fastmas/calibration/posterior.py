@@ -34,6 +34,7 @@ N_NARROWING, WIDENED = 2000, 0.1  # draws that span the part where the second on
 NARROWER = 0.7  # volume of that part, from which on it is no gain
 CANDIDATES, MOST_CANDIDATES = 1 << 14, 1 << 18  # points of a box that are looked at to find those in the part
 RARE = 0.01  # share of them from which on the box itself is the part
+CHECKS = 3  # data sets for each summary, at least, where they are many
 NEAR_RUN, CHECK_RUN = 1 << 20, 1 << 21  # first run numbers of the second simulations and of the check
 CHUNK_VALUES = 1 << 22  # values simulated at a time
 TRIES = 100  # rounds of draws that must fall into the box
@@ -263,8 +264,9 @@ def _by_regression(simulator: Simulator, n_draws: int, effort: PosteriorEffort) 
     if first is None:
         return None
     last = nearer(simulator, first, sets, x, n - int(FIRST_SHARE * n), effort)
-    z = last.draw(x, max(n_draws, effort.n_check), simulator.seed, Purpose.POSTERIOR, FINAL)
-    if is_outside(simulator, z[:effort.n_check], x):
+    n_check = effort.n_check if observed.is_plain else max(effort.n_check, CHECKS * len(x))
+    z = last.draw(x, max(n_draws, n_check), simulator.seed, Purpose.POSTERIOR, FINAL)
+    if is_outside(simulator, z[:n_check], x):
         return None
     what = "series" if observed.is_series else "data sets"
     return Posterior(z[:n_draws], f"a regression on {len(x)} summaries of {n:,} simulated {what}, over "

@@ -32,7 +32,7 @@ class Trait:
         The model's and the data's value to a phrase.
     is_hard : bool
         Matched before all others where a model is wrong, as a scale is.
-    on_grid : bool
+    is_share : bool
         It is a share of times, known to one in their number.
     """
 
@@ -41,7 +41,7 @@ class Trait:
     title: str = ""
     say: Callable[[float, float], str] = lambda a, b: ""
     is_hard: bool = False
-    on_grid: bool = False
+    is_share: bool = False
 
 
 def _none(codes: Codes) -> tuple[Trait, ...]:

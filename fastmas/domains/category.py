@@ -20,7 +20,7 @@ def traits(codes: Codes) -> tuple[Trait, ...]:
 
 def _share(code: float) -> Trait:
     return Trait(name=f"share of {code:g}", title=f"share of times with {code:g}", is_hard=True,
-                 of=lambda x: (x == code).mean(axis=1), on_grid=True,
+                 of=lambda x: (x == code).mean(axis=1), is_share=True,
                  say=lambda a, b: f"{code:g} in {a:.1%} of times, data {b:.1%}")
 
 
@@ -31,7 +31,8 @@ def _transitions(codes: Codes) -> Iterator[Trait]:
 
 
 def _followed(one: float, other: float) -> Trait:
-    return Trait(name=f"{one:g} then {other:g}", title=f"share of steps from {one:g} to {other:g}", on_grid=True,
+    return Trait(name=f"{one:g} then {other:g}", title=f"share of steps from {one:g} to {other:g}", is_share=True,
+                 is_hard=True,
                  of=lambda x: ((x[:, :-1] == one) & (x[:, 1:] == other)).mean(axis=1),
                  say=lambda a, b: f"{one:g} is followed by {other:g} in {a:.1%} of steps, data {b:.1%}")
 

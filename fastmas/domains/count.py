@@ -12,7 +12,7 @@ def fault(count: float) -> str:
 
 
 def traits(codes: Codes) -> tuple[Trait, ...]:
-    return (Trait(name="zeros", title="share of zeros", of=lambda x: (x == 0).mean(axis=1), on_grid=True,
+    return (Trait(name="zeros", title="share of zeros", of=lambda x: (x == 0).mean(axis=1), is_share=True,
                   say=lambda a, b: f"{a:.1%} of counts are 0, data {b:.1%}"),)
 
 

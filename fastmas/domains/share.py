@@ -12,9 +12,9 @@ def fault(share: float) -> str:
 
 
 def traits(codes: Codes) -> tuple[Trait, ...]:
-    return (Trait(name="at 0", title="share of times at 0", of=lambda x: (x <= EDGE).mean(axis=1), on_grid=True,
+    return (Trait(name="at 0", title="share of times at 0", of=lambda x: (x <= EDGE).mean(axis=1), is_share=True,
                   say=lambda a, b: f"at 0 in {a:.1%} of times, data {b:.1%}"),
-            Trait(name="at 1", title="share of times at 1", of=lambda x: (x >= 1 - EDGE).mean(axis=1), on_grid=True,
+            Trait(name="at 1", title="share of times at 1", of=lambda x: (x >= 1 - EDGE).mean(axis=1), is_share=True,
                   say=lambda a, b: f"at 1 in {a:.1%} of times, data {b:.1%}"))
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from fastmas.domains import Trait
 from fastmas.statistics.joint_moments import lost, own_columns
+from fastmas.statistics.level_figures import FAR
 from fastmas.statistics.named_figures import Figure, Means, Terms, defined
 from fastmas.statistics.pairs import joint, of_both, within
 from fastmas.statistics.path_features import PathFeatures
@@ -46,16 +47,22 @@ class JointFeatures:
     def is_hard(self) -> np.ndarray:
         """Which moments are matched before the others where a model is wrong: scales, and shares of codes."""
         hard = {self._named(view, name) for view in self.views
-                for name in ("square", *(trait.name for trait in view.traits if trait.is_hard))}
+                for name in ("square", *FAR, *(trait.name for trait in view.traits if trait.is_hard))}
         return np.array([name in hard for name in self.moment_names])
 
     @cached_property
     def resolution(self) -> np.ndarray:
         """One count, for features that are shares of times, and 0 for the others, (k,)."""
-        on_grid = {self._named(view, trait.name) for view in self.views for trait in view.traits if trait.on_grid}
-        for view, read in self._numbers:
-            on_grid |= {self._named(view, name) for name, one in zip(read.names, read.resolution, strict=True) if one}
-        return np.array([1.0 / (self.n_times - 1) if name in on_grid else 0.0 for name in self.names])
+        shares = {self._named(view, trait.name) for view in self.views for trait in view.traits if trait.is_share}
+        of_one = np.where([name in shares for name in self.names], 1.0 / (self.n_times - 1), 0.0)
+        return np.where(self.on_grid, 1.0 / (self.n_times - 1), of_one)
+
+    @cached_property
+    def on_grid(self) -> np.ndarray:
+        """Which features see the grid on which values lie, (k,)."""
+        on_grid = {self._named(view, name) for view, read in self._numbers
+                   for name, one in zip(read.names, read.on_grid, strict=True) if one}
+        return np.array([name in on_grid for name in self.names])
 
     @cached_property
     def figures(self) -> tuple[Figure, ...]:
@@ -148,7 +155,7 @@ def own_figures(view: View) -> Iterator[Figure]:
 
 def _of_trait(trait: Trait) -> Figure:
     return Figure(name=trait.name, title=trait.title, needs=(trait.name,), of=lambda m: m[trait.name],
-                  say=lambda a, b, terms: trait.say(a, b), on_grid=trait.on_grid)
+                  say=lambda a, b, terms: trait.say(a, b), is_share=trait.is_share)
 
 
 def _variance(means: Means) -> np.ndarray:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastmas.statistics.level_figures import Columns, course, level_figures
+from fastmas.statistics.level_figures import FAR, Columns, course, level_figures
 from fastmas.statistics.moments import BOUNDED, moment_names, path_moments
 from fastmas.statistics.pairs import joint
 from fastmas.statistics.series import series_moments, series_names
@@ -63,7 +63,7 @@ class JointMoments:
                  else moment_names(n_times, level=True, characteristic=True))
         if not view.domain.is_coded:
             yield from ((name, self.is_series and name == "log sd") for name in usual)
-        hard = {trait.name for trait in view.traits if trait.is_hard}
+        hard = {*(trait.name for trait in view.traits if trait.is_hard), *FAR}
         nothing = np.zeros((1, n_times))
         own = own_columns(view, nothing, is_series=self.is_series, longest=self.longest)
         yield from ((name, name in hard) for name, _ in own)

@@ -21,6 +21,7 @@ SIZE_LAGS = (1, 5, 20)
 EDGES = (-1.0, -0.5, 0.0, 0.5, 1.0)  # sds at which the distribution function is read
 STEEP = 4.0  # of the step there, per sd
 N_PARTS = 4  # of a window
+FAR = ("far level", "log sd of the level")  # not bounded, so that a search far from the data sees where they are
 TINY = 1e-6
 
 
@@ -29,6 +30,7 @@ def level_figures(scaling: Scaling, paths: np.ndarray, longest: int | None = Non
     z = bounded_level(scaling, paths)
     n = min(z.shape[1] - 1, longest or z.shape[1] - 1)
     square = z * z
+    yield from _far(scaling, paths)
     yield "mean level", z.mean(axis=1)
     yield "mean squared level", square.mean(axis=1)
     yield "cubed level", (square * z).mean(axis=1)
@@ -44,12 +46,18 @@ def course(scaling: Scaling, paths: np.ndarray) -> Columns:
     z = bounded_level(scaling, paths)
     n = z.shape[1]
     ends = np.linspace(0, n, N_PARTS + 1).astype(int)
+    yield from _far(scaling, paths)
     if n >= 2 * N_PARTS:
         for i in range(N_PARTS - 1):
             yield f"level of part {i + 1}", z[:, ends[i]:ends[i + 1]].mean(axis=1)
         yield "peak", z.max(axis=1)
         yield "time of the peak", z.argmax(axis=1) / (n - 1)
-        yield "log sd of the level", 0.5 * np.log(z.var(axis=1) + TINY)
+
+
+def _far(scaling: Scaling, paths: np.ndarray) -> Columns:
+    z = np.asarray(scaling.level(paths), dtype=np.float64)
+    yield FAR[0], np.arcsinh(z.mean(axis=1))
+    yield FAR[1], 0.5 * np.log(z.var(axis=1) + TINY)
 
 
 def bounded_level(scaling: Scaling, paths: np.ndarray) -> np.ndarray:

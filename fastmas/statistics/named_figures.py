@@ -69,6 +69,8 @@ class Figure:
         Of deviating figures of a family one is told.
     on_grid : bool
         It sees the grid on which values lie, which moves in no straight line with the parameters.
+    is_share : bool
+        It is a share of times, known to one in their number.
     """
 
     name: str
@@ -79,6 +81,7 @@ class Figure:
     worth: Worth = lambda value, terms: value
     family: str = ""
     on_grid: bool = False
+    is_share: bool = False
 
 
 def percent(share: float) -> str:

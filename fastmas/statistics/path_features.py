@@ -61,6 +61,11 @@ class PathFeatures:
         """One count, for features that are shares of steps, and 0 for the others, (k,)."""
         return np.array([1.0 / (self.n_times - 1) if name in GRID else 0.0 for name in self.names])
 
+    @cached_property
+    def on_grid(self) -> np.ndarray:
+        """Which features see the grid on which values lie, (k,)."""
+        return self.resolution > 0
+
     def __call__(self, paths: np.ndarray) -> np.ndarray:
         size = max(1, CACHED_VALUES // self.n_times)
         return np.concatenate([self._of_some(paths[i:i + size]) for i in range(0, max(1, len(paths)), size)])
