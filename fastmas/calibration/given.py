@@ -51,6 +51,10 @@ def observations_of(model: Model | None, data: Any, asked: Asked = Asked()) -> O
                                      "`observe`")
         return data if model is None else _as_observed(model, data, asked.observable)
     chosen = (PRICE,) if model is None else model.observed(asked.observable)
+    n_columns = 1 if asked.column is None or isinstance(asked.column, str) else len(asked.column)
+    if asked.column is not None and n_columns != len(chosen):
+        raise ParameterError(f"{n_columns} for column= and {len(chosen)} observables "
+                             f"({', '.join(one.name for one in chosen)}): name as many columns, in their order")
     names, kinds = [one.name for one in chosen], [_declared(one) for one in chosen]
     # A lone price is looked for by the names that prices have; everything else by the observable's own.
     by_name = names if asked.observable is not None or kinds != ["price"] else None

@@ -80,7 +80,7 @@ class JointFeatures:
 
     @property
     def _nothing(self) -> np.ndarray:
-        return np.zeros((1, len(self.views), self.n_times)) if len(self.views) > 1 else np.zeros((1, self.n_times))
+        return np.ones((1, len(self.views), self.n_times)) if len(self.views) > 1 else np.ones((1, self.n_times))
 
     @cached_property
     def _numbers(self) -> tuple[tuple[View, PathFeatures], ...]:

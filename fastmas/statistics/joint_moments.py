@@ -64,9 +64,9 @@ class JointMoments:
         if not view.domain.is_coded:
             yield from ((name, self.is_series and name == "log sd") for name in usual)
         hard = {*(trait.name for trait in view.traits if trait.is_hard), *FAR}
-        nothing = np.zeros((1, n_times))
+        nothing = np.ones((1, n_times))
         own = own_columns(view, nothing, is_series=self.is_series, longest=self.longest)
         yield from ((name, name in hard) for name, _ in own)
 
     def _n_joint(self, n_times: int) -> int:
-        return len(list(joint(self.views, np.zeros((1, len(self.views), n_times)))))
+        return len(list(joint(self.views, np.ones((1, len(self.views), n_times)))))
