@@ -33,7 +33,7 @@ import fastmas as fm
 from fastmas.calibration.budget import BootstrapEffort, Budget, ToldApartEffort
 
 ROUGH = Budget(bootstrap=BootstrapEffort(least_bank=2000, per_path=10, n_slope=4800),
-               told_apart=ToldApartEffort(steps=40, n_null=1))
+               told_apart=ToldApartEffort(steps=40, n_null=2))
 SEEDS = 5000  # of the data of set 0
 CLOSE = 0.05  # of the truth
 STEP = 1e-3  # of a parameter, in a slope
