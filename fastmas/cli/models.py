@@ -63,7 +63,8 @@ def _show(model: Model, values: dict[str, object]) -> None:
                  [(p.name, p.doc, p.source, seen.get(p.name, "")) for p in model.parameters],
                  text=("what it is", "source", "derivative by"))
     output.line()
-    output.table(("observable", "unit"), [(o.name, o.unit or "-") for o in model.observables])
+    output.table(("observable", "unit", "domain"),
+                 [(o.name, o.unit or "-", o.domain or "as the data say") for o in model.observables])
     choices = choices_of(model)
     options = [(k, output.show(v) or "none", choices.get(k)) for k, v in model.config.items()]
     if options:
