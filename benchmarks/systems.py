@@ -124,7 +124,8 @@ def table(name: str, updater: str, done: Sequence[Row], n_runs: int) -> Iterator
         close = int((np.abs(errors) <= CLOSE * abs(truth)).sum())
         beside = (f"{rms / bound[parameter]:.2f} ± {error / bound[parameter]:.2f} | {bound[parameter]:.4f} | "
                   if bound else "")
-        yield (f"| {parameter} | {truth:g} | {rms:.4f} ± {error:.4f} | {rms / abs(truth):.1%} | {beside}"
+        shown = f"{rms:.4f} ± {error:.4f}" if rms else "0, all exact"
+        yield (f"| {parameter} | {truth:g} | {shown} | {rms / abs(truth):.1%} | {beside}"
                f"{close} of {len(done)} | {sum(row['covered'][parameter] for row in done)} of {len(done)} |")
     inside = sum(sum(row["covered"].values()) for row in done)
     asked = len(done) * len(task.truth)
