@@ -85,8 +85,9 @@ for line in sys.stdin:
 # ---- texts: options, paths, steps; steps of the oracle's options are `ORACLE_STEPS`
 LANES: dict[str, tuple[dict[str, Any], int, int]] = {
     "stock-market": ({}, 16384, 100), "herd": ({}, 16384, 100), "franke-westerhoff": ({}, 16384, 100),
-    "otc-market": ({}, 8192, 50), "cont": ({"n": 200}, 1024, 50), "sir": ({}, 2048, 50), "garch": ({}, 16384, 100),
-    "brock-hommes": ({}, 16384, 100), "kirman": ({}, 1024, 20), "lux-marchesi": ({}, 512, 10), "alfi": ({}, 256, 10),
+    "otc-market": ({}, 8192, 50), "cont": ({"n": 200}, 1024, 50), "sir": ({}, 8192, 50), "sir-groups": ({}, 2048, 50),
+    "supply-chain": ({}, 4096, 50), "garch": ({}, 16384, 100), "brock-hommes": ({}, 16384, 100),
+    "kirman": ({}, 1024, 20), "lux-marchesi": ({}, 512, 10), "alfi": ({}, 256, 10),
 }
 ORACLE = {"cont": {"n": 20}, "lux-marchesi": {"n": 60, "micro_steps": 5}, "alfi": {"n": 40, "memory": 20},
           "kirman": {"meetings": 5}}

@@ -25,7 +25,8 @@ simulate_module = sys.modules["fastmas.simulate"]  # `fastmas.simulate` is the f
 HERE = Path(__file__).parent
 SMALL = {  # crowds that plain Python can wait for
     "alfi": {"n": 20, "memory": 10}, "cont": {"n": 12}, "kirman": {"n_ants": 12, "meetings": 5},
-    "lux-marchesi": {"n": 20, "micro_steps": 2}, "sir": {"n_children": 6, "n_adults": 9}}
+    "lux-marchesi": {"n": 20, "micro_steps": 2}, "sir": {"n_people": 30},
+    "sir-groups": {"n_children": 6, "n_adults": 9}}
 CASES = {name: (name, SMALL.get(name, {})) for name in models.names()} | {
     "stock-market, smoothed": ("stock-market", {"rule": "smoothed"}),
     "stock-market, relaxed": ("stock-market", {"rule": "relaxed"}),

@@ -17,6 +17,9 @@ SMALL = {
         ["--days", "600", "--updater", "moments"], ["wrote prices.csv: 600 days", "rho: ", "report.html"]),
     "04_own_model.py": (["80", "moments"], ["follow: truth 0.6", "rho: truth 0.03", "misfit found"]),
     "05_black_box.py": (["--paths", "60"], ["follow: truth 0.6", "news: truth 0.01", "misfit found"]),
+    "06_epidemic.py": (["--schools", "20", "--days", "25"], ["beta: truth 1.2", "gamma: truth 0.4", "R_0 = "]),
+    "07_supply_chain.py": (
+        ["--games", "20", "--weeks", "30"], ["swing more", "beta_line: truth 0.34", "lead_time: truth 3, estimate 3"]),
 }
 LONGEST = 60  # lines
 

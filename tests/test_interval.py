@@ -118,7 +118,9 @@ def test_a_parameter_that_the_data_do_not_show():
     assert warnings(B_C, SETTLED, np.zeros(2), covariance([0.1, 0.15 * width])) == []
 
 
+MIDDLES = space_of(parameter("m", 0.0, 4.0, "linear"), parameter("n", 0.0, 4.0, "linear"))
 LINEAR = space_of(parameter("b"), parameter("m", 0.0, 4.0, "linear"))
+MIDDLE = {B_C: np.zeros(2), LINEAR: np.array([0.0, 2.0]), MIDDLES: np.full(2, 2.0)}
 RIDGE = 0.204 * np.log(100.0)  # b / c known and nothing else: a uniform over the diagonal of the box, sd in b and c
 
 
@@ -128,10 +130,12 @@ RIDGE = 0.204 * np.log(100.0)  # b / c known and nothing else: a uniform over th
     (B_C, [0.1, 0.05], 0.99, "b^-0.5 * c"),
     (B_C, [0.05, 0.1], -0.99, "b * c^0.5"),
     (B_C, [RIDGE, RIDGE], 0.999, "b / c"),
-    (LINEAR, [0.1, 0.2], 0.99, "1 log(b) -0.5 m"),
+    (LINEAR, [0.1, 0.2], 0.99, "log(b) - 0.5 m"),
+    (MIDDLES, [0.6, 0.6], 0.99, "m - n"),
+    (MIDDLES, [0.6, 0.6], -0.99, "m + n"),
 ])
 def test_parameters_that_move_together(space, sd, correlation, combination):
-    said = warnings(space, SETTLED, np.array([0.0, 2.0 if space is LINEAR else 0.0]), covariance(sd, correlation))
+    said = warnings(space, SETTLED, MIDDLE[space], covariance(sd, correlation))
     names = space.free
     assert said == [f"{names[0]} and {names[1]} move together (correlation {correlation:+.2f}): the data identify "
                     f"{combination}, not each of them"]

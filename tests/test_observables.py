@@ -395,7 +395,7 @@ def test_the_command_line_takes_several_observables(tmp_path, capsys):
 
 
 def test_a_model_beside_its_own_paths_with_zeros():
-    sir = fm.models.sir()
+    sir = fm.models.sir_groups()
     x = fm.simulate(sir, n_paths=60, n_steps=60, seed=1, observable="cases")
     assert (x == 0).any()
     fit = fm.calibrate(sir, x, observable="cases", warmup=0, free=["gamma"], updater="moments", budget=SMALL, draws=0,

@@ -139,14 +139,22 @@ def _in_words(space: ParameterSpace, members: list[int], weights: np.ndarray) ->
     weights = weights / weights[np.argmax(np.abs(weights))]
     if len(members) > MOST_NAMED + 2:
         return "a combination of them"
+    weights = np.where(np.abs(np.abs(weights) - 1.0) < ALIKE, np.sign(weights), weights)
     if all(p.scale == "log" for p in parameters):
-        weights = np.where(np.abs(np.abs(weights) - 1.0) < ALIKE, np.sign(weights), weights)
         if len(members) == 2 and (weights == [-1.0, 1.0]).all():
             weights = -weights
         above = " * ".join(_power(x, w) for x, w in zip(names, weights, strict=True) if w != -1.0)
         return " / ".join([above or "1", *(x for x, w in zip(names, weights, strict=True) if w == -1.0)])
-    words = [f"{w:+.2g} {_coordinate(p, x)}" for w, p, x in zip(weights, parameters, names, strict=True)]
-    return " ".join(words).removeprefix("+")
+    terms = [(float(w), _coordinate(p, x)) for w, p, x in zip(weights, parameters, names, strict=True)]
+    if terms[0][0] < 0.0 and any(w == 1.0 for w, _ in terms):
+        terms.sort(key=lambda term: term[0] != 1.0)  # a sum begins with what is added
+    return " ".join(_term(w, x) for w, x in terms).removeprefix("+ ")
+
+
+def _term(weight: float, name: str) -> str:
+    """Of a sum, with its sign before it."""
+    sign, size = "-" if weight < 0.0 else "+", abs(weight)
+    return f"{sign} {name}" if size == 1.0 else f"{sign} {size:.2g} {name}"
 
 
 def _power(name: str, exponent: float) -> str:
