@@ -118,7 +118,8 @@ class Model(_Fixed):
     @property
     def kernels(self) -> Kernels:
         """The kernels of a model that is no text."""
-        raise ModelError(f"model {self.name!r} has no rules: write a `step(self, t, draw)`, or set "
+        name = self.name or type(self).__name__
+        raise ModelError(f"model {name!r} has no rules: write a `step(self, t, draw)`, or set "
                          "`kernels = Kernels(init, step)`")
 
     @cached_property

@@ -91,7 +91,7 @@ def test_a_model_shows_its_parameters_observables_and_options(capsys):
     out = capsys.readouterr().out
     assert re.search(r"^gamma +2 +0\.5 +8 +price units +log$", out, re.MULTILINE)
     assert re.search(r"^kappa +\|b\|/\|c\|, weight of the public .* eq\. \(3\) +score$", out, re.MULTILINE)
-    assert re.search(r"^log_return +per step$", out, re.MULTILINE)
+    assert re.search(r"^log_return +per step +real$", out, re.MULTILINE)
     assert re.search(r"^n_noise +7$", out, re.MULTILINE)
 
 
@@ -254,7 +254,10 @@ SIMULATE = ["simulate", "stock-market", "--paths", "10", "--steps", "5"]
 WRONG = [
     (["nonsense"], ["nonsense", "--help"]),
     (["simulate"], ["MODEL", "fastmas simulate --help"]),
-    ([*SIMULATE, "--paths", "many"], ["--paths"]),
+    ([*SIMULATE, "--paths", "many"], ["--paths", "'many' is not a whole number", "as 1000 or 1e6"]),
+    ([*SIMULATE, "--paths", "1.5"], ["--paths", "'1.5' is not a whole number"]),
+    ([*SIMULATE, "--paths", "inf"], ["--paths", "'inf' is not a whole number"]),
+    (["models", f"{'x' * 5000}.py"], ["File name too long", "check the path"]),
     ([*SIMULATE, "--colour"], ["--colour"]),
     ([*SIMULATE, "--dtype", "float16"], ["dtype='float16'", "float32, float64"]),
     ([*SIMULATE, "--device", "abacus"], ["device='abacus'", "cpu, cuda"]),
@@ -316,6 +319,34 @@ def test_wrong_input_is_one_line_and_writes_nothing(empty_folder, capsys, words,
         for part in parts:
             assert part in said.err
     assert list(empty_folder.iterdir()) == []
+
+
+FAULTY = {
+    "MODEL = 5": ["MODEL is 5", "which is no model"], "MODEL = 'text'": ["MODEL is 'text'", "no model"],
+    "import sys; sys.exit(3)": ["cannot be imported", "SystemExit: 3"],
+    "def MODEL(**options): raise KeyError('x')": ["cannot be built", "KeyError"],
+    "def MODEL(**options): return MODEL(**options)": ["cannot be built", "RecursionError"],
+    "def MODEL(**options): raise SystemExit(4)": ["cannot be built", "SystemExit"],
+    "import fastmas as fm\nclass A(fm.Model): pass": ["model 'A' has no rules", "write a `step(self, t, draw)`"],
+    "raise BaseException('odd')": ["cannot be imported", "odd"],
+}
+
+
+@pytest.mark.parametrize("text", FAULTY)
+def test_a_file_that_is_no_model_is_one_line(empty_folder, capsys, text):
+    Path("faulty.py").write_text(text)
+    assert main(["models", "faulty.py"]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert len(said.err.splitlines()) == 1
+    for part in ["faulty.py", *FAULTY[text]] if "class A" not in text else FAULTY[text]:
+        assert part in said.err
+    assert len(said.err) < 400
+
+
+def test_whole_numbers_as_people_write_them(capsys):
+    assert main([*SIMULATE, "--paths", "1e1", "--seed", "1_000"]) == 0
+    assert "10 paths of 5 steps" in capsys.readouterr().out
 
 
 def test_report_of_what_is_no_run(empty_folder, capsys):

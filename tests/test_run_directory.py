@@ -15,7 +15,7 @@ from safetensors.numpy import save
 
 import fastmas
 from fastmas import limits
-from fastmas.errors import MemoryLimitError, OutputError, RunDirectoryError
+from fastmas.errors import Interrupted, MemoryLimitError, OutputError, RunDirectoryError, SimulationError
 from fastmas.report.writing import png
 from fastmas.storage import digests
 from fastmas.storage.run_directory import RunDirectory
@@ -116,6 +116,31 @@ def test_overwrite_keeps_files_of_the_users_among_the_figures(run):
     again.save_json("result.json", {})
     again.finish()
     assert sorted(p.name for p in (run.path / "figures").iterdir()) == ["mine.png", "mine.svg"]
+
+
+def end_with(fault, path, config, *, checkpoint=False):
+    """Begin a run, write something, and fail."""
+    with pytest.raises(fault), RunDirectory.begin(path, config, overwrite=True) as run:  # noqa: PT012
+        run.save_arrays("data.npz", {"x": np.zeros(3)})
+        if checkpoint:
+            run.save_checkpoint({}, {"generation": 1})
+        raise fault("every path ran away")
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_run_that_comes_to_nothing_leaves_nothing(tmp_path, is_there):
+    """Ctrl-C and what comes after a checkpoint leave something to go on with."""
+    path = tmp_path / "run"
+    if is_there:
+        finished(RunDirectory.create(path, CONFIG))
+    before = everything_in(tmp_path)
+    end_with(SimulationError, path, {"model": "lost"})
+    assert {k: v for k, v in everything_in(tmp_path).items() if k != "run/lock"} == before
+    assert path.exists() == is_there
+    end_with(Interrupted, path, {"model": "new"})
+    assert RunDirectory.open(path, unfinished=True).config["model"] == "new"
+    end_with(SimulationError, path, {"model": "newer"}, checkpoint=True)
+    assert RunDirectory.open(path, unfinished=True).load_checkpoint() == ({}, {"generation": 1})
 
 
 def test_links_are_not_followed(run, tmp_path):

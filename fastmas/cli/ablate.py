@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from fastmas.cli import output
-from fastmas.cli.options import PLACE, SIZES, Overwrite, Seed, Settings, Threads
+from fastmas.cli.options import PLACE, SIZES, Overwrite, Seed, Settings, Threads, whole
 from fastmas.cli.progress import reporter
 from fastmas.cli.settings import build, names_of
 from fastmas.errors import ParameterError
@@ -45,20 +45,21 @@ def smoothing(
         help="Updaters that fit the exact rules. By default all; relaxed and smoothed rules are fitted by moments.",
     )] = None,
     sets: Annotated[int | None, typer.Option(
-        metavar="N", rich_help_panel=SIZES, help="Data sets, each with its own seed. By default 20.",
+        parser=whole, metavar="N", rich_help_panel=SIZES, help="Data sets, each with its own seed. By default 20.",
         show_default=False)] = None,
     game_sets: Annotated[int | None, typer.Option(
-        "--game-sets", metavar="N", rich_help_panel=SIZES,
+        "--game-sets", parser=whole, metavar="N", rich_help_panel=SIZES,
         help="Data sets that updaters which play a game fit, since they take longest. By default all.",
         show_default=False)] = None,
     paths: Annotated[int | None, typer.Option(
-        metavar="N", rich_help_panel=SIZES, help="Paths of a data set. By default 200.", show_default=False)] = None,
+        parser=whole, metavar="N", rich_help_panel=SIZES, help="Paths of a data set. By default 200.",
+        show_default=False)] = None,
     horizon: Annotated[int, typer.Option(
-        metavar="N", rich_help_panel=SIZES, help="Steps of a path.")] = 50,
+        parser=whole, metavar="N", rich_help_panel=SIZES, help="Steps of a path.")] = 50,
     warmup: Annotated[int, typer.Option(
-        metavar="N", rich_help_panel=SIZES, help="Steps simulated before.")] = 50,
+        parser=whole, metavar="N", rich_help_panel=SIZES, help="Steps simulated before.")] = 50,
     gradient_paths: Annotated[int | None, typer.Option(
-        "--gradient-paths", metavar="N", rich_help_panel=SIZES,
+        "--gradient-paths", parser=whole, metavar="N", rich_help_panel=SIZES,
         help="Paths of a difference behind the exact derivative; tangents have a tenth, the torch twin a 200th, 0 "
              "leaves gradients out. By default 1000000.", show_default=False)] = None,
     quick: Annotated[bool, typer.Option(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fastmas.cli import output
-from fastmas.cli.options import PLACE, SIZES, Device, Overwrite
+from fastmas.cli.options import PLACE, SIZES, Device, Overwrite, whole
 from fastmas.cli.progress import reporter
 
 if TYPE_CHECKING:
@@ -37,9 +37,10 @@ def engine(
     quick: Annotated[bool, typer.Option(
         "--quick", rich_help_panel=WHAT, help="A few tasks and rounds, in a minute: to see that it works.")] = False,
     repeats: Annotated[int | None, typer.Option(
-        metavar="N", rich_help_panel=SIZES, help="Rounds, in which peers take turns. By default 31, or 5 if quick.",
-        show_default=False)] = None,
-    seed: Annotated[int, typer.Option(metavar="N", rich_help_panel=SIZES, help="Of the first round.")] = 1,
+        parser=whole, metavar="N", rich_help_panel=SIZES, show_default=False,
+        help="Rounds, in which peers take turns. By default 31, or 5 if quick.")] = None,
+    seed: Annotated[int, typer.Option(
+        parser=whole, metavar="N", rich_help_panel=SIZES, help="Of the first round.")] = 1,
     device: Device = "cpu",
     out: Annotated[Path | None, typer.Option(
         metavar="FILE", rich_help_panel=PLACE, help="JSON lines to write; the first names the machine.")] = None,

@@ -29,6 +29,7 @@ from fastmas.cli.options import (
     Settings,
     Symbol,
     Threads,
+    whole,
 )
 from fastmas.cli.progress import reporter
 from fastmas.cli.result import print_fit, print_report
@@ -88,18 +89,18 @@ def calibrate(
         "--no-interval", rich_help_panel=GAME,
         help="Leave out the intervals of the estimates, which take more simulations.")] = False,
     draws: Annotated[int | None, typer.Option(
-        metavar="N", rich_help_panel=SIZES,
+        parser=whole, metavar="N", rich_help_panel=SIZES,
         help="Draws from the posterior; 0 for none.")] = None,
     generations: Annotated[int | None, typer.Option(
-        metavar="N", rich_help_panel=SIZES, help="Rounds of the game.")] = None,
+        parser=whole, metavar="N", rich_help_panel=SIZES, help="Rounds of the game.")] = None,
     paths: Annotated[int | None, typer.Option(
-        metavar="N", rich_help_panel=SIZES,
+        parser=whole, metavar="N", rich_help_panel=SIZES,
         help="Simulated paths of each candidate in a generation.")] = None,
     horizon: Annotated[int | None, typer.Option(
-        metavar="N", rich_help_panel=SIZES,
+        parser=whole, metavar="N", rich_help_panel=SIZES,
         help="Steps that the discriminator sees of a path or window.")] = None,
     warmup: Annotated[int | None, typer.Option(
-        metavar="N", rich_help_panel=SIZES, help="Steps simulated before the window begins.")] = None,
+        parser=whole, metavar="N", rich_help_panel=SIZES, help="Steps simulated before the window begins.")] = None,
     seed: Seed = None,
     threads: Threads = None,
     device: Device = "cpu",

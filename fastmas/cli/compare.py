@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fastmas.cli import output
-from fastmas.cli.options import GAME, PLACE, SIZES, Column, Overwrite, Seed, Threads
+from fastmas.cli.options import GAME, PLACE, SIZES, Column, Overwrite, Seed, Threads, whole
 from fastmas.cli.progress import reporter
 from fastmas.cli.settings import names_of
 from fastmas.errors import ParameterError
@@ -32,7 +32,7 @@ def compare(
                               "default every built-in one that shows a price.")] = None,
     column: Column = None,
     horizon: Annotated[int | None, typer.Option(
-        metavar="N", rich_help_panel=SIZES, help="Steps of a window of one series.")] = None,
+        parser=whole, metavar="N", rich_help_panel=SIZES, help="Steps of a window of one series.")] = None,
     updater: Annotated[str | None, typer.Option(
         metavar="NAME", rich_help_panel=GAME,
         help="What moves the parameters. moments, the default, plays no game: some five minutes on two cores for the "

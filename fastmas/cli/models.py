@@ -64,10 +64,11 @@ def _show(model: Model, values: dict[str, object]) -> None:
         for p in model.parameters]
     value = "value" if values else "default"
     output.table(("parameter", value, "low", "high", "unit", "scale"), numbers)
-    output.line()
     seen = _derivatives(model)
-    output.table(("parameter", "what it is", "source", "derivative by"),
-                 [(p.name, p.doc, p.source, seen.get(p.name, "")) for p in model.parameters])
+    said = [(p.name, p.doc, p.source, seen.get(p.name, "")) for p in model.parameters]
+    if any(any(row[1:]) for row in said):
+        output.line()
+        output.table(("parameter", "what it is", "source", "derivative by"), said)
     output.line()
     output.table(("observable", "unit", "domain"),
                  [(o.name, o.unit or "-", o.domain or "as the data say") for o in model.observables])

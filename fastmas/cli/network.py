@@ -24,6 +24,7 @@ from fastmas.cli.options import (
     Seed,
     Symbol,
     Threads,
+    whole,
 )
 from fastmas.cli.progress import reporter
 
@@ -50,11 +51,11 @@ def network(
     statistic: Annotated[str | None, typer.Option(
         metavar="NAME", rich_help_panel=GAME, help="What the discriminator sees of a path.")] = None,
     generations: Annotated[int | None, typer.Option(
-        metavar="N", rich_help_panel=SIZES, help="Steps of the network; 1000 by default.")] = None,
+        parser=whole, metavar="N", rich_help_panel=SIZES, help="Steps of the network; 1000 by default.")] = None,
     paths: Annotated[int | None, typer.Option(
-        metavar="N", rich_help_panel=SIZES, help="Simulated paths of a generation.")] = None,
+        parser=whole, metavar="N", rich_help_panel=SIZES, help="Simulated paths of a generation.")] = None,
     horizon: Annotated[int | None, typer.Option(
-        metavar="N", rich_help_panel=SIZES, help="Steps of a window of one series.")] = None,
+        parser=whole, metavar="N", rich_help_panel=SIZES, help="Steps of a window of one series.")] = None,
     seed: Seed = None,
     threads: Threads = None,
     overwrite: Overwrite = False,

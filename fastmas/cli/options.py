@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Annotated
 
 import typer
 
 GAME, SIZES, PLACE, READING = "The game", "Sizes and seed", "Where results go", "How the data are read"
+
+
+
+def whole(text: str | int) -> int:
+    """A whole number as people write it: 1000000, 1e6, 1_000_000."""
+    with contextlib.suppress(ValueError):
+        return int(text)
+    with contextlib.suppress(ValueError, OverflowError):  # of no number, of NaN and of infinity
+        if float(text) == int(float(text)):
+            return int(float(text))
+    raise typer.BadParameter(f"{text!r} is not a whole number; give one, as 1000 or 1e6")
+
 
 ModelName = Annotated[str, typer.Argument(
     metavar="MODEL", help="A model of `fastmas models`, or FILE.py:NAME for one of yours.")]
@@ -43,10 +56,10 @@ Settings = Annotated[list[str] | None, typer.Option(
     help="Give a parameter a value in its own unit, or an option of the model: kappa=1.5, rule=smoothed, "
          "windows=2:5,3:8. May be given many times.")]
 Seed = Annotated[int | None, typer.Option(
-    metavar="N", rich_help_panel=SIZES, help="Whole number below 2**32. The same seed gives the same bits.",
-    show_default=False)]
+    parser=whole, metavar="N", rich_help_panel=SIZES, show_default=False,
+    help="Whole number below 2**32. The same seed gives the same bits.")]
 Threads = Annotated[int | None, typer.Option(
-    metavar="N", rich_help_panel=SIZES,
+    parser=whole, metavar="N", rich_help_panel=SIZES,
     help="Number of threads. By default every CPU; results do not depend on it.")]
 Dtype = Annotated[str, typer.Option(
     metavar="TYPE", rich_help_panel=SIZES, help="Arithmetic of a step: float32, or float64 at a lower speed.")]

@@ -13,7 +13,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fastmas.cli import output
-from fastmas.cli.options import PLACE, SIZES, Device, Dtype, ModelName, Observable, Overwrite, Seed, Settings, Threads
+from fastmas.cli.options import (
+    PLACE,
+    SIZES,
+    Device,
+    Dtype,
+    ModelName,
+    Observable,
+    Overwrite,
+    Seed,
+    Settings,
+    Threads,
+    whole,
+)
 from fastmas.cli.progress import reporter
 from fastmas.cli.settings import build, one_or_several
 from fastmas.progress import PATIENCE
@@ -29,11 +41,12 @@ def simulate(
     *,
     settings: Settings = None,
     observable: Observable = None,
-    paths: Annotated[int, typer.Option(metavar="N", rich_help_panel=SIZES, help="Number of paths.")] = 1000,
+    paths: Annotated[int, typer.Option(
+        parser=whole, metavar="N", rich_help_panel=SIZES, help="Number of paths.")] = 1000,
     steps: Annotated[int, typer.Option(
-        metavar="N", rich_help_panel=SIZES, help="Steps of a path, counted from t = 0.")] = 100,
+        parser=whole, metavar="N", rich_help_panel=SIZES, help="Steps of a path, counted from t = 0.")] = 100,
     warmup: Annotated[int, typer.Option(
-        metavar="N", rich_help_panel=SIZES,
+        parser=whole, metavar="N", rich_help_panel=SIZES,
         help="First steps that are simulated and not returned: the times t of a file begin here.")] = 0,
     seed: Seed = 1,
     threads: Threads = None,

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from fastmas.cli import output
-from fastmas.cli.options import SIZES, ModelName, Seed, Threads
+from fastmas.cli.options import SIZES, ModelName, Seed, Threads, whole
 from fastmas.cli.settings import build
 
 TOO_SHORT = 1
@@ -25,7 +25,7 @@ def warmup_check(
     observable: Annotated[str | None, typer.Option(
         metavar="NAME", help="What to observe, of `fastmas models MODEL`. By default the first one.")] = None,
     warmup: Annotated[int, typer.Option(
-        metavar="N", rich_help_panel=SIZES,
+        parser=whole, metavar="N", rich_help_panel=SIZES,
         help="Steps before the window; a calibration has 50, or 200 for one series, by default.")] = 50,
     seed: Seed = None,
     threads: Threads = None,

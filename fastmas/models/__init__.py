@@ -21,7 +21,7 @@ from types import ModuleType
 from typing import Any
 
 from fastmas import registry
-from fastmas.errors import ModelError, ParameterError
+from fastmas.errors import FastmasError, ModelError, ParameterError
 from fastmas.language.relaxed import relaxed
 from fastmas.model import Model
 from fastmas.names import unknown
@@ -48,10 +48,16 @@ def get(name: str, **config: Any) -> Model:
     build, twin = factory(name), config.pop("relaxed", "")
     try:
         model = build(**config)
+    except FastmasError:
+        raise
     except TypeError as error:
         raise ModelError(_unbuilt(name, build, config, error)) from error
+    except (Exception, SystemExit) as error:  # whatever a user's function does
+        raise ModelError(f"model {name!r} cannot be built: {type(error).__name__}: {error}") from error
     if not isinstance(model, Model):
         raise ModelError(f"{name!r} gives a {type(model).__name__}, not a fastmas Model")
+    if not (model.sources or model.engine):
+        _ = model.kernels  # raises where there are no rules at all
     return relaxed(model, twin) if twin else model
 
 
@@ -190,8 +196,12 @@ def _of_package(name: str) -> Callable[..., Model]:
 
 def _from_file(name: str) -> Callable[..., Model]:
     file, _, attribute = name.rpartition(":") if ".py:" in name else (name, "", "")
-    path = Path(file).resolve()
-    if not path.is_file():
+    try:
+        path = Path(file).resolve()
+        there = path.is_file()
+    except (OSError, RuntimeError) as error:  # a name that is too long, a loop of links
+        raise ModelError(f"model {shown(name)}: {getattr(error, 'strerror', None) or error}; check the path") from error
+    if not there:
         raise ModelError(f"model {name!r}: there is no file {file}")
     module = _import_file(path)
     if not attribute:
@@ -259,10 +269,12 @@ def _import_file(path: Path) -> Any:
     sys.modules[key] = module
     try:
         exec(compile(path.read_bytes(), str(path), "exec", dont_inherit=True), vars(module))  # no bytecode of before
-    except Exception as error:
+    except BaseException as error:
         del sys.modules[key]
         if before is not None:
             sys.modules[key] = before
+        if isinstance(error, KeyboardInterrupt):
+            raise
         raise ModelError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
     setattr(module, DIGEST, now)
     for kind in _models_of(module):

@@ -31,7 +31,7 @@ from fastmas.storage.layout import (
     SUCCESSOR,
     read_json,
 )
-from fastmas.storage.locking import locked
+from fastmas.storage.locking import LOCK, locked
 
 OURS = b"tEXtSoftware\0fastmas"  # in a picture that fastmas drew
 HEAD = 1 << 16  # bytes of a picture in which it stands
@@ -98,8 +98,15 @@ def drop_successor(home: Path) -> None:
     """Delete a run that was to replace another, and was not finished."""
     path = successor(home)
     if path is not None:
-        _delete(path, IN_ORDER)
-        path.rmdir()
+        discard(path)
+
+
+def discard(run: Path) -> None:
+    """Delete a run that came to nothing; only the holder of the lock may. Files of the user's stay."""
+    _delete(run, IN_ORDER)
+    (run / LOCK).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        run.rmdir()
 
 
 def replace_by_successor(home: Path) -> None:

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from fastmas import __version__
-from fastmas.errors import OutputError, RunDirectoryError
+from fastmas.errors import FastmasError, Interrupted, OutputError, RunDirectoryError
 from fastmas.files import cannot_write, pack_tensors, to_json, unpack_tensors, write_atomically
 from fastmas.storage import digests
 from fastmas.storage.layout import (
@@ -40,6 +40,7 @@ from fastmas.storage.layout import (
 from fastmas.storage.locking import locked
 from fastmas.storage.replacing import (
     check_replaceable,
+    discard,
     drop_successor,
     is_occupied,
     make_folder,
@@ -95,6 +96,8 @@ class RunDirectory:
     def begin(cls, path: str | Path, config: Mapping[str, Any], *, overwrite: bool = False) -> Iterator[RunDirectory]:
         """`create`, with other processes kept out from before the first file until the block ends.
 
+        A run that a fault ends before its first checkpoint is deleted.
+
         Raises
         ------
         RunDirectoryError, OutputError
@@ -109,7 +112,12 @@ class RunDirectory:
             else:
                 run = cls.create(home, config, overwrite=overwrite)
                 stack.enter_context(locked(home))
-            yield run
+            try:
+                yield run
+            except FastmasError as error:
+                if not isinstance(error, Interrupted) and not (run.path / CHECKPOINT).exists():
+                    discard(run.path)
+                raise
 
     @staticmethod
     def check(path: str | Path, *, overwrite: bool = False) -> None:
