@@ -29,7 +29,6 @@ come from `fastmas.random` with (address, t, slot). `fastmas check` examines all
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import inspect
 import re
 import typing
@@ -42,6 +41,7 @@ import numpy as np
 
 from fastmas.declarations import Agents, Observable, State, is_number, log_return
 from fastmas.errors import ModelError, ParameterError
+from fastmas.names import nearest
 from fastmas.parameters import Parameter, ParameterSpace, is_whole, shown
 from fastmas.source_text import Source, source_of
 
@@ -180,7 +180,7 @@ class Model(_Fixed):
             if observable.name == name:
                 return observable
         known = [o.name for o in (*self.observables, *self._hidden)]
-        alike = difflib.get_close_matches(str(name), known, n=1)
+        alike = nearest(name, known)
         hint = f", did you mean {alike[0]!r}?" if alike else ";"
         raise ModelError(f"model {self.name!r} has no observable {name!r}{hint} it has: {', '.join(known)}")
 

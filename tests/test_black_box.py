@@ -201,7 +201,8 @@ def test_it_runs_under_joblib():
 
 
 INTERRUPTED = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job of a shell, and its children, ignore it
 sys.path.insert(0, {tests!r})
 import black_boxes as boxes, fastmas as fm
 model = fm.BlackBox(boxes.sleeps, boxes.PARAMETERS)

@@ -176,7 +176,7 @@ def test_a_model_from_a_file_is_calibrated_and_kept(walk_file, tmp_path, no_verd
     config = json.loads((run / "config.json").read_text())
     assert config["model_factory"] == walk_file
     (run / "result.json").unlink()
-    same(fit, fm.resume(run, n_threads=1))
+    same(fit, fm.resume(run, n_threads=1, trust=True))
 
 
 def test_a_model_that_always_runs_away_is_named(walk_file, small):
@@ -535,6 +535,7 @@ def test_a_run_directory_holds_what_is_promised(small, tmp_path):
         rows = list(csv.DictReader(file))
     assert [row["generation"] for row in rows] == ["0", "1", "2", "3"]
     assert float(rows[-1]["kappa"]) == fit.history[-1]["kappa"]
+    assert "40 paths" in events.pop(0)["said"]
     assert [event["phase"] for event in events] == ["start", *["game"] * 5, "last step", "stationarity", "verdict",
                                                   "interval", "posterior"]
     assert [event.get("done") for event in events[1:6]] == [0, 1, 2, 3, 4]

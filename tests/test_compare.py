@@ -213,14 +213,15 @@ def test_the_sentence_says_what_fits(rows, said):
 
 def test_markets_say_so_themselves():
     built_in = [models.get(name) for name in models.names()]
-    assert {model.name for model in built_in if not is_market(model)} == {"brock-hommes", "otc-market", "sir"}
+    assert {model.name for model in built_in if not is_market(model)} == {
+        "brock-hommes", "otc-market", "sir", "sir-groups", "supply-chain"}
     assert {model.name for model in built_in if model.yardstick} == {"garch", "random-walk"}
     assert [one.name for one in candidates(None)][-3:] == ["garch", "random-walk", "random-walk-student"]
 
 
 @pytest.mark.parametrize(("given", "error", "said"), [
-    (["kirmann"], ModelError, "unknown model 'kirmann', did you mean 'kirman'?"),
-    (["sir"], ModelError, "model 'sir' is no market: it shows infected"),
+    (["kirmann"], ModelError, "unknown model 'kirmann' (did you mean 'kirman'?)"),
+    (["sir"], ModelError, "model 'sir' is no market: it shows cases"),
     (["brock-hommes"], ModelError, "is no market: it shows x,"),
     ([], ParameterError, "name at least one"),
     (["herd", "herd"], ParameterError, "'herd' is named twice")])

@@ -71,13 +71,15 @@ def bits(paths: np.ndarray) -> bytes:
 
 
 def test_every_observable_is_finite_float32_of_the_promised_shape(model):
-    thetas = two_thetas(model)
-    for observable in model.observables:
-        paths = simulate(model, thetas, n_paths=17, n_steps=30, warmup=7, observable=observable.name)
-        assert paths.dtype == np.float32
-        assert paths.shape == (2, 17, 24)
+    names = [observable.name for observable in model.observables]
+    seen = simulate(model, two_thetas(model), n_paths=17, n_steps=30, warmup=7, observable=names)
+    assert seen.dtype == np.float32
+    assert seen.shape == (2, 17, 24, *([len(names)] if len(names) > 1 else []))
+    for observable, paths in zip(model.observables, np.moveaxis(seen.reshape(2, 17, 24, -1), 3, 0), strict=True):
         assert np.isfinite(paths[..., 1:]).all()
         assert observable.transform is not None or np.isfinite(paths[..., 0]).all()
+    last = simulate(model, two_thetas(model), n_paths=17, n_steps=30, warmup=7, observable=names[-1])
+    assert np.array_equal(last, seen.reshape(2, 17, 24, -1)[..., -1], equal_nan=True)
 
 
 def test_one_theta_loses_its_axis_and_the_first_observable_is_the_default(model):

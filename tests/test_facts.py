@@ -91,10 +91,10 @@ def test_the_likelihood_of_arch_finds_a_garch():
 
 
 def test_a_missing_library_costs_its_facts_alone(monkeypatch):
-    monkeypatch.setattr(library_facts, "is_there", lambda package: package != "arch")
+    monkeypatch.setattr(library_facts, "is_there", lambda package: package not in ("arch", "statsmodels"))
     found = facts_of(returns(1, 1300), "noise")
     assert "garch_persistence" not in {row["name"] for row in found.rows}
-    (line,) = found.left_out
+    line = next(line for line in found.left_out if "want of arch" in line)
     assert line.startswith("left out, for want of arch: variance_ratio, garch_persistence, conditional_kurtosis; pip")
 
 
@@ -147,7 +147,7 @@ def test_a_dot_beyond_the_picture_is_a_triangle():
 
 
 def test_wrong_input_is_one_line():
-    with pytest.raises(ModelError, match="is no market: it shows infected, .* a market shows `price` first"):
+    with pytest.raises(ModelError, match="is no market: it shows cases, .* a market shows `price` first"):
         fm.facts(fm.models.sir())
     with pytest.raises(ParameterError, match="theta is for a model"):
         fm.facts("sp500", theta={"mu": 0.1})

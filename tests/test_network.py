@@ -190,7 +190,7 @@ def test_other_players_play(options):
 def test_what_is_saved_comes_back(hardly, tmp_path):
     fit = hardly
     page = fit.save(tmp_path / "net")
-    assert page.read_text().count("<img") == 4  # paths, returns, autocorrelations, the game
+    assert page.read_text().count("<img") == 5  # paths, returns, autocorrelations, facts, the game
     again = fm.load_network(tmp_path / "net")
     assert np.array_equal(again.simulate(30, 40, seed=3), fit.simulate(30, 40, seed=3))
     assert (again.p_value, again.verdict, again.history) == (fit.p_value, fit.verdict, fit.history)

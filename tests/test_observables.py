@@ -353,7 +353,7 @@ def test_a_run_of_several_observables_goes_on_to_the_same_bits(run, monkeypatch)
     assert config["data"]["names"] == ["price", "arrivals", "code"]
     assert config["data"]["domains"] == ["price", "count", "category"]
     (path / "result.json").unlink()
-    again = fm.resume(path, n_threads=2)
+    again = fm.resume(path, n_threads=2, trust=True)
     assert again.estimate == fit.estimate
     assert again.interval == fit.interval
     assert (again.p_value, again.verdict) == (fit.p_value, fit.verdict)

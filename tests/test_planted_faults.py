@@ -35,7 +35,7 @@ from fastmas.evaluation import Evaluation
 from fastmas.random.address import Purpose
 from fastmas.region import Region
 from fastmas.statistics import fit as fit_statistic
-from fastmas.statistics.scaling import Scaling
+from fastmas.statistics.views import views_of
 from fastmas.updaters import moments
 from fastmas.updaters.cma_es import CMAES
 from fastmas.updaters.descent import Descent
@@ -114,7 +114,8 @@ def scaled_by(patch, paths_of):
     def begin_scaled(self, observations, statistic):
         begin(self, observations, statistic)
         paths = paths_of(self)
-        self.scaling, self.statistic = Scaling.of(paths), fit_statistic(statistic, paths)
+        self.views = views_of(paths, observations.names, observations.domains)
+        self.statistic = fit_statistic(statistic, paths, self.views)
         self.real, self.heldout = self.statistic(self.x_train), self.statistic(self.x_heldout)
 
     patch.setattr(Observed, "__init__", begin_scaled)

@@ -11,6 +11,7 @@ import pytest
 from small_games import SMALL
 
 import fastmas as fm
+from fastmas.calibration.budget import FULL
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
@@ -18,11 +19,12 @@ import lines  # noqa: E402
 import systems  # noqa: E402
 
 BUDGET = replace(SMALL, start=replace(SMALL.start, n_scan=256))
+THOROUGH = replace(SMALL, start=FULL.start)  # of two parameters that nearly make up for each other, in a box of 20
 
 
-def fitted(model, data, observable, free, warmup):
+def fitted(model, data, observable, free, warmup, budget=BUDGET):
     return fm.calibrate(model, data, observable=observable, free=free, warmup=warmup, updater="moments", draws=0,
-                        seed=1, n_threads=1, budget=BUDGET)
+                        seed=1, n_threads=1, budget=budget)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +39,7 @@ def quotes():
 def test_the_two_figures_of_the_paper_know_a_difference_alone(quotes):
     """How often clients trade and the gap between quotes stay what they are when all move up together."""
     truth, seen = quotes
-    fit = fitted(fm.models.otc_market(), seen[:, :, [0, 2]], ("outcome", "gap"), list(truth), 1)
+    fit = fitted(fm.models.otc_market(), seen[:, :, [0, 2]], ("outcome", "gap"), list(truth), 1, THOROUGH)
     assert [text for text in fit.warnings if text.endswith("the data identify mu_1 - mu_0, not each of them")]
     assert fit.estimate["mu_1"] - fit.estimate["mu_0"] == pytest.approx(0.6, abs=0.1)
     assert fit.interval["mu_0"][1] - fit.interval["mu_0"][0] > 5.0
@@ -46,7 +48,7 @@ def test_the_two_figures_of_the_paper_know_a_difference_alone(quotes):
 def test_a_price_beside_them_tells_both(quotes):
     """Five bounds of 4,000 rounds are .14 of mu_0 and .04 of mu_1, and the search begins in a box of 20."""
     truth, seen = quotes
-    fit = fitted(fm.models.otc_market(), seen[:, :, :2], ("outcome", "traded_price"), list(truth), 1)
+    fit = fitted(fm.models.otc_market(), seen[:, :, :2], ("outcome", "traded_price"), list(truth), 1, THOROUGH)
     assert fit.estimate["mu_0"] == pytest.approx(2.0, abs=0.14)
     assert fit.estimate["mu_1"] == pytest.approx(2.6, abs=0.05)
     assert not any("move together" in text for text in fit.warnings)

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +13,7 @@ from fastmas.cli import output
 from fastmas.cli.options import PLACE, SIZES, Column, Overwrite, Seed, Settings
 from fastmas.cli.settings import build
 from fastmas.errors import ParameterError
+from fastmas.names import nearest
 
 if TYPE_CHECKING:
     from fastmas.facts import StylisedFacts
@@ -82,7 +82,7 @@ def _is_data(what: str) -> bool:
     if what in BUILT_IN or Path(what).suffix or Path(what).exists():
         return True
     known = [*models.names(), *BUILT_IN]
-    alike = difflib.get_close_matches(what, known, n=1)
+    alike = nearest(what, known)
     raise ParameterError(f"{what!r} is no file, no built-in data ({', '.join(BUILT_IN)}) and no model"
                          + (f"; did you mean {alike[0]!r}?" if alike else "; see `fastmas models`"))
 

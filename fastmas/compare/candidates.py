@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any
 
 from fastmas import models
-from fastmas.errors import ModelError, ParameterError
+from fastmas.errors import ParameterError
 from fastmas.markets import is_market, price_of
 from fastmas.model import Model
 from fastmas.simulate import simulate
@@ -74,14 +73,8 @@ def _variants(model: Model) -> list[Candidate]:
 
 
 def _found(one: str | Model) -> Model:
-    model = one if isinstance(one, Model) else _by_name(one)
+    model = one if isinstance(one, Model) else models.get(one)
     price_of(model)
     return model
 
 
-def _by_name(name: str) -> Model:
-    try:
-        return models.get(name)
-    except ModelError as error:
-        alike = difflib.get_close_matches(name, models.names(), n=1)
-        raise ModelError(f"unknown model {name!r}, did you mean {alike[0]!r}?" if alike else str(error)) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from fastmas.data.numbers import is_missing, is_number, looks_numeric
 from fastmas.data.query import Query
 from fastmas.data.tables import Table, listed, plain
 from fastmas.errors import DataError
+from fastmas.names import nearest
 
 DATE_NAMES = ("datetime", "timestamp", "date", "time")
 CLOCK_NAMES = ("timestamp", "time")
@@ -236,7 +236,7 @@ def _observables(table: Table, query: Query, taken: Collection[int]) -> tuple[li
         if j is None and plain(name) in PRICE_NAMES:
             (j,), note = _one_price(table, taken)
         if j is None:
-            alike = difflib.get_close_matches(name, table.names(), n=1)
+            alike = nearest(name, table.names())
             hint = f" (is it {alike[0]!r}?)" if alike else ""
             raise DataError(
                 f"{table.source}: no column {name!r} for the observable of that name{hint}; its columns are: "
