@@ -535,7 +535,7 @@ def test_a_run_directory_holds_what_is_promised(small, tmp_path):
         rows = list(csv.DictReader(file))
     assert [row["generation"] for row in rows] == ["0", "1", "2", "3"]
     assert float(rows[-1]["kappa"]) == fit.history[-1]["kappa"]
-    assert "40 paths" in events.pop(0)["said"]
+    assert "60 paths of 31 times" in events.pop(0)["said"]
     assert [event["phase"] for event in events] == ["start", *["game"] * 5, "last step", "stationarity", "verdict",
                                                   "interval", "posterior"]
     assert [event.get("done") for event in events[1:6]] == [0, 1, 2, 3, 4]
