@@ -11,7 +11,7 @@ PRICE = "price"  # a domain, and a name where none is declared
 def is_market(model: Model) -> bool:
     """Whether what a model shows first is a price."""
     first = model.observables[0]
-    return (getattr(first, "domain", "") or first.name) == PRICE
+    return (first.domain or first.name) == PRICE
 
 
 def price_of(model: Model) -> Observable:

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from fastmas.calibrate import calibrate, resume
 from fastmas.calibration.budget import FULL, Budget
 from fastmas.calibration.given import Asked, observations_of
 from fastmas.calibration.keeping import arrays_of
+from fastmas.calibration.loading import load
 from fastmas.calibration.settings import decide
 from fastmas.compare.candidates import Candidate, candidates, minutes
 from fastmas.compare.ranking import Comparison, Row, ranked, row_of, sentence
@@ -36,6 +36,7 @@ from fastmas.model import Model
 from fastmas.progress import Progress
 from fastmas.statistics import library_facts
 from fastmas.statistics.stylised_facts import log_returns
+from fastmas.storage import digests
 from fastmas.storage.layout import CONFIG
 from fastmas.storage.layout import RESULT as RUN_RESULT
 from fastmas.storage.run_directory import RunDirectory
@@ -129,7 +130,8 @@ def compare(
            paths=None, warmup=None, seed=seed, interval=False)
     given = budget or FULL
     design = {"updater": updater, "seed": seed}
-    identity = {**design, "source": observations.source, "data": _digest(observations), "budget": asdict(given)}
+    identity = {**design, "source": observations.source, "data": digests.of_arrays(arrays_of(observations)),
+                "budget": asdict(given)}
     folder = None if out is None else Folder(out, identity, overwrite=overwrite)
     plan = Plan(observations, updater, seed, given, limit, n_threads, folder, progress or (lambda event: None))
     try:
@@ -186,7 +188,8 @@ def _calibrated(plan: Plan, one: Candidate, anew: bool) -> tuple[Mapping[str, An
     place, tell = plan.place(one.name), _within(plan.tell, one.name)
     if place is not None and not anew and (place / CONFIG).exists():
         if (place / RUN_RESULT).exists():
-            return RunDirectory.open(place).load_json(RUN_RESULT), _stored(plan, one.name)
+            fit = load(place)
+            return fit.result, fit.sample
         with contextlib.suppress(RunDirectoryError):  # stopped before it had anything to go on with
             begun = RunDirectory.open(place, unfinished=True).config.get("model_factory")
             fit = resume(place, n_threads=plan.n_threads, progress=tell, trust=begun == models.origin(one.model))
@@ -235,8 +238,3 @@ def _notes(observations: Observations) -> list[str]:
     values = library_facts.garch_fit(log_returns(observations.series_train)).params
     listed = ", ".join(f"{name.partition('[')[0]} {value:.3g}" for name, value in values.items())
     return [*said, f"GARCH(1,1) by arch's likelihood, on the same part of the data: {listed}"]
-
-
-def _digest(observations: Observations) -> str:
-    arrays = arrays_of(observations)
-    return hashlib.sha256(b"".join(np.ascontiguousarray(arrays[name]).tobytes() for name in sorted(arrays))).hexdigest()

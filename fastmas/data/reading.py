@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,8 @@ from fastmas.data.sources import read_source
 from fastmas.data.told import Reading, told
 from fastmas.errors import DataError, ParameterError
 
-MISSING = ("error", "drop")
 N_TOLD = 5
-AXES = ("path", "time", "observable")
+AXES = ("path", "time")
 
 
 @dataclass(frozen=True)
@@ -105,13 +105,20 @@ def _of_ragged(parts: list[Any], wanted: Wanted) -> Reading:
 
 def _checked(seen: Reading, wanted: Wanted) -> Reading:
     """A reading of a table, if all of its values are of their domains."""
-    for j, declared in enumerate(wanted.domains):
-        layer = seen.values[..., j]
-        kind = domains.get(domains.resolved(declared, seen.columns[j], "", layer[np.isfinite(layer)]))
-        wrong = domains.wrong_values(kind, layer)
-        if wrong.size:
-            raise DataError(f"{seen.at(*wrong[0], j)}: {domains.fault_of(kind, layer[tuple(wrong[0])])}")
+    for j, place, fault in _faults(seen.values, seen.columns, wanted, keep_missing=False):
+        raise DataError(f"{seen.at(*place, j)}: {fault}")
     return seen
+
+
+def _faults(values: np.ndarray, names: Sequence[str], wanted: Wanted, *,
+            keep_missing: bool) -> Iterator[tuple[int, np.ndarray, str]]:
+    """The first value of each observable that cannot be: whose it is, where it stands, and what is wrong with it."""
+    for j, declared in enumerate(wanted.domains):
+        layer = values[..., j]
+        kind = domains.get(domains.resolved(declared, names[j], "", layer[np.isfinite(layer)]))
+        wrong = domains.wrong_values(kind, layer, keep_missing=keep_missing)
+        if wrong.size:
+            yield j, wrong[0], domains.fault_of(kind, layer[tuple(wrong[0])])
 
 
 # ---------------------------------------------------------------------- arrays
@@ -127,15 +134,11 @@ def _of_array(values: np.ndarray, source: str, wanted: Wanted) -> Reading:
     if wanted.k == 1 and numbers.ndim < 3:
         numbers = numbers[..., None]
     numbers, left_out = _begun(numbers, wanted)
-    for j, declared in enumerate(wanted.domains):
-        layer = numbers[..., j]
-        kind = domains.get(domains.resolved(declared, wanted.name(j), "", layer[np.isfinite(layer)]))
-        wrong = domains.wrong_values(kind, layer, keep_missing=wanted.keeps_missing)
-        if wrong.size:
-            place = zip(AXES[2 - layer.ndim:2], wrong[0], strict=True)
-            where = ", ".join(f"{axis} {i}" for axis, i in place)
-            what = f", observable {wanted.name(j)!r}" if wanted.k > 1 else ""
-            raise DataError(f"{source}, {where} (from 0){what}: {domains.fault_of(kind, layer[tuple(wrong[0])])}")
+    names = [wanted.name(j) for j in range(wanted.k)]
+    for j, place, fault in _faults(numbers, names, wanted, keep_missing=wanted.keeps_missing):
+        where = ", ".join(f"{axis} {i}" for axis, i in zip(AXES[-len(place):], place, strict=True))
+        what = f", observable {names[j]!r}" if wanted.k > 1 else ""
+        raise DataError(f"{source}, {where} (from 0){what}: {fault}")
     return Reading(numbers, source, left_out=left_out)
 
 
